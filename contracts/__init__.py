@@ -1,0 +1,1 @@
+"""All that services may know of each other."""

@@ -1,0 +1,131 @@
+"""Who may call an operation: each names exactly one of these, or a rule test fails.
+
+`needs` and its siblings are FastAPI dependencies; every dependency object carries `.permission`,
+by which tests walk all operations.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Request
+
+from contracts.access import Person, decide
+from contracts.credentials import Actor, CallerVerifier, access_verifier
+from contracts.permissions import OPERATOR_PERMISSIONS, PERMISSIONS
+from contracts.settings import ServiceSettings
+from kit.problems import NotAuthenticated, NotFound, NotPermitted
+
+PUBLIC = "PUBLIC"
+LOGIN = "LOGIN"
+
+
+class Rule:
+    """A dependency that names the permission which it checks."""
+
+    def __init__(self, permission: str, check: Callable[[Request], Awaitable[Any]]) -> None:
+        self.permission, self._check = permission, check
+
+    async def __call__(self, request: Request) -> Any:
+        return await self._check(request)
+
+
+def install(app: FastAPI, settings: ServiceSettings, service: str) -> None:
+    """Give the app its two verifiers: for users' tokens and for other services'."""
+    app.state.access = access_verifier(settings)
+    app.state.callers = CallerVerifier(service, settings.identities)
+
+
+def needs(permission: str) -> Any:
+    """A user of the tenant in the path, with the permission; gives the Actor."""
+    if permission not in PERMISSIONS:
+        raise ValueError(f"not in the catalogue: {permission}")
+
+    async def check(request: Request) -> Actor:
+        actor = await _tenant_actor(request)
+        return _permitted(actor, permission)
+
+    return Depends(Rule(permission, check))
+
+
+def needs_module(action: str) -> Any:
+    """Like needs, for `{module}.<action>` with the module of the path; unknown ones are 404."""
+
+    async def check(request: Request) -> Actor:
+        actor = await _tenant_actor(request)
+        permission = f"{request.path_params['module']}.{action}"
+        if permission not in PERMISSIONS:
+            raise NotFound
+        return _permitted(actor, permission)
+
+    return Depends(Rule(f"{{module}}.{action}", check))
+
+
+def needs_operator(permission: str) -> Any:
+    """An operator of the platform with the permission; gives the Actor."""
+    if permission not in OPERATOR_PERMISSIONS:
+        raise ValueError(f"not in the catalogue: {permission}")
+
+    async def check(request: Request) -> Actor:
+        actor = await _actor(request)
+        if actor.realm != "operators":
+            raise NotPermitted("this operation is for operators")
+        return _permitted(actor, permission)
+
+    return Depends(Rule(f"operators:{permission}", check))
+
+
+def needs_login() -> Any:
+    """Any valid access token; gives the Actor."""
+    return Depends(Rule(LOGIN, _actor))
+
+
+def needs_service(*callers: str) -> Any:
+    """One of the named services, with a token for this one; gives the caller's name."""
+
+    async def check(request: Request) -> str:
+        caller: str = request.app.state.callers.caller(_bearer(request))
+        if caller not in callers:
+            raise NotPermitted("this route is not open to that service")
+        return caller
+
+    return Depends(Rule("service:" + ",".join(sorted(callers)), check))
+
+
+def public() -> Any:
+    """Anybody: says so in the code, so that it cannot be an oversight."""
+
+    async def check(_request: Request) -> None:
+        return None
+
+    return Depends(Rule(PUBLIC, check))
+
+
+async def _actor(request: Request) -> Actor:
+    actor: Actor = await request.app.state.access.actor(_bearer(request))
+    return actor
+
+
+async def _tenant_actor(request: Request) -> Actor:
+    """Wall 1: the token's tenant must be the route's; anything else looks like nothing there."""
+    actor = await _actor(request)
+    try:
+        tenant = UUID(request.path_params["tenant"])
+    except ValueError:
+        raise NotFound from None
+    if actor.tenant != tenant:
+        raise NotFound
+    return actor
+
+
+def _permitted(actor: Actor, permission: str) -> Actor:
+    if not decide(actor.grants, permission, Person(actor.user)).allowed:
+        raise NotPermitted(f"needs {permission}")
+    return actor
+
+
+def _bearer(request: Request) -> str:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token:
+        raise NotAuthenticated("send an access token: Authorization: Bearer ...")
+    return token

@@ -1,0 +1,182 @@
+"""Every event of the suite. Notices carry ids, positions, times and enums, nothing else."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from kit.notice import Notice
+
+
+class TenantCreated(Notice):
+    """A tenant has its own database and may be used."""
+
+    topic: ClassVar[str] = "tenants.tenant.created.v1"
+    tenant: UUID
+
+
+class TenantSuspended(Notice):
+    """A tenant may not be used until it is resumed."""
+
+    topic: ClassVar[str] = "tenants.tenant.suspended.v1"
+    tenant: UUID
+
+
+class TenantResumed(Notice):
+    """A suspended tenant may be used again."""
+
+    topic: ClassVar[str] = "tenants.tenant.resumed.v1"
+    tenant: UUID
+
+
+class JournalAdvanced(Notice):
+    """A tenant's journal has reached at least this position."""
+
+    topic: ClassVar[str] = "tenants.journal.advanced.v1"
+    tenant: UUID
+    position: str
+
+
+class DatabaseSwapped(Notice):
+    """A restored database has taken the place of a tenant's old one: positions start anew."""
+
+    topic: ClassVar[str] = "tenants.database.swapped.v1"
+    tenant: UUID
+    restore: UUID
+
+
+class FieldChoiceChanged(Notice):
+    """The customer has changed which fields may leave over a connection."""
+
+    topic: ClassVar[str] = "tenants.field_choice.changed.v1"
+    tenant: UUID
+    connection: UUID
+
+
+class UserInvited(Notice):
+    """Somebody has been invited; tenant is None for operators."""
+
+    topic: ClassVar[str] = "auth.user.invited.v1"
+    tenant: UUID | None
+    user: UUID
+
+
+class UserJoined(Notice):
+    """An invitation has been accepted."""
+
+    topic: ClassVar[str] = "auth.user.joined.v1"
+    tenant: UUID | None
+    user: UUID
+
+
+class SessionRevoked(Notice):
+    """A session has ended before its time: log-out, or reuse of an old refresh token."""
+
+    topic: ClassVar[str] = "auth.session.revoked.v1"
+    tenant: UUID | None
+    user: UUID
+    session: UUID
+
+
+class AccountLocked(Notice):
+    """Too many faulty logins in a row; no login until the given time."""
+
+    topic: ClassVar[str] = "auth.account.locked.v1"
+    tenant: UUID | None
+    user: UUID
+    until: datetime
+
+
+class LevelChanged(Notice):
+    """A user's access level has changed; tokens of older level versions are out of date."""
+
+    topic: ClassVar[str] = "auth.level.changed.v1"
+    tenant: UUID | None
+    user: UUID
+
+
+class ConnectionCreated(Notice):
+    """A connection to a CRM has been probed and saved."""
+
+    topic: ClassVar[str] = "sync.connection.created.v1"
+    tenant: UUID
+    connection: UUID
+
+
+class ConnectionChanged(Notice):
+    """A connection's state, credentials or mapping has changed."""
+
+    topic: ClassVar[str] = "sync.connection.changed.v1"
+    tenant: UUID
+    connection: UUID
+
+
+class ConnectionRemoved(Notice):
+    """A connection has been removed; its ledger is kept."""
+
+    topic: ClassVar[str] = "sync.connection.removed.v1"
+    tenant: UUID
+    connection: UUID
+
+
+class PushFinished(Notice):
+    """Everything known for a connection has been sent or parked."""
+
+    topic: ClassVar[str] = "sync.push.finished.v1"
+    tenant: UUID
+    connection: UUID
+    at: datetime
+
+
+class SnapshotCompleted(Notice):
+    """A full backup of a tenant is stored and verified."""
+
+    topic: ClassVar[str] = "backup.snapshot.completed.v1"
+    tenant: UUID
+    snapshot: UUID
+
+
+class SnapshotFailed(Notice):
+    """A full backup of a tenant did not complete."""
+
+    topic: ClassVar[str] = "backup.snapshot.failed.v1"
+    tenant: UUID
+    snapshot: UUID
+
+
+class RestoreCompleted(Notice):
+    """A tenant has been restored from a snapshot."""
+
+    topic: ClassVar[str] = "backup.restore.completed.v1"
+    tenant: UUID
+    restore: UUID
+
+
+class AllowlistChanged(Notice):
+    """The address ranges of a tenant (None: of the whole edge) have changed."""
+
+    topic: ClassVar[str] = "gateway.allowlist.changed.v1"
+    tenant: UUID | None
+
+
+EVENTS: tuple[type[Notice], ...] = (
+    TenantCreated,
+    TenantSuspended,
+    TenantResumed,
+    JournalAdvanced,
+    DatabaseSwapped,
+    FieldChoiceChanged,
+    UserInvited,
+    UserJoined,
+    SessionRevoked,
+    AccountLocked,
+    LevelChanged,
+    ConnectionCreated,
+    ConnectionChanged,
+    ConnectionRemoved,
+    PushFinished,
+    SnapshotCompleted,
+    SnapshotFailed,
+    RestoreCompleted,
+    AllowlistChanged,
+)
+"""The registry: what is not listed here is not an event."""

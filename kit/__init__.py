@@ -1,0 +1,1 @@
+"""Tools without a domain: another product could use them as they are."""

@@ -1,0 +1,87 @@
+"""Sessions on a service's control database: a read session cannot write, a write session commits
+before anybody is told that it worked."""
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from sqlalchemy import Executable, RowMapping, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+Parameters = Mapping[str, Any] | list[dict[str, Any]] | None
+_READ_ONLY = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+
+class ReadSession:
+    """A read-only transaction (REPEATABLE READ: one consistent picture)."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def all(self, statement: Executable, params: Parameters = None) -> list[RowMapping]:
+        result = await self._connection.execute(statement, params)
+        return list(result.mappings())
+
+    async def first(self, statement: Executable, params: Parameters = None) -> RowMapping | None:
+        result = await self._connection.execute(statement, params)
+        return result.mappings().first()
+
+    async def scalar(self, statement: Executable, params: Parameters = None) -> Any:
+        return (await self._connection.execute(statement, params)).scalar()
+
+
+class WriteSession(ReadSession):
+    """A transaction that commits when the block that opened it ends without an error."""
+
+    async def run(self, statement: Executable, params: Parameters = None) -> int:
+        """Execute; returns the number of rows that it touched."""
+        return int((await self._connection.execute(statement, params)).rowcount)
+
+
+class Database:
+    """A pool on one database.
+
+    `url` is postgresql://user:password@host:port/name; `statement_timeout_s` bounds every
+    statement, ten times that every transaction.
+    """
+
+    def __init__(self, url: str, *, size: int = 5, statement_timeout_s: float = 5.0) -> None:
+        limit_ms = int(statement_timeout_s * 1000)
+        self._engine = create_async_engine(
+            make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=statement_timeout_s,
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={
+                "timeout": statement_timeout_s,
+                "server_settings": {
+                    "statement_timeout": str(limit_ms),
+                    "transaction_timeout": str(limit_ms * 10),
+                    "application_name": "bulkhead",
+                },
+            },
+        )
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        async with self._engine.connect() as connection, connection.begin():
+            await connection.execute(
+                text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            )
+            yield ReadSession(connection)
+
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[WriteSession]:
+        async with self._engine.connect() as connection, connection.begin():
+            yield WriteSession(connection)
+
+    async def ping(self) -> None:
+        """Raise unless the database answers."""
+        async with self._engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        await self._engine.dispose()

@@ -1,0 +1,7 @@
+"""The HTTP house of every service: one app factory, so that no service can forget a rule."""
+
+from kit.http.app import Check, build_app
+from kit.http.serving import serve
+from kit.http.sessions import Read, Write
+
+__all__ = ["Check", "Read", "Write", "build_app", "serve"]

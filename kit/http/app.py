@@ -1,0 +1,65 @@
+"""The app factory: body rules, time-outs, problems, health, metrics and headers for every route."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.types import Lifespan
+
+from kit.http.bodies import BodyRules
+from kit.http.envelope import Envelope
+from kit.http.errors import install as install_errors
+from kit.http.health import health_router
+
+Check = Callable[[], Awaitable[None]]
+
+
+def build_app(
+    *,
+    title: str,
+    routers: Sequence[APIRouter],
+    checks: Mapping[str, Check],
+    lifespan: Lifespan[FastAPI],
+    body_limits: Mapping[str, int] | None = None,
+    body_timeout_s: float = 30.0,
+) -> FastAPI:
+    """An app with the house rules.
+
+    `checks` are awaited at /readyz, one per dependency; one that raises makes it answer 503.
+    `body_limits` maps a regular expression over the path to bytes (1 MiB where none matches).
+    """
+    app = FastAPI(
+        title=title,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+        strict_content_type=True,
+        generate_unique_id_function=lambda route: route.name,
+        responses=_problem_responses(),
+    )
+    app.state.draining = asyncio.Event()
+    for router in [*routers, health_router(checks)]:
+        app.include_router(router)
+    install_errors(app)
+    app.add_middleware(BodyRules, limits=body_limits or {}, timeout_s=body_timeout_s)
+    app.add_middleware(Envelope, service=title)
+    return app
+
+
+def _problem_responses() -> dict[int | str, dict[str, Any]]:
+    schema = {
+        "type": "object",
+        "required": ["type", "title", "status"],
+        "properties": {
+            "type": {"type": "string", "format": "uri-reference"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "pointer": {"type": "string"},
+        },
+    }
+    content = {"application/problem+json": {"schema": schema}}
+    return {"4XX": {"description": "A problem (RFC 9457)", "content": content}}

@@ -1,0 +1,89 @@
+"""Around every request: request id, trace, security headers, metrics, one access log line."""
+
+import re
+import time
+from uuid import UUID
+
+from prometheus_client import Counter, Histogram
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kit import logs
+from kit.http.errors import render
+from kit.problems import Internal
+from kit.uuid7 import uuid7
+
+_REQUESTS = Counter("http_requests_total", "Requests", ["service", "method", "route", "status"])
+_SECONDS = Histogram("http_request_seconds", "Time to answer", ["service", "route"])
+_REQUEST_ID = re.compile(r"^[0-9a-f-]{36}$")
+_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=63072000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+}
+_QUIET = {"/livez", "/readyz"}
+_log = logs.get(__name__)
+
+
+class Envelope:
+    """The outermost layer: what is here holds for refusals and errors too."""
+
+    def __init__(self, app: ASGIApp, *, service: str) -> None:
+        self._app, self._service = app, service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers.get("x-request-id", ""))
+        begun, status = time.perf_counter(), 0
+
+        async def dress(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                out = MutableHeaders(scope=message)
+                out["x-request-id"] = request_id
+                for name, value in _HEADERS.items():
+                    out.setdefault(name, value)
+            await send(message)
+
+        with logs.bind_trace(headers.get("traceparent")):
+            try:
+                await self._app(scope, receive, dress)
+            except Exception as error:
+                _log.error("unforeseen error", exc_info=error, extra={"request_id": request_id})
+                if not status:
+                    await render(Internal())(scope, receive, dress)
+            finally:
+                self._record(scope, request_id, status, time.perf_counter() - begun)
+
+    def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        """Count and log under the route's template: a path may name what it should not."""
+        route = getattr(scope.get("route"), "path", "unmatched")
+        _REQUESTS.labels(self._service, scope["method"], route, status).inc()
+        _SECONDS.labels(self._service, route).observe(seconds)
+        if route not in _QUIET:
+            _log.info(
+                "request",
+                extra={
+                    "request_id": request_id,
+                    "method": scope["method"],
+                    "path": route,
+                    "status": status,
+                    "duration_ms": round(seconds * 1000, 1),
+                },
+            )
+
+
+def _request_id(offered: str) -> str:
+    if _REQUEST_ID.match(offered):
+        try:
+            return str(UUID(offered))
+        except ValueError:
+            pass
+    return str(uuid7())

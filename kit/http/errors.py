@@ -1,0 +1,101 @@
+"""Every error leaves as a problem document; a caller's input is never echoed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from kit import logs, problems
+from kit.problems import Problem
+
+_log = logs.get(__name__)
+_BY_STATUS: dict[int, type[Problem]] = {
+    404: problems.NotFound,
+    405: problems.MethodNotAllowed,
+    413: problems.BodyTooLarge,
+    415: problems.MediaTypeUnsupported,
+}
+_MAX_ERRORS = 100
+
+
+def install(app: FastAPI) -> None:
+    """Problems, validation and routing errors; kit.http.envelope has the unforeseen."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ConnectionError, _down)
+    app.add_exception_handler(InterfaceError, _down)
+    app.add_exception_handler(PoolTimeout, _down)
+    app.add_exception_handler(DBAPIError, _database)
+
+
+def render(problem: Problem) -> JSONResponse:
+    """The problem as an HTTP response."""
+    return JSONResponse(
+        problem.body(),
+        status_code=problem.status,
+        headers=problem.headers,
+        media_type="application/problem+json",
+    )
+
+
+async def _problem(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return render(error)
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return render(problems.RequestInvalid(errors=validation_errors(error.errors())))
+
+
+def validation_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
+    """Pointer and message of each pydantic error, without its input."""
+    return [
+        {"pointer": _pointer(one["loc"]), "message": _message(one)} for one in errors[:_MAX_ERRORS]
+    ]
+
+
+def _pointer(place: Sequence[str | int]) -> str:
+    """JSON pointer into the body; path, query and header parameters as `#path/name`."""
+    where, *rest = place or ("body",)
+    start = "" if where == "body" else f"#{where}"
+    parts = [str(part).replace("~", "~0").replace("/", "~1")[:64] for part in rest]
+    return start + "".join(f"/{part}" for part in parts)
+
+
+def _message(error: Any) -> str:
+    """pydantic's text for what was expected; texts that may carry input are replaced."""
+    if error["type"] in {"value_error", "assertion_error"}:
+        reason = error.get("ctx", {}).get("error")
+        return getattr(reason, "public", None) or "is not valid"
+    message: str = error["msg"]
+    return message
+
+
+async def _http(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kind = _BY_STATUS.get(error.status_code)
+    if kind is None:
+        kind = problems.BodyMalformed if error.status_code == 400 else problems.Internal
+    response = render(kind())
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DBAPIError)
+    if error.connection_invalidated or isinstance(error.__cause__, ConnectionError):
+        return await _down(request, error)
+    raise error
+
+
+async def _down(_request: Request, error: Exception) -> JSONResponse:
+    _log.warning("dependency down", extra={"error": type(error).__name__})
+    return render(problems.DependencyDown())

@@ -1,0 +1,51 @@
+"""Liveness, readiness with one verdict per dependency, and the page of each problem."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse
+
+from kit import logs, problems
+
+_log = logs.get(__name__)
+_CHECK_TIMEOUT_S = 2.0
+
+
+def health_router(checks: Mapping[str, Callable[[], Awaitable[None]]]) -> APIRouter:
+    """GET /livez, /readyz and /problems/{slug}; public, without data."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/livez")
+    async def livez() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @router.get("/readyz")
+    async def readyz(request: Request) -> JSONResponse:
+        verdicts = dict(
+            zip(checks, await asyncio.gather(*(_verdict(c) for c in checks.items())), strict=True)
+        )
+        draining = request.app.state.draining.is_set()
+        ready = all(verdict == "ok" for verdict in verdicts.values()) and not draining
+        body: dict[str, Any] = {"ready": ready, "draining": draining, "checks": verdicts}
+        return JSONResponse(body, status_code=200 if ready else 503)
+
+    @router.get("/problems/{slug}")
+    async def problem(slug: str) -> PlainTextResponse:
+        kind = problems.registry().get(slug)
+        if kind is None:
+            raise problems.NotFound
+        return PlainTextResponse(f"{kind.status} {kind.explanation()}\n")
+
+    return router
+
+
+async def _verdict(check: tuple[str, Callable[[], Awaitable[None]]]) -> str:
+    name, probe = check
+    try:
+        await asyncio.wait_for(probe(), _CHECK_TIMEOUT_S)
+    except Exception as error:
+        _log.warning("dependency down", extra={"dependency": name, "error": type(error).__name__})
+        return "down"
+    return "ok"

@@ -1,0 +1,133 @@
+"""The relay: takes notices from the services' outboxes to the broker, each at least once.
+
+One relay at a time leads an outbox (an advisory lock of its database; others stand by), publishes
+its rows one after the other in the order of `seq`, and deletes a row after the broker's
+confirmation. So of two notices of which one was committed before the other was written, the first
+is published first; a crash between confirmation and deletion repeats the notice.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TypeAlias
+
+import asyncpg
+from prometheus_client import Counter, Gauge
+
+from kit import clock, logs
+from kit.messaging import Broker, Message, PublishFailed
+
+log = logs.get(__name__)
+BATCH = 100
+POLL_S = 1.0
+RETRY_S = 1.0
+DEADLINE_S = 5.0
+LEADER_LOCK = 0x72656C61  # "rela"
+SELECT = """
+SELECT seq, event_id, topic, body, headers, created_at FROM outbox ORDER BY seq LIMIT $1"""
+DELETE = "DELETE FROM outbox WHERE seq = ANY ($1::text::bigint[])"
+KEEPALIVES = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+
+RELAYED = Counter("bulkhead_relayed", "Notices that the broker has confirmed.", ["outbox"])
+WAITED = Gauge("bulkhead_outbox_oldest_seconds", "Age of the oldest waiting notice.", ["outbox"])
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+class Relay:
+    """Relays the outboxes of several services side by side: one that is down holds up no other."""
+
+    def __init__(self, urls: Mapping[str, str], broker: Broker) -> None:
+        """`urls`: service -> address of its database for a role with SELECT, DELETE on outbox."""
+        self._outboxes = [_Outbox(name, url, broker) for name, url in sorted(urls.items())]
+        self._broker = broker
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for outbox in self._outboxes:
+                group.create_task(outbox.run(), name=f"relay {outbox.name}")
+
+    async def check_outboxes(self) -> None:
+        """Raise OutboxDown where an outbox cannot be read just now."""
+        if down := [outbox.name for outbox in self._outboxes if not outbox.is_reachable]:
+            raise OutboxDown(", ".join(down))
+
+
+class OutboxDown(Exception):
+    """The databases of these services do not let the relay in."""
+
+
+class _Outbox:
+    def __init__(self, name: str, url: str, broker: Broker) -> None:
+        self.name, self._url, self._broker = name, url, broker
+        self.is_reachable = False
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except PublishFailed as failed:
+                self._tell("broker does not confirm", failed)
+            except Exception as error:  # whatever it was, the rows wait; begin again
+                self.is_reachable = False
+                self._tell("outbox is out of reach", error)
+            await asyncio.sleep(RETRY_S)
+
+    async def _follow(self) -> None:
+        """Lead this outbox on one connection until something breaks."""
+        connection = await asyncpg.connect(
+            self._url, timeout=DEADLINE_S, command_timeout=DEADLINE_S, server_settings=KEEPALIVES
+        )
+        try:
+            await connection.add_listener("outbox", lambda *_: self._wake.set())
+            await self._become_leader(connection)
+            while True:
+                self._wake.clear()
+                while await self._relay_batch(connection):
+                    pass
+                await self._wait()
+        finally:
+            with contextlib.suppress(OSError, asyncpg.InterfaceError):
+                await connection.close(timeout=DEADLINE_S)
+
+    async def _become_leader(self, connection: Connection) -> None:
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+            self.is_reachable = True
+            await asyncio.sleep(POLL_S)
+
+    async def _relay_batch(self, connection: Connection) -> bool:
+        """Publish and delete what waits; True when there may be more."""
+        rows = await connection.fetch(SELECT, BATCH)
+        self.is_reachable = True
+        age = clock.now() - rows[0]["created_at"] if rows else timedelta()
+        WAITED.labels(self.name).set(age.total_seconds())
+        confirmed: list[str] = []
+        try:
+            for row in rows:
+                await self._broker.publish(_message(row))
+                confirmed.append(str(row["seq"]))
+        finally:
+            if confirmed:
+                await connection.execute(DELETE, f"{{{','.join(confirmed)}}}")
+                RELAYED.labels(self.name).inc(len(confirmed))
+        return len(rows) == BATCH
+
+    async def _wait(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(POLL_S):
+                await self._wake.wait()
+
+    def _tell(self, what: str, error: Exception) -> None:
+        log.warning(what, extra={"database": self.name, "reason": type(error).__name__})
+
+
+def _message(row: asyncpg.Record) -> Message:
+    return Message(str(row["event_id"]), row["topic"], row["body"], json.loads(row["headers"]))

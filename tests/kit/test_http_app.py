@@ -1,0 +1,162 @@
+"""The house rules of every service: bodies, problems, headers, health."""
+
+import contextlib
+from typing import Annotated
+
+import httpx2
+import pytest
+from fastapi import APIRouter, FastAPI, Query
+from pydantic import SecretStr
+
+from contracts.schema import Strict
+from kit.http import build_app
+from kit.problems import Conflict
+
+
+class Secret(Strict):
+    name: str
+    password: SecretStr
+
+
+router = APIRouter()
+
+
+@router.post("/secrets")
+async def keep(body: Secret, limit: Annotated[int, Query(ge=1)] = 1) -> dict[str, str]:
+    return {"name": body.name}
+
+
+@router.post("/big/bulk")
+async def big() -> dict[str, str]:
+    return {}
+
+
+@router.get("/conflict")
+async def conflict() -> None:
+    raise Conflict("already there", pointer="/name")
+
+
+@router.get("/broken")
+async def broken() -> None:
+    raise RuntimeError("hunter2 must not be shown")
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_app: FastAPI):
+    yield
+
+
+async def fine() -> None:
+    return None
+
+
+async def failing() -> None:
+    raise ConnectionRefusedError
+
+
+def client(**checks) -> httpx2.AsyncClient:
+    app = build_app(
+        title="test",
+        routers=[router],
+        checks=checks,
+        lifespan=lifespan,
+        body_limits={"/bulk$": 2 * 1024 * 1024},
+    )
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    return httpx2.AsyncClient(transport=transport, base_url="http://test")
+
+
+JSON = {"content-type": "application/json"}
+
+
+async def post(content: bytes, path: str = "/secrets", **headers: str) -> httpx2.Response:
+    async with client() as http:
+        return await http.post(path, content=content, headers=JSON | headers)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"name":', "not well-formed"),
+        (b'{"name": NaN}', "NaN"),
+        (b'{"name": Infinity}', "NaN and Infinity"),
+        (b'{"n": 1e999}', "out of range"),
+        (b'{"n": ' + b"9" * 5000 + b"}", "out of range"),
+        (b'{"name": "a\\u0000b"}', "NUL"),
+        (b'{"name": "a\x00b"}', "NUL"),
+        (b'{"name": "\\ud800"}', "lone surrogate"),
+        (b'{"name": "\xed\xa0\x80"}', "not UTF-8"),
+        (b'{"name": "a", "name": "b"}', "same key twice"),
+        (b"\xef\xbb\xbf{}", "byte order mark"),
+        (b"[" * 40 + b"]" * 40, "nested deeper"),
+        (b"\xff\xfe{\x00}\x00", "not UTF-8"),
+    ],
+)
+async def test_json_that_two_parsers_may_read_differently_is_a_400(content, reason):
+    answer = await post(content)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "/problems/body-malformed"
+    assert reason in answer.json()["detail"]
+
+
+async def test_a_body_over_the_limit_is_a_413_and_a_route_may_take_more():
+    assert (await post(b'"' + b"a" * (1024 * 1024) + b'"')).status_code == 413
+    assert (await post(b'"' + b"a" * (1024 * 1024) + b'"', "/big/bulk")).status_code == 200
+    assert (await post(b'"' + b"a" * (3 * 1024 * 1024) + b'"', "/big/bulk")).status_code == 413
+
+
+async def test_a_refused_body_is_never_echoed():
+    answer = await post(b'{"name": 5, "password": {"a": "hunter2"}, "hunter2": 1}')
+    assert answer.status_code == 422
+    pointers = {one["pointer"] for one in answer.json()["errors"]}
+    assert pointers == {"/name", "/password", "/hunter2"}
+    assert "hunter2" not in answer.text.replace("/hunter2", "")
+
+
+async def test_a_wrong_query_parameter_is_named():
+    answer = await post(b'{"name": "n", "password": "p"}', "/secrets?limit=0")
+    assert answer.json()["errors"][0]["pointer"] == "#query/limit"
+
+
+async def test_other_media_types_and_encodings_are_refused():
+    async with client() as http:
+        plain = {"content-type": "text/plain"}
+        assert (await http.post("/secrets", content=b"{}", headers=plain)).status_code in {415, 422}
+    assert (await post(b"{}", **{"content-encoding": "gzip"})).status_code == 415
+
+
+async def test_every_error_is_a_problem_and_the_unforeseen_shows_nothing():
+    async with client() as http:
+        answers = [await http.get(path) for path in ("/conflict", "/broken", "/nowhere")]
+        answers.append(await http.delete("/conflict"))
+    assert [one.status_code for one in answers] == [409, 500, 404, 405]
+    assert all(one.headers["content-type"] == "application/problem+json" for one in answers)
+    assert answers[0].json()["pointer"] == "/name"
+    assert "hunter2" not in answers[1].text
+
+
+async def test_every_answer_carries_request_id_and_security_headers():
+    async with client() as http:
+        for path in ("/livez", "/nowhere", "/broken"):
+            answer = await http.get(path)
+            assert len(answer.headers["x-request-id"]) == 36
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_readiness_gives_a_verdict_per_dependency():
+    async with client(database=fine, broker=failing) as http:
+        answer = await http.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"] == {"database": "ok", "broker": "down"}
+    async with client(database=fine) as http:
+        assert (await http.get("/readyz")).json()["ready"] is True
+
+
+async def test_each_problem_has_a_page():
+    async with client() as http:
+        page = await http.get("/problems/conflict")
+        assert page.status_code == 200
+        assert "Read the present state" in page.text
+        assert (await http.get("/problems/none")).status_code == 404
