@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from uuid import UUID
 
 
@@ -52,7 +53,14 @@ class Grants(Mapping[str, Scope]):
 
     @classmethod
     def decode(cls, catalogue: tuple[str, ...], text: str) -> "Grants":
-        """The inverse of encode; raises ValueError for anything that encode cannot have made."""
+        """The inverse of encode; raises ValueError for anything that encode cannot have made.
+
+        Grants never change and come from few levels, so the last ones are kept.
+        """
+        return _decode(catalogue, text)
+
+    @classmethod
+    def _decode(cls, catalogue: tuple[str, ...], text: str) -> "Grants":
         try:
             raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         except (binascii.Error, ValueError):
@@ -67,6 +75,11 @@ class Grants(Mapping[str, Scope]):
     def covers(self, other: "Grants") -> bool:
         """True if every grant of `other` is granted here at least as widely."""
         return all(self[permission] >= scope for permission, scope in other.items())
+
+
+@lru_cache(maxsize=256)
+def _decode(catalogue: tuple[str, ...], text: str) -> Grants:
+    return Grants._decode(catalogue, text)
 
 
 @dataclass(frozen=True, slots=True)

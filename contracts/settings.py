@@ -27,7 +27,6 @@ class ServiceSettings(BaseSettings):
     identities_file: Path
     auth_url: str
     tenants_url: str
-    internal_ca_file: Path | None = None
 
     @cached_property
     def database_url(self) -> str:

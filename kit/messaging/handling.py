@@ -1,0 +1,64 @@
+"""What becomes of a message: one rule for both brokers, so that they cannot differ."""
+
+import asyncio
+import contextlib
+from enum import Enum, auto
+
+from kit import logs
+from kit.messaging import CLOSE_DEADLINE_S, HANDLER_DEADLINE_S, Handler, Message
+from kit.problems import Problem
+
+log = logs.get(__name__)
+TRY_AGAIN = frozenset({408, 429, 503})
+
+
+class Verdict(Enum):
+    DONE = auto()
+    AGAIN = auto()
+    DEAD = auto()
+
+
+async def handle(message: Message, handler: Handler, *, queue: str) -> Verdict:
+    """Run the handler within the message's trace and a deadline, and judge how it ended."""
+    with logs.bind_trace(message.headers.get("traceparent")):
+        try:
+            async with asyncio.timeout(HANDLER_DEADLINE_S):
+                await handler(message)
+        except Problem as problem:
+            verdict = Verdict.AGAIN if problem.status in TRY_AGAIN else Verdict.DEAD
+            _log(message, queue, verdict, problem.slug)
+            return verdict
+        except Exception as error:
+            _log(message, queue, Verdict.AGAIN, type(error).__name__)
+            return Verdict.AGAIN
+        return Verdict.DONE
+
+
+async def pause(pauses_s: tuple[float, ...], failures: int, closing: asyncio.Event) -> None:
+    """Wait before a message that has failed so often is tried again; not when we are closing."""
+    wait_s = pauses_s[min(failures, len(pauses_s) - 1)]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(wait_s):
+            await closing.wait()
+
+
+async def finish(task: asyncio.Task[None] | None) -> None:
+    """Let a consumer's task end by itself; cut it off after the deadline."""
+    if task is not None:
+        _, late = await asyncio.wait({task}, timeout=CLOSE_DEADLINE_S)
+        for straggler in late:
+            straggler.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _log(message: Message, queue: str, verdict: Verdict, reason: str) -> None:
+    log.warning(
+        "message not handled",
+        extra={
+            "event_id": message.id,
+            "topic": message.topic,
+            "queue": queue,
+            "state": verdict.name.lower(),
+            "reason": reason,
+        },
+    )

@@ -1,0 +1,70 @@
+"""One AMQP connection that is opened when it is needed, and opened again after it broke."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+
+CONNECT_DEADLINE_S = 5.0
+CLOSE_DEADLINE_S = 1.0
+HEARTBEAT_S = 10
+
+
+class Link:
+    """At most one open connection; channels of a broken one report themselves closed."""
+
+    def __init__(self, url: str, purpose: str) -> None:
+        self._url, self._purpose = _with_heartbeat(url), purpose
+        self._lock = asyncio.Lock()
+        self._connection: AbstractConnection | None = None
+
+    async def open_channel(self, *, on_return_raises: bool = False) -> AbstractChannel:
+        """A fresh channel with publisher confirms; raises CONNECTION_EXCEPTIONS."""
+        async with asyncio.timeout(CONNECT_DEADLINE_S):
+            async with self._lock:
+                connection = await self._open_connection()
+            return await connection.channel(
+                publisher_confirms=True, on_return_raises=on_return_raises
+            )
+
+    @contextlib.asynccontextmanager
+    async def channel(self) -> AsyncIterator[AbstractChannel]:
+        """A fresh channel that is closed afterwards, whatever happened to it in between."""
+        channel = await self.open_channel()
+        try:
+            yield channel
+        finally:
+            await close_quietly(channel)
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await close_quietly(connection)
+
+    async def _open_connection(self) -> AbstractConnection:
+        if self._connection is None or not self._connection.connected.is_set():
+            await self.close()
+            self._connection = await aio_pika.connect(
+                self._url,
+                timeout=CONNECT_DEADLINE_S,
+                client_properties={"connection_name": f"bulkhead {self._purpose}"},
+            )
+        return self._connection
+
+
+async def close_quietly(thing: AbstractChannel | AbstractConnection) -> None:
+    """Close what may be broken already, without waiting for a peer that does not answer."""
+    with contextlib.suppress(*CONNECTION_EXCEPTIONS):
+        async with asyncio.timeout(CLOSE_DEADLINE_S):
+            await thing.close()
+
+
+def _with_heartbeat(url: str) -> str:
+    """A peer that vanished without a word is noticed after some heartbeats."""
+    parts = urlsplit(url)
+    query = {"heartbeat": str(HEARTBEAT_S)} | dict(parse_qsl(parts.query))
+    return urlunsplit(parts._replace(query=urlencode(query)))

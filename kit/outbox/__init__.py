@@ -1,0 +1,30 @@
+"""The outbox: a notice is written in the transaction of its change, so both happen or neither."""
+
+import json
+
+from sqlalchemy import text
+
+from kit.db import WriteSession
+from kit.notice import Notice
+
+_INSERT = text(
+    "INSERT INTO outbox (event_id, topic, body, headers)"
+    " VALUES (CAST(:event_id AS uuid), :topic, :body, CAST(:headers AS jsonb))"
+)
+
+
+async def add(session: WriteSession, notice: Notice) -> None:
+    """Send the notice if, and only if, the session's transaction commits.
+
+    The source of the event is the service that its topic begins with.
+    """
+    message = notice.to_message(source=f"/{notice.topic.split('.')[0]}")
+    await session.run(
+        _INSERT,
+        {
+            "event_id": message.id,
+            "topic": message.topic,
+            "body": message.body,
+            "headers": json.dumps(dict(message.headers)),
+        },
+    )

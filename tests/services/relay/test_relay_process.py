@@ -1,0 +1,151 @@
+"""The relay as a process: kill -9 and a new start lose nothing; its health says what is down."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from kit import outbox
+from kit.db import Database
+from kit.messaging import Message
+from kit.messaging.amqp import AmqpBroker
+from ops.local.rabbitmq import RabbitMq
+from services.relay.settings import RelaySettings
+from tests.eventually import eventually
+from tests.outboxes import OutboxDatabase, ThingHappened, outbox_database
+
+
+@pytest.fixture
+async def database(cluster: Any) -> AsyncIterator[OutboxDatabase]:
+    async with outbox_database(cluster) as made:
+        yield made
+
+
+class RelayProcess:
+    def __init__(self, folder: Path, port: int, urls: dict[str, str], amqp_url: str) -> None:
+        self._port, self._folder = port, folder
+        (folder / "urls").mkdir()
+        for name, url in urls.items():
+            (folder / "urls" / name).write_text(f"{url}\n")
+        (folder / "amqp").write_text(amqp_url)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "BULKHEAD_PORT": str(self._port),
+            "BULKHEAD_OUTBOX_URLS_DIR": str(self._folder / "urls"),
+            "BULKHEAD_AMQP_URL_FILE": str(self._folder / "amqp"),
+        }
+        with (self._folder / "log").open("ab") as log:
+            command = [sys.executable, "-m", "services.relay"]
+            self.process = subprocess.Popen(command, env=environment, stderr=log, stdout=log)
+
+    def end(self, sign: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(sign)
+        return self.process.wait(20)
+
+    async def health(self, path: str = "/readyz") -> dict[str, Any]:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{self._port}") as client:
+            answer = (await client.get(path)).json()
+        return dict(answer)
+
+    async def is_up(self) -> bool:
+        with contextlib.suppress(httpx2.TransportError):
+            return (await self.health("/livez")) == {"status": "alive"}
+        return False
+
+    async def is_ready(self) -> bool:
+        with contextlib.suppress(httpx2.TransportError):
+            return bool((await self.health())["ready"])
+        return False
+
+
+@pytest.fixture
+def relay(
+    database: OutboxDatabase, rabbitmq: RabbitMq, tmp_path: Path, free_port: Callable[[], int]
+) -> Iterator[RelayProcess]:
+    process = RelayProcess(tmp_path, free_port(), {"sync": database.relay_url}, rabbitmq.url)
+    yield process
+    if process.process is not None and process.process.poll() is None:
+        process.end()
+
+
+def _has_arrived(arrived: list[int], enough: int) -> bool:
+    return len(arrived) >= enough
+
+
+async def write(db: Database, numbers: range) -> None:
+    async with db.write() as session:
+        for number in numbers:
+            await outbox.add(session, ThingHappened(thing=uuid.uuid4(), number=number))
+
+
+async def test_a_killed_relay_loses_nothing_and_goes_on_where_it_was(
+    database: OutboxDatabase,
+    open_db: Callable[[str], Database],
+    rabbitmq: RabbitMq,
+    relay: RelayProcess,
+) -> None:
+    arrived: list[int] = []
+
+    async def take(message: Message) -> None:
+        arrived.append(ThingHappened.from_message(message).number)
+
+    broker = await AmqpBroker.connect(rabbitmq.url)
+    await broker.consume(f"test.relay.{uuid.uuid4()}", [ThingHappened.topic], take)
+    await write(open_db(database.url), range(1500))
+    for enough in (50, 150):
+        relay.start()
+        await eventually(partial(_has_arrived, arrived, enough))
+        assert relay.end(signal.SIGKILL) == -signal.SIGKILL
+    assert await database.waiting() > 0
+    relay.start()
+    await eventually(lambda: set(arrived) == set(range(1500)))
+    assert list(dict.fromkeys(arrived)) == list(range(1500))
+    await broker.close()
+
+
+async def test_the_relay_is_ready_when_broker_and_outboxes_are_and_ends_when_told(
+    relay: RelayProcess,
+) -> None:
+    relay.start()
+    await eventually(relay.is_ready)
+    assert (await relay.health())["checks"] == {"broker": "ok", "outboxes": "ok"}
+    assert await asyncio.to_thread(relay.end) in {0, -signal.SIGTERM}
+
+
+async def test_the_relay_starts_without_its_dependencies_and_names_what_is_down(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    nowhere = "postgresql://bulkhead_relay:x@127.0.0.1:1/nothing"
+    relay = RelayProcess(tmp_path, free_port(), {"auth": nowhere}, "amqp://a:b@127.0.0.1:1/")
+    relay.start()
+    await eventually(relay.is_up)
+    assert (await relay.health())["checks"] == {"broker": "down", "outboxes": "down"}
+    await asyncio.to_thread(relay.end)
+    assert "bulkhead_relay:x" not in (tmp_path / "log").read_text()
+
+
+def test_settings_read_one_url_per_service_and_pass_over_hidden_files(tmp_path: Path) -> None:
+    (tmp_path / "auth").write_text("postgresql://a\n")
+    (tmp_path / "..data").mkdir()
+    settings = RelaySettings(port=1, outbox_urls_dir=tmp_path, amqp_url_file=tmp_path / "auth")
+    assert settings.outbox_urls == {"auth": "postgresql://a"}
+
+
+def test_settings_without_any_outbox_are_refused(tmp_path: Path) -> None:
+    settings = RelaySettings(port=1, outbox_urls_dir=tmp_path, amqp_url_file=tmp_path)
+    with pytest.raises(ValueError, match="no outbox"):
+        assert settings.outbox_urls
