@@ -1,0 +1,44 @@
+"""Bulk upsert bodies: NDJSON, one `{"key", "fields"}` a line; a bad line is that line's fault."""
+
+from collections.abc import Mapping
+
+from kit import strict_json
+from services.tenants.fields import Fault
+from services.tenants.modules import Module
+from services.tenants.rows import Batch
+
+MEDIA_TYPE = "application/x-ndjson"
+_MAX_DEPTH = 2
+
+
+def parse(body: bytes, module: Module) -> Batch:
+    """Check every line; blank lines are skipped. Raises TooManyRows."""
+    batch = Batch(module)
+    for number, line in enumerate(body.split(b"\n"), start=1):
+        stripped = line.strip(b" \t\r")
+        if stripped:
+            _parse_line(batch, number, stripped)
+    return batch
+
+
+def _parse_line(batch: Batch, number: int, line: bytes) -> None:
+    try:
+        row = strict_json.loads(line, max_depth=_MAX_DEPTH)
+    except strict_json.StrictJsonError as error:
+        batch.refuse(number, [Fault("", str(error))])
+        return
+    fault = _check_shape(row)
+    if fault is not None:
+        batch.refuse(number, [fault])
+        return
+    batch.add(number, row.get("key"), row["fields"], line.decode("utf-8"))
+
+
+def _check_shape(row: object) -> Fault | None:
+    if not isinstance(row, Mapping):
+        return Fault("", 'must be an object {"key", "fields"}')
+    if not row.keys() <= {"key", "fields"}:
+        return Fault("", "has members other than key and fields")
+    if not isinstance(row.get("fields"), Mapping):
+        return Fault("/fields", "must be an object")
+    return None

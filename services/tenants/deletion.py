@@ -1,0 +1,33 @@
+"""Deletes many records at once: all of them or none, unless the caller asked to skip."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from contracts.access import Person
+from contracts.credentials import Actor
+from services.tenants import records, refusals, visibility
+from services.tenants.binds import Binds
+from services.tenants.fields import Fault
+from services.tenants.schemas import DeleteOutcome, FailedId
+from services.tenants.store import records as store
+from tenantdb import TenantSession
+
+
+async def delete_many(
+    session: TenantSession, actor: Actor, name: str, ids: Sequence[UUID], *, skips: bool
+) -> DeleteOutcome:
+    """Delete the records that the caller may both view and delete; the others are faults."""
+    await records.load_module(session, name)
+    binds = Binds(name)
+    scope = visibility.narrowest(actor.grants, f"{name}.delete", f"{name}.view")
+    condition = visibility.where(scope, Person(actor.user), binds)
+    deleted = await store.delete_many(session, name, ids, condition, binds)
+    faults = [
+        Fault(f"/ids/{index}", "no such record within your scope")
+        for index, record in enumerate(ids)
+        if record not in deleted
+    ]
+    if faults and not skips:
+        refusals.refuse(faults)
+    failed = [FailedId(pointer=fault.pointer, message=fault.message) for fault in faults]
+    return DeleteOutcome(deleted=len(deleted), failed=failed)

@@ -1,0 +1,64 @@
+"""Where each tenant's database is: found, unsealed, and refused while it may not be used."""
+
+import time
+
+from contracts.ids import TenantId
+from kit.db import Database
+from kit.problems import NotFound
+from kit.sealing import Kek, new_key, open_sealed, seal
+from services.tenants.problems import TenantBeingRestored, TenantSuspended
+from services.tenants.store import directory as store
+from tenantdb import Address
+
+_KEEP_S = 1.0
+
+
+class Directory:
+    """Answers TenantDatabases; an answer is kept for a second.
+
+    That second is no hole: the database itself refuses the role of a suspended tenant, and a
+    database that is being exchanged takes no connections.
+    """
+
+    def __init__(self, db: Database, kek: Kek, host: str, port: int) -> None:
+        self._db, self._kek, self._host, self._port = db, kek, host, port
+        self._kept: dict[TenantId, tuple[float, Address]] = {}
+
+    async def address(self, tenant: TenantId) -> Address:
+        """Raises NotFound, TenantSuspended or TenantBeingRestored."""
+        until, address = self._kept.get(tenant, (0.0, None))
+        if address is not None and time.monotonic() < until:
+            return address
+        async with self._db.read() as session:
+            row = await store.find(session, tenant)
+        address = self._usable(row)
+        self._kept[tenant] = (time.monotonic() + _KEEP_S, address)
+        return address
+
+    def forget(self, tenant: TenantId) -> None:
+        """Ask the database again on the next use."""
+        self._kept.pop(tenant, None)
+
+    def _usable(self, row: store.Tenant | None) -> Address:
+        if row is None or row.state == "provisioning":
+            raise NotFound("no such tenant")
+        if row.state == "suspended":
+            raise TenantSuspended
+        if row.is_swapping:
+            raise TenantBeingRestored
+        password = unseal_password(self._kek, row)
+        return Address(row.id, self._host, self._port, row.database, password)
+
+
+def seal_password(kek: Kek, tenant: TenantId, password: str) -> tuple[bytes, bytes]:
+    """A new key of the tenant's, wrapped, and the password sealed under it."""
+    key = new_key()
+    sealed = seal(key, password.encode("ascii"), b"database-password|" + tenant.bytes)
+    return kek.wrap(key, b"tenant-key|" + tenant.bytes), sealed
+
+
+def unseal_password(kek: Kek, row: store.Tenant) -> str:
+    """The password; SealBroken where key or password were made for another tenant."""
+    key = kek.unwrap(row.wrapped_key, b"tenant-key|" + row.id.bytes)
+    sealed = open_sealed(key, row.sealed_password, b"database-password|" + row.id.bytes)
+    return sealed.decode("ascii")

@@ -1,0 +1,31 @@
+"""The customer's choice of fields per connection: what is not chosen never leaves the database."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from services.tenants import records, refusals
+from services.tenants.fields import Fault
+from services.tenants.store import field_choice as store
+from tenantdb import TenantSession
+
+
+async def get(session: TenantSession, connection: UUID, module: str) -> list[str]:
+    """The chosen fields, in the order of the module."""
+    await records.load_module(session, module)
+    return await store.get(session, connection, module)
+
+
+async def put(
+    session: TenantSession, connection: UUID, module: str, fields: Sequence[str]
+) -> list[str]:
+    """Choose exactly these fields; none closes the module to the connection."""
+    definition = await records.load_module(session, module)
+    faults = [
+        Fault(f"/fields/{index}", "names no field of this module")
+        for index, name in enumerate(fields)
+        if name not in definition.fields
+    ]
+    if faults:
+        refusals.refuse(faults)
+    await store.put(session, connection, module, sorted(set(fields)))
+    return await store.get(session, connection, module)

@@ -1,0 +1,42 @@
+"""The problems that only the tenants service has."""
+
+from kit.problems import Problem
+
+
+class PaymentDataRefused(Problem, status=422, slug="payment-data-refused"):
+    """Payment card data is refused
+
+    A value holds what looks like a payment card number, and none is ever stored. `pointer` names
+    the place (for bulk bodies `errors` names the lines); the value itself is not kept anywhere.
+    """
+
+
+class TenantNameTaken(Problem, status=409, slug="tenant-name-taken"):
+    """There is a tenant of this name
+
+    Choose another name, or use the tenant that exists.
+    """
+
+
+class TenantSuspended(Problem, status=403, slug="tenant-suspended"):
+    """The tenant is suspended
+
+    Its data is kept and nothing can be read or written until an operator resumes it.
+    """
+
+
+class TenantBeingRestored(Problem, status=503, slug="tenant-being-restored"):
+    """The tenant's database is being exchanged
+
+    A restored database is taking the place of the old one. Try again in a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+class SwapRefused(Problem, status=409, slug="swap-refused"):
+    """The swap cannot begin
+
+    Another restore of this tenant is being put in place.
+    """

@@ -1,0 +1,124 @@
+"""Tenants come into being, are suspended and resumed: whole, or not at all."""
+
+import asyncio
+from datetime import timedelta
+
+from contracts.events import TenantCreated, TenantResumed, TenantSuspended
+from contracts.ids import TenantId, new_id
+from kit import clock, logs, outbox
+from kit.db import Database
+from kit.problems import Conflict, NotFound
+from kit.sealing import Kek
+from services.tenants.directory import Directory, seal_password
+from services.tenants.problems import TenantNameTaken
+from services.tenants.store import directory as store
+from tenantdb import TenantDatabases, names, provision, template
+from tenantdb.cluster import Cluster
+
+_UNFINISHED_AFTER = timedelta(minutes=10)
+_log = logs.get(__name__)
+
+
+class Provisioning:
+    """The only maker of tenant databases.
+
+    The directory row is written first, so that whatever is made is found again: a making that
+    fails is undone at once, or by `sweep`. Nothing is ever dropped that no row names.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        cluster: Cluster,
+        kek: Kek,
+        directory: Directory,
+        databases: TenantDatabases,
+    ) -> None:
+        self._db, self._cluster, self._kek = db, cluster, kek
+        self._directory, self._databases = directory, databases
+
+    async def create(self, name: str) -> store.Tenant:
+        """A new tenant with its own database, ready for use. Raises TenantNameTaken."""
+        tenant, database, password = TenantId(new_id()), names.database_name(), names.password()
+        keys = seal_password(self._kek, tenant, password)
+        async with self._db.write() as session:
+            if not await store.add(session, tenant, name, database, keys):
+                raise TenantNameTaken
+        try:
+            await provision.create(self._cluster, database, tenant, names.verifier(password))
+            await self._announce(tenant)
+        except BaseException:
+            await asyncio.shield(self._undo_quietly(tenant))
+            raise
+        return await self.find(tenant)
+
+    async def find(self, tenant: TenantId) -> store.Tenant:
+        """Raises NotFound."""
+        async with self._db.read() as session:
+            row = await store.find(session, tenant)
+        if row is None or row.state == "provisioning":
+            raise NotFound("no such tenant")
+        return row
+
+    async def existing(self) -> list[store.Tenant]:
+        async with self._db.read() as session:
+            return await store.existing(session)
+
+    async def suspend(self, tenant: TenantId) -> store.Tenant:
+        """No session any more, on any path; may be repeated."""
+        row = await self.find(tenant)
+        async with self._db.write() as session:
+            if await store.change_state(session, tenant, ["active"], "suspended"):
+                await outbox.add(session, TenantSuspended(tenant=tenant))
+        self._directory.forget(tenant)
+        await self._databases.drain(tenant)
+        await provision.lock_out(self._cluster, row.database)
+        return await self.find(tenant)
+
+    async def resume(self, tenant: TenantId) -> store.Tenant:
+        """Usable again; may be repeated."""
+        row = await self.find(tenant)
+        await provision.let_in(self._cluster, row.database)
+        async with self._db.write() as session:
+            if await store.change_state(session, tenant, ["suspended"], "active"):
+                await outbox.add(session, TenantResumed(tenant=tenant))
+        self._directory.forget(tenant)
+        return await self.find(tenant)
+
+    async def sweep(self) -> None:
+        """Undo makings that were cut short."""
+        async with self._db.read() as session:
+            found = await store.unfinished(session, clock.now() - _UNFINISHED_AFTER)
+        for tenant in found:
+            await self._undo(tenant)
+
+    async def upgrade_all(self) -> None:
+        """Bring every tenant database up to the template, one after the other."""
+        for row in await self.existing():
+            if row.is_swapping:
+                continue  # what is swapped in is brought up to date on the way
+            owner = names.owner_of(row.database)
+            if await template.upgrade(self._cluster, row.database, owner):
+                async with self._cluster.inside(row.database) as connection:
+                    await provision.grant(connection, row.database)
+
+    async def _announce(self, tenant: TenantId) -> None:
+        async with self._db.write() as session:
+            if not await store.change_state(session, tenant, ["provisioning"], "active"):
+                raise Conflict("the tenant was removed while it was being made")
+            await outbox.add(session, TenantCreated(tenant=tenant))
+
+    async def _undo(self, tenant: TenantId) -> None:
+        """Drop what was made, then the row, unless the tenant has become active after all."""
+        async with self._db.write() as session:
+            database = await store.lock_unfinished(session, tenant)
+            if database is not None:
+                await provision.drop(self._cluster, database)
+                await store.remove(session, tenant)
+
+    async def _undo_quietly(self, tenant: TenantId) -> None:
+        try:
+            await self._undo(tenant)
+        except Exception as error:
+            extra = {"tenant": str(tenant), "error": type(error).__name__}
+            _log.warning("half-made tenant is left to the sweep", extra=extra)

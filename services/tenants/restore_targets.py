@@ -1,0 +1,122 @@
+"""Restores of a tenant's database: an empty target, and the swap that can always be resumed."""
+
+from datetime import timedelta
+
+from contracts.events import DatabaseSwapped
+from contracts.ids import RestoreId, TenantId
+from kit import clock, outbox
+from kit.db import Database
+from kit.problems import Conflict, NotFound
+from services.tenants.directory import Directory
+from services.tenants.leases import Leases
+from services.tenants.problems import SwapRefused
+from services.tenants.store import directory as tenants
+from services.tenants.store import restores as store
+from tenantdb import TenantDatabases, names, restore
+from tenantdb.cluster import Cluster
+
+KEEP_ASIDE = timedelta(days=7)
+FORGOTTEN_AFTER = timedelta(days=2)
+
+
+class RestoreTargets:
+    """Makes targets, puts them in place of the tenant's database, drops what has had its time."""
+
+    def __init__(
+        self,
+        db: Database,
+        cluster: Cluster,
+        leases: Leases,
+        directory: Directory,
+        databases: TenantDatabases,
+    ) -> None:
+        self._db, self._cluster, self._leases = db, cluster, leases
+        self._directory, self._databases = directory, databases
+
+    async def open(self, tenant: TenantId, restore_id: RestoreId) -> str:
+        """The name of the restore's database, made empty; the same one when asked again."""
+        async with self._db.write() as session:
+            row = await tenants.find(session, tenant)
+            if row is None or row.state == "provisioning":
+                raise NotFound("no such tenant")
+            await store.add(session, tenant, restore_id, names.target_name(row.database))
+        target = await self._find(tenant, restore_id)
+        if target.state != "open":
+            raise Conflict("this restore is already in place")
+        await restore.make_target(self._cluster, target.database, target.name)
+        return target.database
+
+    async def drop(self, tenant: TenantId, database: str) -> None:
+        """Give up a target; may be repeated. A database that was swapped in is not a target."""
+        async with self._db.read() as session:
+            target = await store.find_database(session, tenant, database)
+        if target is None:
+            return
+        if target.state != "open":
+            raise Conflict("this restore is already in place")
+        await self._drop(target)
+
+    async def swap(self, tenant: TenantId, restore_id: RestoreId, database: str) -> None:
+        """Put the restored database in the tenant's place; repeatable.
+
+        The decision is committed before anything changes; from then on the tenant's sessions are
+        refused with "try again" until the swap is complete, by this call or by `resume_swaps`.
+        """
+        target = await self._find(tenant, restore_id)
+        if target.database != database:
+            raise NotFound("no such restore target")
+        if target.state == "open":
+            async with self._db.write() as session:
+                aside = names.aside_name(target.name)
+                if not await store.begin_swap(session, tenant, restore_id, aside):
+                    raise SwapRefused
+        await self._complete(tenant, restore_id)
+
+    async def resume_swaps(self) -> None:
+        """Complete swaps that were cut short."""
+        async with self._db.read() as session:
+            found = await store.swapping(session)
+        for tenant, restore_id in found:
+            await self._complete(tenant, restore_id)
+
+    async def sweep(self) -> None:
+        """Drop databases set aside whose time is over, and targets that nobody came back for."""
+        now = clock.now()
+        async with self._db.read() as session:
+            asides = await store.asides_due(session, now)
+            targets = await store.forgotten(session, now - FORGOTTEN_AFTER)
+        for aside in asides:
+            await self._cluster.drop_database(aside)
+            async with self._db.write() as session:
+                await store.aside_dropped(session, aside)
+        for target in targets:
+            await self._drop(target)
+
+    async def _complete(self, tenant: TenantId, restore_id: RestoreId) -> None:
+        async with self._db.write() as session:
+            swap = await store.lock_swap(session, tenant, restore_id)
+            if swap is None or swap.aside is None:
+                return
+            self._directory.forget(tenant)
+            await self._databases.drain(tenant)
+            for database in (swap.database, swap.name):
+                await self._leases.end_on(database)
+            if not await self._cluster.has_database(swap.aside):
+                await restore.prepare(self._cluster, swap.database, swap.name, tenant)
+            await restore.exchange(self._cluster, swap.name, swap.database, swap.aside)
+            await store.finish_swap(session, tenant, restore_id, clock.now() + KEEP_ASIDE)
+            await outbox.add(session, DatabaseSwapped(tenant=tenant, restore=restore_id))
+        self._directory.forget(tenant)
+
+    async def _drop(self, target: store.Target) -> None:
+        await self._leases.end_on(target.database)
+        await restore.drop_target(self._cluster, target.database)
+        async with self._db.write() as session:
+            await store.remove(session, target.database)
+
+    async def _find(self, tenant: TenantId, restore_id: RestoreId) -> store.Target:
+        async with self._db.read() as session:
+            target = await store.find(session, tenant, restore_id)
+        if target is None:
+            raise NotFound("no such restore target")
+        return target

@@ -1,0 +1,92 @@
+"""Single records and lists: /t/{tenant}/v1/records/{module}."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from contracts.authorise import needs_module
+from contracts.credentials import Actor
+from services.tenants import listing, records
+from services.tenants.routes import sessions
+from services.tenants.schemas import NewRecord, RecordChange, RecordPage, RecordView
+
+router = APIRouter(prefix="/t/{tenant}/v1/records/{module}", tags=["records"])
+IfMatch = Annotated[str | None, Header(description="the entity tag of your last read; required")]
+
+
+@router.get("", response_model=RecordPage)
+async def list_records(
+    request: Request,
+    tenant: UUID,
+    module: str,
+    actor: Annotated[Actor, needs_module("view")],
+    filter: Annotated[list[str] | None, Query(description="field:op:value; all must hold")] = None,
+    sort: Annotated[str | None, Query(max_length=200, description="name,-date_added")] = None,
+    cursor: Annotated[str | None, Query(max_length=20_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> Any:
+    """The records that the caller may view, in a stable order."""
+    query = listing.Query(filter or [], sort, cursor, limit)
+    async with sessions.reading(request, tenant) as session:
+        return sessions.json_bytes(await listing.page(session, actor, module, query))
+
+
+@router.post("", status_code=201, response_model=RecordView)
+async def create_record(
+    request: Request,
+    tenant: UUID,
+    module: str,
+    actor: Annotated[Actor, needs_module("create")],
+    body: NewRecord,
+) -> Any:
+    """Create a record; 409 where its key is taken."""
+    async with sessions.writing(request, tenant, actor) as session:
+        stored = await records.create(session, actor, module, body)
+    return sessions.record(stored, 201)
+
+
+@router.get("/{record}", response_model=RecordView)
+async def read_record(
+    request: Request,
+    tenant: UUID,
+    module: str,
+    record: UUID,
+    actor: Annotated[Actor, needs_module("view")],
+) -> Any:
+    """A record; its ETag goes into If-Match of a change."""
+    async with sessions.reading(request, tenant) as session:
+        return sessions.record(await records.read(session, actor, module, record))
+
+
+@router.patch("/{record}", response_model=RecordView)
+async def change_record(
+    request: Request,
+    tenant: UUID,
+    module: str,
+    record: UUID,
+    actor: Annotated[Actor, needs_module("edit")],
+    body: RecordChange,
+    if_match: IfMatch = None,
+) -> Any:
+    """Change what is named, clear what is null; 412 where the record has another version."""
+    version = records.parse_if_match(if_match)
+    async with sessions.writing(request, tenant, actor) as session:
+        stored = await records.change(session, actor, module, record, version, body)
+    return sessions.record(stored)
+
+
+@router.delete("/{record}", status_code=204)
+async def delete_record(
+    request: Request,
+    tenant: UUID,
+    module: str,
+    record: UUID,
+    actor: Annotated[Actor, needs_module("delete")],
+    if_match: IfMatch = None,
+) -> Response:
+    """Delete a record; 412 where it has another version."""
+    version = records.parse_if_match(if_match)
+    async with sessions.writing(request, tenant, actor) as session:
+        await records.delete(session, actor, module, record, version)
+    return Response(status_code=204)

@@ -1,0 +1,156 @@
+"""What the routes of records take and give; record JSON itself is made by PostgreSQL."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.schema import Strict
+
+Id = Annotated[UUID, Field(strict=False)]
+Time = Annotated[datetime, Field(strict=False)]
+
+
+class Ownership(Strict):
+    """Who a record belongs to; absent on creation, `responsible` is the caller."""
+
+    responsible: Id | None = None
+    second_responsible: Id | None = None
+    team: Id | None = None
+    territory: Id | None = None
+
+
+class NewRecord(Ownership):
+    """A record to create; with a key field in the module, key and field complete each other."""
+
+    key: str | None = None
+    fields: dict[str, Any]
+
+
+class RecordChange(Ownership):
+    """Only what is named changes; null clears."""
+
+    key: str | None = None
+    fields: dict[str, Any] = Field(default_factory=dict)
+
+
+class RecordView(Ownership):
+    """A record; `version` is its entity tag without the quotes."""
+
+    id: Id
+    module: str
+    key: str | None
+    fields: dict[str, str | int | bool]
+    version: int
+    created_at: Time
+    updated_at: Time
+
+
+class RecordPage(Strict):
+    """Records in the asked order; `next_cursor` is null on the last page."""
+
+    records: list[RecordView]
+    next_cursor: str | None
+
+
+class FailedRow(Strict):
+    """A row that was left out: its line in the body, where in the row, and why."""
+
+    line: int
+    pointer: str
+    message: str
+
+
+class BulkOutcome(Strict):
+    """What a bulk upsert or import did; `failed` has at most a thousand entries."""
+
+    created: int
+    updated: int
+    unchanged: int
+    failed: list[FailedRow]
+    failed_lines: int
+
+
+class BulkDelete(Strict):
+    """Records to delete."""
+
+    ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
+
+
+class FailedId(Strict):
+    """An id that was left out: its place in the body, and why."""
+
+    pointer: str
+    message: str
+
+
+class DeleteOutcome(Strict):
+    """What a bulk delete did."""
+
+    deleted: int
+    failed: list[FailedId]
+
+
+class FieldView(Strict):
+    """A typed field of a module."""
+
+    field: str
+    label: str
+    kind: str
+    required: bool
+    max_length: int
+
+
+class ModuleView(Strict):
+    """A module that the caller may view."""
+
+    module: str
+    label: str
+    key_field: str | None
+    fields: list[FieldView]
+
+
+class ModuleList(Strict):
+    """The modules that the caller may view."""
+
+    modules: list[ModuleView]
+
+
+class FieldChoice(Strict):
+    """The fields of a module that may leave over a connection; none: nothing of it leaves."""
+
+    fields: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=500)]
+
+
+class ChangedRow(Strict):
+    """A record as it is now, or that it is gone."""
+
+    id: Id
+    module: str
+    key: str | None
+    op: Literal["upsert", "delete"]
+    version: int
+    fields: dict[str, Any]
+
+
+class ChangeList(Strict):
+    """A page of a feed; `position` goes into the next call, at once where there is `more`."""
+
+    position: str
+    more: bool
+    reset: bool
+    rows: list[ChangedRow]
+
+
+class RecordsAsked(Strict):
+    """Records of a module whose present values a connection asks for."""
+
+    module: str
+    ids: Annotated[list[Id], Field(max_length=5_000)]
+
+
+class RecordRows(Strict):
+    """Present values; vanished records are absent."""
+
+    rows: list[ChangedRow]

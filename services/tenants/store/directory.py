@@ -1,0 +1,96 @@
+"""SQL on the directory of tenants."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import RowMapping, Select, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from contracts.ids import TenantId
+from kit.db import ReadSession, WriteSession
+from services.tenants.tables import restore_target, tenant
+
+State = Literal["provisioning", "active", "suspended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A row of the directory; `is_swapping` while a restored database is being put in place."""
+
+    id: TenantId
+    name: str
+    state: State
+    database: str
+    wrapped_key: bytes
+    sealed_password: bytes
+    created_at: datetime
+    is_swapping: bool
+
+
+async def add(
+    session: WriteSession, new: TenantId, name: str, database: str, keys: tuple[bytes, bytes]
+) -> bool:
+    """Record the intent to make a tenant; False where the name is taken."""
+    statement = insert(tenant).values(
+        id=new,
+        name=name,
+        state="provisioning",
+        database=database,
+        wrapped_key=keys[0],
+        sealed_password=keys[1],
+    )
+    return await session.run(statement.on_conflict_do_nothing(index_elements=["name"])) == 1
+
+
+async def find(session: ReadSession, wanted: TenantId) -> Tenant | None:
+    row = await session.first(_tenants().where(tenant.c.id == wanted))
+    return None if row is None else _tenant(row)
+
+
+async def existing(session: ReadSession) -> list[Tenant]:
+    """All tenants whose database is complete, oldest first."""
+    statement = _tenants().where(tenant.c.state != "provisioning").order_by(tenant.c.id)
+    return [_tenant(row) for row in await session.all(statement)]
+
+
+async def change_state(
+    session: WriteSession, wanted: TenantId, before: Sequence[State], after: State
+) -> bool:
+    """True where the tenant was in one of the states `before` and is now in `after`."""
+    statement = update(tenant).where(tenant.c.id == wanted, tenant.c.state.in_(before))
+    return await session.run(statement.values(state=after)) == 1
+
+
+async def unfinished(session: ReadSession, older_than: datetime) -> list[TenantId]:
+    """Tenants whose making was cut short."""
+    statement = select(tenant.c.id).where(
+        tenant.c.state == "provisioning", tenant.c.created_at < older_than
+    )
+    return [TenantId(row["id"]) for row in await session.all(statement)]
+
+
+async def lock_unfinished(session: WriteSession, wanted: TenantId) -> str | None:
+    """The database name of a tenant that is still being made, held until the commit."""
+    statement = select(tenant.c.database).where(
+        tenant.c.id == wanted, tenant.c.state == "provisioning"
+    )
+    name: str | None = await session.scalar(statement.with_for_update())
+    return name
+
+
+async def remove(session: WriteSession, wanted: TenantId) -> None:
+    await session.run(delete(tenant).where(tenant.c.id == wanted))
+
+
+def _tenants() -> Select[tuple[object, ...]]:
+    swapping = select(func.count()).where(
+        restore_target.c.tenant == tenant.c.id, restore_target.c.state == "swapping"
+    )
+    return select(*tenant.c, (swapping.scalar_subquery() > 0).label("is_swapping"))
+
+
+def _tenant(row: RowMapping) -> Tenant:
+    values = dict(row)
+    return Tenant(**values)

@@ -1,0 +1,173 @@
+"""The only way into a tenant's database: its own role and password, checked on every checkout."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from contracts.ids import TenantId
+from kit import logs
+from kit.problems import DependencyDown, Problem
+from tenantdb.budget import Budget, Connection, Slot
+from tenantdb.session import MAKER, Mode, TenantSession
+
+_log = logs.get(__name__)
+_BEGIN = {
+    "read": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    "write": "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+}
+_CHECK = """SELECT current_database()::text, current_user::text,
+    (SELECT tenant FROM public.tenant_identity), set_config('app.actor', $1, true)"""
+_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
+class TenantDatabaseRefused(Problem, status=503, slug="tenant-database-refused"):
+    """The tenant's database is not what the directory says
+
+    Nothing was read or written. The operator compares the directory with the database's identity.
+    """
+
+
+class TransactionLost(Exception):
+    """A statement failed inside the block and its error was swallowed: nothing was written."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where one tenant's database is and how to log in; the role is named like the database."""
+
+    tenant: TenantId
+    host: str
+    port: int
+    database: str
+    password: str = field(repr=False)
+
+
+Lookup = Callable[[TenantId], Awaitable[Address]]
+
+
+class TenantDatabases:
+    """Sessions on tenant databases over one budget of connections.
+
+    `lookup` gives a tenant's address, or raises the Problem that says why it may not be used; it
+    is asked on every checkout. `budget` counts connections over all tenants, `per_tenant` those
+    of one; whoever waits longer than `wait_s` gets DependencyDown.
+    """
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        *,
+        budget: int = 40,
+        per_tenant: int = 4,
+        wait_s: float = 5.0,
+        statement_timeout_s: float = 30.0,
+    ) -> None:
+        self._lookup, self._statement_timeout_s = lookup, statement_timeout_s
+        self._budget = Budget(self._open, total=budget, per_tenant=per_tenant, wait_s=wait_s)
+
+    def read(self, tenant: TenantId) -> AbstractAsyncContextManager[TenantSession]:
+        """A REPEATABLE READ READ ONLY session: one moment, and no write gets through."""
+        return self._session(tenant, "read", "")
+
+    def write(self, tenant: TenantId, *, actor: str) -> AbstractAsyncContextManager[TenantSession]:
+        """A READ COMMITTED session; commits when the block ends without an error.
+
+        `actor` ("user:<uuid>" or "service:<name>") stands in every journal row it causes.
+        """
+        return self._session(tenant, "write", actor)
+
+    async def drain(self, tenant: TenantId) -> None:
+        """End every connection of a tenant: idle ones now, busy ones within seconds."""
+        await self._budget.drain(tenant)
+
+    async def close(self) -> None:
+        """End every connection."""
+        await self._budget.close()
+
+    @contextlib.asynccontextmanager
+    async def _session(
+        self, tenant: TenantId, mode: Mode, actor: str
+    ) -> AsyncIterator[TenantSession]:
+        slot = await self._checkout(await self._lookup(tenant), mode, actor)
+        try:
+            yield TenantSession(slot.connection, tenant, mode, maker=MAKER)
+            await _commit(slot.connection)
+        except Exception as error:
+            await _roll_back(slot.connection)
+            if isinstance(error, _LOST) and slot.connection.is_closed():
+                raise DependencyDown("the connection to the tenant's database was lost") from error
+            raise
+        except BaseException:
+            slot.connection.terminate()  # cancelled in mid-statement: its state is unknown
+            raise
+        finally:
+            self._budget.give_back(slot)
+
+    async def _checkout(self, address: Address, mode: Mode, actor: str) -> Slot:
+        """A slot in a fresh transaction on a database that has proved to be the tenant's."""
+        while True:
+            slot, is_new = await self._budget.take(address.tenant)
+            try:
+                await slot.connection.execute(_BEGIN[mode])
+                await _prove(slot.connection, address, actor)
+                return slot
+            except BaseException as error:
+                was_cut = slot.connection.is_closed()
+                slot.connection.terminate()
+                self._budget.give_back(slot)
+                if not isinstance(error, _LOST):
+                    raise
+                if is_new or not was_cut:
+                    raise DependencyDown("the tenant's database does not answer") from error
+
+    async def _open(self, tenant: TenantId) -> Connection:
+        address = await self._lookup(tenant)
+        limit_ms = int(self._statement_timeout_s * 1000)
+        try:
+            return await asyncpg.connect(
+                host=address.host,
+                port=address.port,
+                database=address.database,
+                user=address.database,
+                password=address.password,
+                timeout=5,
+                server_settings={
+                    "application_name": "bulkhead",
+                    "timezone": "UTC",
+                    "jit": "off",
+                    "statement_timeout": str(limit_ms),
+                    "lock_timeout": "5000",
+                    "idle_in_transaction_session_timeout": str(limit_ms),
+                    "transaction_timeout": str(limit_ms * 4),
+                },
+            )
+        except (*_LOST, TimeoutError) as error:
+            raise DependencyDown("the tenant's database does not answer") from error
+
+
+async def _prove(connection: Connection, address: Address, actor: str) -> None:
+    """Raise unless database, role and identity row are all the tenant's; then name the actor."""
+    try:
+        row = await connection.fetchrow(_CHECK, actor)
+    except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
+        row = None
+    if row is None or tuple(row)[:3] != (address.database, address.database, address.tenant):
+        _log.error("tenant database refused", extra={"tenant": str(address.tenant)})
+        raise TenantDatabaseRefused
+
+
+async def _commit(connection: Connection) -> None:
+    if await connection.execute("COMMIT") != "COMMIT":
+        raise TransactionLost
+
+
+async def _roll_back(connection: Connection) -> None:
+    try:
+        async with asyncio.timeout(2):
+            await connection.execute("ROLLBACK")
+    except (*_LOST, TimeoutError):
+        connection.terminate()

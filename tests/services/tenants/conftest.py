@@ -1,0 +1,71 @@
+"""The tenants service over fresh databases, one for each test."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from contracts.credentials import (
+    AccessVerifier,
+    CallerVerifier,
+)
+from kit import base64url
+from kit.messaging.memory import MemoryBroker
+from kit.sealing import SigningKey, new_key
+from kit.tokens import KeyRing, Signer
+from services.tenants.app import create_app
+from services.tenants.settings import TenantsSettings
+from tenantdb import provision, template
+from tenantdb.cluster import Cluster
+from tests.services.tenants.running_tenants import ISSUER, PEERS, Suite
+
+
+@pytest.fixture(scope="session")
+async def tenant_template(cluster: Any) -> None:
+    """The template that every tenant database of the run is copied from."""
+    await template.build(Cluster(cluster.url("tenants")))
+
+
+@pytest.fixture
+async def settings(
+    tenant_template: None, service_db: Callable[[str], Awaitable[str]], tmp_path: Path
+) -> TenantsSettings:
+    """Settings over a fresh control database."""
+    url = await service_db("tenants")
+    for name, text in {"url": url, "kek": base64url.encode(new_key()), "ids": "{}"}.items():
+        (tmp_path / name).write_text(text)
+    return TenantsSettings(
+        port=0,
+        database_url_file=tmp_path / "url",
+        amqp_url_file=tmp_path / "none",
+        identity_key_file=tmp_path / "none",
+        identities_file=tmp_path / "ids",
+        kek_file=tmp_path / "kek",
+        auth_url="http://127.0.0.1:1",
+        tenants_url="http://127.0.0.1:1",
+    )
+
+
+@pytest.fixture
+async def suite(settings: TenantsSettings) -> AsyncIterator[Suite]:
+    """The service as create_app makes it, with its consumers and timers running."""
+    url, hands = settings.database_url, Cluster(settings.database_url)
+    app = create_app(settings, broker=MemoryBroker())
+    key, peers = SigningKey.generate(), {name: SigningKey.generate() for name in PEERS}
+
+    async def keys() -> dict[str, Any]:
+        return {"test": key.public}
+
+    ring = KeyRing(keys)
+    await ring.fetch()
+    app.state.access = AccessVerifier(ring, ISSUER)
+    publics = {name: peer.public.to_base64url() for name, peer in peers.items()}
+    app.state.callers = CallerVerifier("tenants", publics)
+    database = await asyncpg.connect(url)
+    async with app.router.lifespan_context(app):
+        yield Suite(app, hands, Signer(key, "test"), peers, database)
+    for row in await database.fetch("SELECT database FROM tenant"):
+        await provision.drop(hands, row["database"])
+    await database.close()
