@@ -1,0 +1,1 @@
+"""Who may come in: users, invitations, logins, sessions, levels, and the keys that prove it."""

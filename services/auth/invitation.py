@@ -1,0 +1,98 @@
+"""Invitations: the only way in; one-time, hashed at rest, and nobody invites above themselves."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from contracts.access import Grants
+from contracts.events import UserInvited, UserJoined
+from contracts.ids import TenantId, UserId, new_id
+from kit import outbox
+from kit.db import Database, WriteSession
+from kit.problems import NotPermitted, RequestInvalid
+from services.auth import passwords, secret_text
+from services.auth.levels import ADMINISTRATOR, LEVELS
+from services.auth.parts import Parts
+from services.auth.problems import InvitationNotValid, TenantHasUsers, UserExists
+from services.auth.store import invitations, tenants, users
+from services.auth.store.users import new_user
+
+LIFETIME = timedelta(hours=72)
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """`token` is shown to the inviter once and kept nowhere."""
+
+    token: str
+    expires_at: datetime
+
+
+def level_grants(tenant: TenantId | None, level: int) -> Grants:
+    """The grants of a shipped level of the realm; RequestInvalid for any other number."""
+    levels = LEVELS["operators" if tenant is None else "tenant"]
+    if level not in levels:
+        known = ", ".join(map(str, sorted(levels)))
+        message = f"is not a level: there are {known}"
+        raise RequestInvalid(errors=[{"pointer": "/level", "message": message}])
+    return levels[level].grants
+
+
+def check_may_give(own: Grants, given: Grants) -> None:
+    if not own.covers(given):
+        raise NotPermitted("nobody grants what they do not have")
+
+
+async def invite(
+    session: WriteSession, tenant: TenantId | None, email: str, level: int, now: datetime
+) -> Invitation:
+    """Invite, or invite again who has not joined yet: the earlier invitation stops working."""
+    user = await users.by_email(session, tenant, email)
+    if user is not None and user.has_joined:
+        raise UserExists
+    if user is None:
+        user = new_user(new_id(), tenant, email, level, now)
+        await users.add(session, user)
+    else:
+        await users.invite_again(session, user.id, level, now)
+    token, ends = secret_text.fresh(), now + LIFETIME
+    await invitations.put(session, user.id, secret_text.hashed(token), ends)
+    await outbox.add(session, UserInvited(tenant=tenant, user=user.id))
+    return Invitation(token, ends)
+
+
+async def invite_first_user(parts: Parts, tenant: TenantId, email: str, level: int) -> Invitation:
+    """By an operator, until somebody has joined: later users are the tenant's own business."""
+    await parts.directory.check_open(tenant)
+    async with parts.db.write() as session:
+        await tenants.lock(session, tenant)
+        if await users.count_joined(session, tenant):
+            raise TenantHasUsers
+        return await invite(session, tenant, email, level, parts.now())
+
+
+async def invite_first_operator(db: Database, email: str, now: datetime) -> Invitation:
+    """For the command line, as long as no operator has joined; UserExists afterwards."""
+    async with db.write() as session:
+        await users.lock_all(session)
+        if await users.count_joined(session, None):
+            raise UserExists
+        return await invite(session, None, email, ADMINISTRATOR, now)
+
+
+async def accept(parts: Parts, tenant: TenantId | None, token: str, password: str) -> UserId:
+    """Join with a password; the invitation is used up."""
+    hashed, now = secret_text.hashed(token), parts.now()
+    async with parts.db.read() as reading:
+        user = await invitations.find(reading, tenant, hashed, now)
+    if user is None:
+        raise InvitationNotValid
+    if reason := passwords.weakness(password, email=user.email):
+        raise RequestInvalid(errors=[{"pointer": "/password", "message": reason}])
+    async with parts.passwords.turn():
+        password_hash = await parts.passwords.hash(password)
+    async with parts.db.write() as session:
+        if not await invitations.take(session, hashed):
+            raise InvitationNotValid
+        await users.join(session, user.id, password_hash, now)
+        await outbox.add(session, UserJoined(tenant=tenant, user=user.id))
+    return user.id

@@ -1,0 +1,43 @@
+"""Changing a user's level: nobody gives or takes more than they have, one administrator stays."""
+
+from contracts.credentials import Actor
+from contracts.events import LevelChanged
+from contracts.ids import TenantId, UserId
+from kit import outbox
+from kit.db import WriteSession
+from kit.problems import NotFound
+from services.auth.invitation import check_may_give, level_grants
+from services.auth.levels import ADMINISTRATOR
+from services.auth.problems import LastAdministrator
+from services.auth.store import tenants, users
+from services.auth.store.users import User
+
+
+async def change_level(session: WriteSession, actor: Actor, user: UserId, level: int) -> User:
+    """The user with the new level; tokens carry it from their next refresh on."""
+    assert actor.tenant is not None
+    new = level_grants(actor.tenant, level)
+    await tenants.lock(session, actor.tenant)
+    target = await _target(session, actor.tenant, user)
+    check_may_give(actor.grants, level_grants(actor.tenant, target.level))
+    check_may_give(actor.grants, new)
+    if target.level == level:
+        return target
+    if await _is_last_administrator(session, actor.tenant, target):
+        raise LastAdministrator
+    await users.set_level(session, user, level)
+    await outbox.add(session, LevelChanged(tenant=actor.tenant, user=user))
+    return await _target(session, actor.tenant, user)
+
+
+async def _is_last_administrator(session: WriteSession, tenant: TenantId, target: User) -> bool:
+    if target.level != ADMINISTRATOR or not target.has_joined:
+        return False
+    return await users.count_joined(session, tenant, level=ADMINISTRATOR) == 1
+
+
+async def _target(session: WriteSession, tenant: TenantId, user: UserId) -> User:
+    target = await users.of_tenant(session, tenant, user)
+    if target is None:
+        raise NotFound
+    return target

@@ -1,0 +1,30 @@
+"""What the deeds of this service work with; `create_app` puts it together once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from kit.db import Database
+from services.auth.access_tokens import AccessTokens
+from services.auth.directory import Directory
+from services.auth.passwords import Passwords
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    db: Database
+    passwords: Passwords
+    tokens: AccessTokens
+    directory: Directory
+    now: Callable[[], datetime]
+
+
+def _parts(request: Request) -> Parts:
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+With = Annotated[Parts, Depends(_parts)]

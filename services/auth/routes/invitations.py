@@ -1,0 +1,65 @@
+"""Inviting and joining: there is no other way to become a user."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from contracts.authorise import needs, needs_operator, public
+from contracts.credentials import Actor
+from contracts.ids import TenantId
+from kit.http import Write
+from services.auth import invitation
+from services.auth.invitation import check_may_give, level_grants
+from services.auth.parts import With
+from services.auth.schemas import Acceptance, Invited, Joined, OperatorInvitation, UserInvitation
+
+router = APIRouter()
+
+
+@router.post("/v1/invitations", status_code=201)
+async def invite_by_operator(
+    body: OperatorInvitation,
+    actor: Annotated[Actor, needs_operator("operator.invite")],
+    parts: With,
+) -> Invited:
+    """Invite another operator (tenant null), or a tenant's first users until one has joined."""
+    tenant = None if body.tenant is None else TenantId(body.tenant)
+    given = level_grants(tenant, body.level)
+    if tenant is None:
+        check_may_give(actor.grants, given)
+        async with parts.db.write() as session:
+            made = await invitation.invite(session, None, body.email, body.level, parts.now())
+    else:
+        made = await invitation.invite_first_user(parts, tenant, body.email, body.level)
+    return Invited(invitation=made.token, expires_at=made.expires_at)
+
+
+@router.post("/t/{tenant}/v1/users/invitations", status_code=201)
+async def invite_user(
+    body: UserInvitation,
+    actor: Annotated[Actor, needs("configuration.users_manage")],
+    parts: With,
+    session: Write,
+) -> Invited:
+    """Invite a user of the tenant to a level that grants nothing the inviter does not have."""
+    check_may_give(actor.grants, level_grants(actor.tenant, body.level))
+    made = await invitation.invite(session, actor.tenant, body.email, body.level, parts.now())
+    return Invited(invitation=made.token, expires_at=made.expires_at)
+
+
+@router.post("/v1/operators/invitations/accept", dependencies=[public()])
+async def accept_as_operator(body: Acceptance, parts: With) -> Joined:
+    """Become an operator with a password of one's own."""
+    return await _accept(parts, None, body)
+
+
+@router.post("/t/{tenant}/v1/invitations/accept", dependencies=[public()])
+async def accept_as_user(tenant: UUID, body: Acceptance, parts: With) -> Joined:
+    """Become a user of the tenant with a password of one's own."""
+    return await _accept(parts, TenantId(tenant), body)
+
+
+async def _accept(parts: With, tenant: TenantId | None, body: Acceptance) -> Joined:
+    token, password = body.token.get_secret_value(), body.password.get_secret_value()
+    return Joined(user=await invitation.accept(parts, tenant, token, password))

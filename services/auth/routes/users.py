@@ -1,0 +1,48 @@
+"""A tenant's users and their levels."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from contracts.authorise import needs
+from contracts.credentials import Actor
+from contracts.ids import UserId
+from kit.http import Read, Write
+from services.auth.level_change import change_level
+from services.auth.schemas import LevelChange, UserList, UserView
+from services.auth.store import users
+from services.auth.store.users import User
+
+router = APIRouter()
+
+
+@router.get("/t/{tenant}/v1/users")
+async def list_users(
+    actor: Annotated[Actor, needs("configuration.users_view")], session: Read
+) -> UserList:
+    """Everybody of the tenant, in the order of their invitation."""
+    assert actor.tenant is not None
+    return UserList(users=[_view(user) for user in await users.all_of(session, actor.tenant)])
+
+
+@router.put("/t/{tenant}/v1/users/{user}/level")
+async def put_level(
+    user: UUID,
+    body: LevelChange,
+    actor: Annotated[Actor, needs("configuration.users_manage")],
+    session: Write,
+) -> UserView:
+    """Give a user another level; it holds from the user's next refresh on."""
+    return _view(await change_level(session, actor, UserId(user), body.level))
+
+
+def _view(user: User) -> UserView:
+    return UserView(
+        id=user.id,
+        email=user.email,
+        level=user.level,
+        state="joined" if user.has_joined else "invited",
+        invited_at=user.invited_at,
+        joined_at=user.joined_at,
+    )
