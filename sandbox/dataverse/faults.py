@@ -1,0 +1,99 @@
+"""Faults switched on from outside: the ways in which the real Web API is known to fail."""
+
+import itertools
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from sandbox.dataverse import refusals
+from sandbox.dataverse.refusals import Refusal
+
+FaultKind = Literal["status", "lost_reply", "half_reply", "slow", "refuse_row", "race"]
+_OF_REQUESTS = {"status", "lost_reply", "half_reply", "slow"}
+
+
+@dataclass
+class Fault:
+    """One fault. `times` counts down to its end; None lasts until it is removed.
+
+    A request suffers a fault if its path contains `path`.
+    status: answer `status` (503) without doing the work, as html or as json error.
+    lost_reply: do the work, then close the connection; half_reply: after half of the body.
+    slow: wait `seconds` before the work.
+    refuse_row: refuse writes (400, code of a plug-in) that leave `column` of a row in `table`
+    equal to `value`.
+    race: another writer creates the row between lookup and create of the matching upsert.
+    """
+
+    kind: FaultKind
+    times: int | None = 1
+    path: str = "/api/data/"
+    status: int | None = None
+    body: Literal["html", "json"] = "html"
+    code: str = ""
+    message: str = ""
+    retry_after_s: int | None = None
+    seconds: float = 0.0
+    table: str = ""
+    column: str = ""
+    value: Any = None
+    id: int = 0
+
+    def matches_row(self, table: str, values: dict[str, Any]) -> bool:
+        return self.table == table and (not self.column or values.get(self.column) == self.value)
+
+
+class Faults:
+    """The faults that wait to happen, oldest first."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._ids = itertools.count(1)
+
+    def add(self, fault: Fault) -> Fault:
+        if fault.kind not in get_args(FaultKind):
+            raise ValueError(f"there is no fault of kind {fault.kind!r}")
+        fault.id = next(self._ids)
+        self._faults.append(fault)
+        return fault
+
+    def listing(self) -> list[dict[str, Any]]:
+        return [asdict(fault) for fault in self._faults]
+
+    def remove(self, fault_id: int) -> None:
+        self._faults = [fault for fault in self._faults if fault.id != fault_id]
+
+    def clear(self) -> None:
+        self._faults.clear()
+
+    def take_for_request(self, path: str) -> Fault | None:
+        """The fault that this whole request shall suffer, if any; counts it."""
+        for fault in self._faults:
+            if fault.kind in _OF_REQUESTS and fault.path in path:
+                return self._counted(fault)
+        return None
+
+    def check_row(self, table: str, values: dict[str, Any]) -> None:
+        """A plug-in of the customer may refuse the row, in the customer's own words."""
+        for fault in self._faults:
+            if fault.kind == "refuse_row" and fault.matches_row(table, values):
+                self._counted(fault)
+                raise plug_in_refusal(fault)
+
+    def take_race(self, table: str, values: dict[str, Any]) -> bool:
+        for fault in self._faults:
+            if fault.kind == "race" and fault.matches_row(table, values):
+                self._counted(fault)
+                return True
+        return False
+
+    def _counted(self, fault: Fault) -> Fault:
+        if fault.times is not None:
+            fault.times -= 1
+            if fault.times <= 0:
+                self.remove(fault.id)
+        return fault
+
+
+def plug_in_refusal(fault: Fault) -> refusals.Refusal:
+    message = fault.message or "This row is not welcome here."
+    return Refusal(fault.status or 400, fault.code or "0x80040265", message)

@@ -1,0 +1,193 @@
+"""EntityDefinitions: tables, columns and keys as metadata, with the options clients use."""
+
+import re
+import uuid
+from typing import Any
+
+from sandbox.dataverse import addresses, refusals
+from sandbox.dataverse.addresses import Segment
+from sandbox.dataverse.calls import Call, Reply, json_reply
+from sandbox.dataverse.filters import name_checker, read_filter
+from sandbox.dataverse.organisation import Organisation
+from sandbox.dataverse.schema import Column, Table
+
+_CRM = "Microsoft.Dynamics.CRM."
+_TYPES = {
+    "string": "String",
+    "integer": "Integer",
+    "bigint": "BigInt",
+    "decimal": "Decimal",
+    "double": "Double",
+    "boolean": "Boolean",
+    "date": "DateTime",
+    "datetime": "DateTime",
+    "guid": "Uniqueidentifier",
+    "choice": "Picklist",
+    "lookup": "Lookup",
+}
+_REQUIRED = {"none": "None", "application": "ApplicationRequired", "system": "SystemRequired"}
+_TYPED = {"MaxLength", "Format", "MinValue", "MaxValue", "Precision", "Targets"}
+_EXPANDED = {"Keys", "Attributes", "OptionSet"}
+
+
+def answer(call: Call, organisation: Organisation, steps: list[Segment]) -> Reply:
+    """`steps` is the path, its first step being EntityDefinitions."""
+    if call.method != "GET":
+        raise refusals.not_simulated("changes of metadata")
+    if steps[0].key is None:
+        tables = organisation.schema.tables.values()
+        return _listing(call, [_definition(organisation, table) for table in tables])
+    table = _table(organisation, steps[0].key)
+    if len(steps) == 1:
+        return json_reply(_projected(call, _definition(organisation, table)))
+    if steps[1].name == "Keys":
+        return _listing(call, _keys(organisation, table))
+    if steps[1].name == "Attributes":
+        return _attributes(call, table, steps[1:])
+    raise refusals.not_simulated(f"EntityDefinitions/{steps[1].name}")
+
+
+def message_filters(call: Call, organisation: Organisation) -> Reply:
+    """Which bulk messages a table has; UpsertMultiple never shows itself here."""
+    text = call.options.get("$filter", "")
+    message = re.search(r"sdkmessageid/name eq '(\w+)'", text)
+    logical = re.search(r"primaryobjecttypecode eq '(\w+)'", text)
+    if not message or not logical:
+        raise refusals.not_simulated("this query of sdkmessagefilters")
+    table = organisation.schema.by_logical(logical[1])
+    has = table and table.bulk_actions and message[1] in ("CreateMultiple", "UpdateMultiple")
+    found = [{"sdkmessagefilterid": _id(message[1], logical[1])}] if has else []
+    return json_reply({"value": found})
+
+
+def _table(organisation: Organisation, key: str) -> Table:
+    name = re.fullmatch(r"LogicalName='(\w+)'", key)
+    for table in organisation.schema.tables.values():
+        if name and table.logical == name[1]:
+            return table
+        if addresses.guid(key) == _id(table.logical):
+            return table
+    raise refusals.Refusal(
+        404, "0x80060888", f"Could not find an entity with the specified key '{key}'."
+    )
+
+
+def _attributes(call: Call, table: Table, steps: list[Segment]) -> Reply:
+    found = [_attribute(table, column) for column in table.columns.values()]
+    if steps[0].key is not None:
+        name = re.fullmatch(r"LogicalName='(\w+)'", steps[0].key)
+        found = [a for a in found if name and a["LogicalName"] == name[1]]
+        if not found:
+            raise refusals.unknown_segment(steps[0].key)
+    cast = steps[1].name if len(steps) > 1 else None
+    if cast:
+        found = [a for a in found if a["@odata.type"] == f"#{cast}"]
+    if steps[0].key is not None and found:
+        return json_reply(_projected(call, found[0], cast=cast))
+    return _listing(call, found, cast=cast)
+
+
+def _listing(call: Call, items: list[dict[str, Any]], cast: str | None = None) -> Reply:
+    text = call.options.get("$filter")
+    if text and items:
+        known = name_checker(items[0].__contains__, "Microsoft.Dynamics.CRM.MetadataBase")
+        items = list(filter(read_filter(text, known), items))
+    return json_reply({"value": [_projected(call, item, cast=cast) for item in items]})
+
+
+def _projected(call: Call, item: dict[str, Any], cast: str | None = None) -> dict[str, Any]:
+    """Type-specific properties can be selected only behind a cast to their type."""
+    names = [name.strip() for name in call.options.get("$select", "").split(",") if name]
+    allowed = set(item) if cast else set(item) - _TYPED
+    for name in names:
+        if name not in allowed and (cast or name in _TYPED):
+            raise refusals.unknown_property(
+                name, cast or "Microsoft.Dynamics.CRM.AttributeMetadata"
+            )
+    expanded = {
+        name for name in _EXPANDED if re.search(rf"\b{name}\b", call.options.get("$expand", ""))
+    }
+    kept = set(names) | {"@odata.type", "MetadataId"} if names else set(item) - _EXPANDED
+    return {name: value for name, value in item.items() if name in kept | expanded}
+
+
+def _definition(organisation: Organisation, table: Table) -> dict[str, Any]:
+    return {
+        "MetadataId": _id(table.logical),
+        "LogicalName": table.logical,
+        "SchemaName": table.logical.capitalize(),
+        "EntitySetName": table.set,
+        "PrimaryIdAttribute": table.primary_id,
+        "PrimaryNameAttribute": table.primary_name,
+        "DisplayName": _label(table.logical.capitalize()),
+        "ChangeTrackingEnabled": False,
+        "IsOptimisticConcurrencyEnabled": True,
+        "IsPrivate": False,
+        "Keys": _keys(organisation, table),
+        "Attributes": [_attribute(table, column) for column in table.columns.values()],
+    }
+
+
+def _keys(organisation: Organisation, table: Table) -> list[dict[str, Any]]:
+    inactive = organisation.switches.inactive_keys
+    return [
+        {
+            "MetadataId": _id(table.logical, key.name),
+            "LogicalName": key.name,
+            "SchemaName": key.name,
+            "EntityLogicalName": table.logical,
+            "KeyAttributes": list(key.columns),
+            "EntityKeyIndexStatus": "Pending" if key.name in inactive else "Active",
+        }
+        for key in table.keys
+    ]
+
+
+def _attribute(table: Table, column: Column) -> dict[str, Any]:
+    is_id = column.name == table.primary_id
+    name = _TYPES[column.type]
+    return {
+        "@odata.type": f"#{_CRM}{'' if is_id else name}AttributeMetadata",
+        "MetadataId": _id(table.logical, column.name),
+        "EntityLogicalName": table.logical,
+        "LogicalName": column.name,
+        "SchemaName": column.name,
+        "AttributeType": name,
+        "AttributeTypeName": {"Value": f"{name}Type"},
+        "AttributeOf": None,
+        "DisplayName": _label(column.name),
+        "RequiredLevel": {"Value": _REQUIRED[column.required]},
+        "IsValidForCreate": not column.read_only,
+        "IsValidForUpdate": not column.read_only and not is_id,
+        "IsValidForRead": True,
+        "IsPrimaryId": is_id,
+        "IsPrimaryName": column.name == table.primary_name,
+        **_typed(column),
+    }
+
+
+def _typed(column: Column) -> dict[str, Any]:
+    match column.type:
+        case "string":
+            return {"MaxLength": column.max_length}
+        case "integer" | "decimal" | "double":
+            limits = {"MinValue": column.minimum, "MaxValue": column.maximum}
+            return limits if column.type == "integer" else {**limits, "Precision": column.precision}
+        case "date" | "datetime":
+            return {"Format": "DateOnly" if column.type == "date" else "DateAndTime"}
+        case "lookup":
+            return {"Targets": [name.rstrip("s") for name in column.targets.values()]}
+        case "choice":
+            options = [{"Value": v, "Label": _label(k)} for k, v in column.options.items()]
+            return {"OptionSet": {"Options": options}}
+    return {}
+
+
+def _label(text: str) -> dict[str, Any]:
+    label = {"Label": text, "LanguageCode": 1033}
+    return {"LocalizedLabels": [label], "UserLocalizedLabel": label}
+
+
+def _id(*names: str) -> str:
+    """Stable over restarts, because clients keep metadata ids."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(names)))

@@ -1,0 +1,32 @@
+"""One simulated organisation: what the parts of the Web API share, and its switches."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sandbox.dataverse.faults import Faults
+from sandbox.dataverse.rows import Rows
+from sandbox.dataverse.schema import Schema
+
+
+@dataclass
+class Switches:
+    """Behaviours that can be changed while it runs; durations in seconds."""
+
+    dop_hint: int = 4
+    page_size: int = 5000
+    latency_s: float = 0.0
+    token_lifetime_s: int = 3599
+    max_body_bytes: int = 128 * 1024 * 1024
+    read_only: Literal["ignore", "refuse"] = "ignore"
+    inactive_keys: list[str] = field(default_factory=list)
+    certificate: Literal["valid", "self-signed", "expired", "wrong-host"] = "valid"
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """Tables, rows, switches and faults of one environment."""
+
+    schema: Schema
+    rows: Rows
+    switches: Switches
+    faults: Faults

@@ -1,0 +1,134 @@
+"""GET of one row or of a page of rows; a query option that is not simulated is refused."""
+
+import hashlib
+from typing import Any
+from urllib.parse import quote, unquote
+
+from sandbox.dataverse import refusals
+from sandbox.dataverse.calls import Call, Reply, json_reply, whole_number
+from sandbox.dataverse.filters import name_checker, read_filter
+from sandbox.dataverse.organisation import Organisation
+from sandbox.dataverse.refusals import Refusal
+from sandbox.dataverse.rows import Row
+from sandbox.dataverse.schema import Column, Table
+
+_LIST_OPTIONS = {"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken"}
+_COUNT_LIMIT = 5000
+
+
+def read_row(call: Call, table: Table, row: Row) -> Reply:
+    options = _options(call, {"$select"})
+    if call.headers.get("if-none-match") == row.etag:
+        return Reply(304)
+    columns = selected(table, options)
+    context = {"@odata.context": f"{call.root}/$metadata#{table.set}/$entity"}
+    reply = json_reply({**context, **shown(row, columns)})
+    reply.headers.append(("ETag", row.etag))
+    return reply
+
+
+def read_column(call: Call, table: Table, row: Row, name: str) -> Reply:
+    column = table.property_column(name)
+    if column is None:
+        raise refusals.unknown_segment(name)
+    value = row.values.get(column.name)
+    return Reply(204) if value is None else json_reply({"value": value})
+
+
+def count_rows(organisation: Organisation, table: Table) -> Reply:
+    count = min(organisation.rows.count(table.set), _COUNT_LIMIT)
+    return Reply(200, [("Content-Type", "text/plain")], str(count).encode())
+
+
+def list_rows(call: Call, organisation: Organisation, table: Table) -> Reply:
+    options = _options(call, _LIST_OPTIONS)
+    columns = selected(table, options)
+    rows = _ordered(table, _filtered(organisation, table, options), options.get("$orderby"))
+    start, prefix = _start(call)
+    wanted = call.page_size()
+    if "$top" in options and wanted is None:
+        rows = rows[: whole_number("$top", options["$top"])]
+    size = min(wanted or _COUNT_LIMIT, organisation.switches.page_size)
+    answer: dict[str, Any] = {"@odata.context": f"{call.root}/$metadata#{table.set}"}
+    if options.get("$count") == "true":
+        answer["@odata.count"] = min(len(rows), _COUNT_LIMIT)
+    answer["value"] = [shown(row, columns) for row in rows[start : start + size]]
+    if start + size < len(rows):
+        answer["@odata.nextLink"] = _next_link(call, prefix, start + size)
+    return json_reply(answer)
+
+
+def selected(table: Table, options: dict[str, str]) -> list[Column]:
+    if not options.get("$select"):
+        return list(table.columns.values())
+    names = [name.strip() for name in options["$select"].split(",")]
+    columns = [table.property_column(name) for name in names]
+    for name, column in zip(names, columns, strict=True):
+        if column is None:
+            raise refusals.unknown_property(name, table.type_name)
+    return [table.columns[table.primary_id], *(column for column in columns if column)]
+
+
+def shown(row: Row, columns: list[Column]) -> dict[str, Any]:
+    values = {column.property_name: row.values.get(column.name) for column in columns}
+    return {"@odata.etag": row.etag, **values}
+
+
+def _options(call: Call, simulated: set[str]) -> dict[str, str]:
+    options = call.options
+    if "$skip" in options:
+        raise Refusal(400, "0x80060888", "Skip Clause is not supported in CRM")
+    for name in options:
+        if name not in simulated and (name.startswith("$") or name in ("sql", "fetchXml")):
+            raise refusals.not_simulated(f"the query option {name}")
+    return options
+
+
+def _filtered(organisation: Organisation, table: Table, options: dict[str, str]) -> list[Row]:
+    rows = organisation.rows.all(table.set)
+    if not options.get("$filter"):
+        return rows
+    known = name_checker(lambda name: table.property_column(name) is not None, table.type_name)
+    keep = read_filter(options["$filter"], known)
+    names = {column.property_name: column.name for column in table.columns.values()}
+    return [row for row in rows if keep({p: row.values.get(n) for p, n in names.items()})]
+
+
+def _ordered(table: Table, rows: list[Row], order: str | None) -> list[Row]:
+    for item in reversed(order.split(",") if order else []):
+        name, _, direction = item.strip().partition(" ")
+        column = table.property_column(name)
+        if column is None:
+            raise refusals.unknown_property(name, table.type_name)
+        rows = sorted(rows, key=_sort_key(column), reverse=direction.strip() == "desc")
+    return rows
+
+
+def _sort_key(column: Column) -> Any:
+    def key(row: Row) -> tuple[bool, Any]:
+        value = row.values.get(column.name)
+        return value is not None, value.casefold() if isinstance(value, str) else value or 0
+
+    return key
+
+
+def _next_link(call: Call, prefix: str, start: int) -> str:
+    cookie = f'<cookie pagenumber="{start}" seal="{_seal(prefix, start)}" />'
+    link = f"{call.root}/{call.path.lstrip('/')}?"
+    return link + (f"{prefix}&" if prefix else "") + "$skiptoken=" + quote(cookie, safe="")
+
+
+def _start(call: Call) -> tuple[int, str]:
+    """Where the page starts. A next link that was decoded, rebuilt or added to does not work."""
+    prefix, token, cookie = call.query.partition("$skiptoken=")
+    if not token:
+        return 0, call.query
+    prefix = prefix.removesuffix("&")
+    number = unquote(cookie).partition('pagenumber="')[2].partition('"')[0]
+    if not number.isdigit() or not _next_link(call, prefix, int(number)).endswith("=" + cookie):
+        raise Refusal(400, "0x80060888", "Malformed XML in the Paging Cookie")
+    return int(number), prefix
+
+
+def _seal(prefix: str, start: int) -> str:
+    return hashlib.sha256(f"{prefix}\n{start}".encode()).hexdigest()[:24]

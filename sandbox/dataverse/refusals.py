@@ -1,0 +1,180 @@
+"""Every refusal of the simulated Web API, with the status, code and text that Dataverse gives.
+
+Texts come from Microsoft's documentation or from observed replies; those marked (assumed) have no
+public source, so a client must not depend on them.
+"""
+
+from collections.abc import Sequence
+
+from sandbox.dataverse.schema import Key, Table
+
+_PAYLOAD = (
+    "Error identified in Payload provided by the user for Entity :'{entity}', For more information "
+    "on this error please follow this help link https://go.microsoft.com/fwlink/?linkid=2195293  "
+    "---->  InnerException : {inner}"
+)
+
+
+class Refusal(Exception):
+    """An OData error reply: HTTP status, code (may be empty, as in Dataverse), message."""
+
+    def __init__(
+        self, status: int, code: str, message: str, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = headers
+
+
+def not_simulated(what: str) -> Refusal:
+    return Refusal(501, "", f"The sandbox does not simulate {what}.")
+
+
+def unknown_segment(name: str) -> Refusal:
+    return Refusal(404, "0x8006088a", f"Resource not found for the segment '{name}'.")
+
+
+def method_not_allowed(method: str) -> Refusal:
+    return Refusal(405, "", f"The requested resource does not support http method '{method}'.")
+
+
+def unknown_property(name: str, type_name: str) -> Refusal:
+    return Refusal(400, "0x0", f"Could not find a property named '{name}' on type '{type_name}'.")
+
+
+def invalid_property(name: str, type_name: str) -> Refusal:
+    return Refusal(400, "0x0", f"Invalid property '{name}' was found in entity '{type_name}'.")
+
+
+def undeclared_property(name: str) -> Refusal:
+    return Refusal(
+        400,
+        "0x80048d19",
+        f"An undeclared property '{name}' which only has property annotations in the payload but "
+        "no property value was found in the payload. In OData, only declared navigation properties "
+        "and declared named streams can be represented as properties without values.",
+    )
+
+
+def bad_payload(entity: str, inner: str) -> Refusal:
+    return Refusal(400, "0x80048d19", _PAYLOAD.format(entity=entity, inner=inner))
+
+
+def stream_not_readable() -> Refusal:
+    return bad_payload("", "System.ArgumentException: Stream was not readable.")
+
+
+def too_long(column: str, table: Table, limit: int) -> Refusal:
+    return Refusal(
+        400,
+        "0x80044331",
+        f"A validation error occurred.  The length of the '{column}' attribute of the "
+        f"'{table.logical}' entity exceeded the maximum allowed length of '{limit}'.",
+    )
+
+
+def out_of_range(column: str, table: Table) -> Refusal:
+    return Refusal(
+        400,
+        "0x80044331",
+        f"A validation error occurred.  The value of '{column}' on record of type "
+        f"'{table.logical}' is outside the valid range.",
+    )
+
+
+def unknown_choice(column: str, table: Table, value: int) -> Refusal:
+    """(assumed status and code)"""
+    return Refusal(
+        400,
+        "0x80048d19",
+        f"The value {value} of '{column}' on record of type '{table.logical}' is outside the "
+        "valid range.",
+    )
+
+
+def not_nullable(column: str) -> Refusal:
+    """(assumed code)"""
+    return Refusal(400, "0x80040203", f"Attribute: {column} cannot be set to NULL")
+
+
+def not_writable(column: str) -> Refusal:
+    """(assumed; only when the switch read_only is "refuse")"""
+    return Refusal(400, "0x80040203", f"Attribute: {column} is read-only.")
+
+
+def row_missing(table: Table, row_id: str, code: str = "0x80040217") -> Refusal:
+    return Refusal(404, code, f"{table.logical} With Id = {row_id} Does Not Exist")
+
+
+def key_missing(table: Table) -> Refusal:
+    return Refusal(
+        404,
+        "0x80060891",
+        f"A record with the specified key values does not exist in {table.logical} entity",
+    )
+
+
+def key_not_valid(table: Table) -> Refusal:
+    return Refusal(
+        400,
+        "0x80060888",
+        f"The key in the request URI is not valid for resource '{table.type_name}'. Ensure that "
+        "the names and number of key properties match the declared keys for the resource "
+        f"'{table.type_name}'.",
+    )
+
+
+def dangerous_key(character: str) -> Refusal:
+    return Refusal(
+        400,
+        "",
+        f"A potentially dangerous Request.Path value was detected from the client ({character}).",
+    )
+
+
+def already_exists() -> Refusal:
+    return Refusal(412, "", "A record with matching key values already exists.")
+
+
+def key_taken(key: Key) -> Refusal:
+    return Refusal(
+        412,
+        "0x80060892",
+        f"A record that has the attribute values {', '.join(key.columns)} already exists. The "
+        f"entity key {key.name} requires that this set of attributes contains unique values. "
+        "Select unique values and try again.",
+    )
+
+
+def id_taken() -> Refusal:
+    return Refusal(412, "0x80040237", "Cannot insert duplicate key.")
+
+
+def version_mismatch() -> Refusal:
+    return Refusal(
+        412,
+        "0x80060882",
+        "The version of the existing record doesn't match the RowVersion property provided.",
+    )
+
+
+def not_a_number(option: str) -> Refusal:
+    """(assumed text)"""
+    return Refusal(400, "0x80060888", f"The value of {option} is not a number.")
+
+
+def unexpected() -> Refusal:
+    return Refusal(400, "0x80040216", "An unexpected error occurred.")
+
+
+def content_id_unknown(reference: str) -> Refusal:
+    return Refusal(
+        400, "", f"Content-ID Reference: '{reference}' does not exist in the batch context."
+    )
+
+
+def batch_refused(reason: str) -> Refusal:
+    """(assumed texts) the whole batch is refused with a JSON body, nothing was run."""
+    return Refusal(400, "0x80048d19", reason)

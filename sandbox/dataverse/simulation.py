@@ -1,0 +1,108 @@
+"""All that one simulation knows, kept in a state directory so that a restart continues."""
+
+import json
+import secrets
+import uuid
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from sandbox.dataverse import schema
+from sandbox.dataverse.faults import Faults
+from sandbox.dataverse.limits import Limits, Throttle
+from sandbox.dataverse.organisation import Organisation, Switches
+from sandbox.dataverse.recording import Recorder
+from sandbox.dataverse.rows import Rows
+from sandbox.dataverse.tokens import Secret, Tokens
+
+
+class Simulation:
+    """`audiences` are the addresses under which clients know the organisation."""
+
+    def __init__(
+        self,
+        state: Path,
+        audiences: Sequence[str],
+        *,
+        tables: schema.Schema | None = None,
+        limits: Limits | None = None,
+        switches: Switches | None = None,
+    ) -> None:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._credentials_file = state / "credentials.json"
+        self._credentials = self._load_credentials()
+        self.recorder = Recorder(state / "requests.jsonl")
+        self._first = (limits or Limits(), deepcopy(switches or Switches()))
+        self.throttle = Throttle(self._first[0])
+        known = tables or schema.load()
+        rows = Rows(known, state / "rows.jsonl")
+        self.organisation = Organisation(known, rows, switches or Switches(), Faults())
+        key = bytes.fromhex(self._credentials["signing_key"])
+        self.tokens = Tokens(key, self._credentials["directory"], audiences)
+        self._load_applications()
+        self.control_token = _control_token(state / "control-token")
+
+    @property
+    def directory(self) -> str:
+        return self.tokens.directory
+
+    @property
+    def client_id(self) -> str:
+        return next(iter(self.tokens.applications))
+
+    @property
+    def client_secret(self) -> str:
+        return self.tokens.applications[self.client_id][-1].value
+
+    def set_secrets(self, client_id: str, known: Sequence[Secret]) -> None:
+        """Replaces the secrets of an application: this is how a secret is rotated or expires."""
+        self.tokens.applications[client_id] = list(known)
+        applications = self.tokens.applications.items()
+        self._credentials["applications"] = {
+            c: [asdict(s) for s in known] for c, known in applications
+        }
+        self._save_credentials()
+
+    def set_limits(self, limits: Limits) -> None:
+        self.throttle = Throttle(limits)
+
+    def reset(self) -> None:
+        """No rows, recorded requests or faults; limits and switches as at the start."""
+        self.organisation.rows.clear()
+        self.organisation.faults.clear()
+        self.recorder.clear()
+        limits, switches = self._first
+        self.set_limits(limits)
+        self.organisation.switches.__dict__.update(deepcopy(switches.__dict__))
+
+    def close(self) -> None:
+        self.organisation.rows.close()
+        self.recorder.close()
+
+    def _load_credentials(self) -> dict[str, Any]:
+        if self._credentials_file.exists():
+            loaded: dict[str, Any] = json.loads(self._credentials_file.read_text("utf-8"))
+            return loaded
+        return {
+            "directory": str(uuid.uuid4()),
+            "signing_key": secrets.token_hex(32),
+            "applications": {str(uuid.uuid4()): [{"value": secrets.token_urlsafe(30)}]},
+        }
+
+    def _load_applications(self) -> None:
+        for client_id, known in self._credentials["applications"].items():
+            self.tokens.applications[client_id] = [Secret(**secret) for secret in known]
+        self._save_credentials()
+
+    def _save_credentials(self) -> None:
+        self._credentials_file.touch(mode=0o600)
+        self._credentials_file.write_text(json.dumps(self._credentials, indent=2), "utf-8")
+
+
+def _control_token(path: Path) -> str:
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(30), "utf-8")
+    return path.read_text("utf-8")

@@ -1,0 +1,149 @@
+"""Create, upsert, update and delete of one row, step by step as Dataverse documents them."""
+
+import uuid
+from typing import Any
+
+from sandbox.dataverse import addresses, refusals, values
+from sandbox.dataverse.addresses import RowAddress
+from sandbox.dataverse.organisation import Organisation
+from sandbox.dataverse.rows import Row, Values
+from sandbox.dataverse.schema import Column, Table
+
+
+class Writes:
+    """Writes to one organisation; every public method is one transaction."""
+
+    def __init__(self, organisation: Organisation, root: str) -> None:
+        self._organisation = organisation
+        self._rows = organisation.rows
+        self._root = root
+
+    def find(self, address: RowAddress) -> Row | None:
+        if address.row_id:
+            return self._rows.get(address.table.set, address.row_id)
+        if address.key is None or address.key.name in self._organisation.switches.inactive_keys:
+            raise refusals.key_not_valid(address.table)
+        return self._rows.find(address.table.set, address.key, address.values)
+
+    def existing(self, address: RowAddress) -> Row:
+        row = self.find(address)
+        if row is None:
+            raise (
+                refusals.row_missing(address.table, address.row_id)
+                if address.row_id
+                else refusals.key_missing(address.table)
+            )
+        return row
+
+    def create(self, table: Table, body: dict[str, Any]) -> Row:
+        with self._rows.transaction():
+            return self._insert(table, self.read_body(table, body))
+
+    def upsert(
+        self,
+        address: RowAddress,
+        body: dict[str, Any],
+        *,
+        match: str | None,
+        none_match: str | None,
+    ) -> tuple[Row, bool]:
+        """The row and whether it is new; `match`, `none_match` are If-Match and If-None-Match."""
+        with self._rows.transaction():
+            row = self.find(address)
+            if row is None:
+                if match is not None:
+                    raise self._missing(address)
+                return self._create_at(address, body), True
+            if none_match == "*":
+                raise refusals.already_exists()
+            check_version(row, match)
+            return self.update(address, row, body), False
+
+    def update(self, address: RowAddress, row: Row, body: dict[str, Any]) -> Row:
+        """Key columns of the address in the body are dropped, as Dataverse does on update."""
+        with self._rows.transaction():
+            changes = self.read_body(address.table, body)
+            for name in (*address.key_values(), address.table.primary_id):
+                changes.pop(name, None)
+            self._organisation.faults.check_row(address.table.set, {**row.values, **changes})
+            return self._rows.update(address.table, row, changes)
+
+    def delete(self, address: RowAddress, match: str | None = None) -> None:
+        with self._rows.transaction():
+            row = self.existing(address)
+            check_version(row, match)
+            self._rows.delete(address.table, row)
+
+    def read_body(self, table: Table, body: dict[str, Any]) -> Values:
+        """The columns that a JSON body sets, checked; lookups resolved to ids."""
+        changes: Values = {}
+        for name, value in body.items():
+            property_name, at, annotation = name.partition("@")
+            if at and annotation == "odata.bind":
+                column, row_id = self._bound(table, property_name, value)
+                changes[column] = row_id
+            elif not at:
+                self._read_property(table, name, value, changes)
+        return changes
+
+    def _read_property(self, table: Table, name: str, value: Any, changes: Values) -> None:
+        navigation = table.navigation(name)
+        if navigation:
+            if value is not None:
+                raise refusals.not_simulated("creating related rows in one request")
+            changes[navigation[0].name] = None
+            return
+        column = table.property_column(name)
+        if column is None:
+            raise refusals.invalid_property(name, table.type_name)
+        if column.read_only or column.type == "lookup":
+            self._read_only(column)
+        else:
+            changes[column.name] = values.checked(table, column, value)
+
+    def _read_only(self, column: Column) -> None:
+        if self._organisation.switches.read_only == "refuse":
+            raise refusals.not_writable(column.name)
+
+    def _bound(self, table: Table, name: str, value: Any) -> tuple[str, str | None]:
+        navigation = table.navigation(name)
+        if navigation is None:
+            raise refusals.undeclared_property(name)
+        column, target = navigation
+        if value is None:
+            return column.name, None
+        if not isinstance(value, str):
+            raise refusals.bad_payload(table.logical, "Microsoft.OData.ODataException")
+        address = addresses.reference(self._organisation.schema, value, self._root)
+        if address.table.set != target:
+            raise refusals.bad_payload(table.logical, f"'{name}' does not accept '{value}'.")
+        return column.name, self.existing(address).id
+
+    def _create_at(self, address: RowAddress, body: dict[str, Any]) -> Row:
+        """Key values come from the address unless the body has them: the body wins."""
+        written = {**address.key_values(), **self.read_body(address.table, body)}
+        if address.row_id:
+            written[address.table.primary_id] = address.row_id
+        if self._organisation.faults.take_race(address.table.set, written):
+            with self._rows.apart():
+                self._insert(address.table, written)
+            raise refusals.already_exists()
+        return self._insert(address.table, written)
+
+    def _insert(self, table: Table, written: Values) -> Row:
+        for column in table.columns.values():
+            if column.required == "system" and written.get(column.name) is None:
+                raise refusals.not_nullable(column.name)
+        self._organisation.faults.check_row(table.set, written)
+        row_id = written.pop(table.primary_id, None) or str(uuid.uuid4())
+        return self._rows.insert(table, row_id, written)
+
+    def _missing(self, address: RowAddress) -> refusals.Refusal:
+        if address.row_id:
+            return refusals.row_missing(address.table, address.row_id, code="")
+        return refusals.key_missing(address.table)
+
+
+def check_version(row: Row, match: str | None) -> None:
+    if match is not None and match != "*" and match != row.etag:
+        raise refusals.version_mismatch()
