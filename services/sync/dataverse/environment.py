@@ -1,0 +1,180 @@
+"""One Dataverse environment as a connection sees it: describe, and upsert in batches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import uuid4
+
+from kit import clock, strict_json
+from services.sync.connection import Connection, ModuleMapping
+from services.sync.dataverse import outcomes, replies, upserts
+from services.sync.dataverse.operations import (
+    API,
+    BATCH,
+    COLUMNS,
+    TABLE,
+    WHO_AM_I,
+    Operation,
+    documented,
+)
+from services.sync.dataverse.outcomes import Outcome, Verdict
+from services.sync.dataverse.tokens import TokenRefused, Tokens
+from services.sync.dataverse.upserts import Upsert
+from services.sync.egress import AddressRefused, Call, CallFailed, CallLedger, Egress, Reply
+
+_HEADERS = {
+    "Accept": "application/json",
+    "OData-MaxVersion": "4.0",
+    "OData-Version": "4.0",
+    "If-None-Match": "null",
+}
+_NOT_RUN = Outcome(Verdict.BACK_OFF, "the CRM stopped before this row")
+
+
+class TableMissing(Exception):
+    """The environment has no table of that name."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a batch: `whole` where one verdict holds for all rows, else one each."""
+
+    rows: Sequence[Outcome] = ()
+    whole: Outcome | None = None
+    parallel_hint: int | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Calls on behalf of one connection; the secret is never printed."""
+
+    connection: Connection
+    secret: str = field(repr=False)
+    egress: Egress
+    ledger: CallLedger
+    tokens: Tokens
+
+    async def sign_in(self) -> None:
+        """Get a token; raises TokenRefused and what the guard raises."""
+        await self._token()
+
+    async def who_am_i(self) -> Reply:
+        return await self._call(WHO_AM_I, f"{API}/WhoAmI")
+
+    async def table(self, entity_set: str) -> dict[str, Any]:
+        """Logical name and alternate keys of a table; raises TableMissing."""
+        path = (
+            f"{API}/EntityDefinitions?$select=LogicalName,EntitySetName"
+            f"&$filter=EntitySetName%20eq%20'{entity_set}'"
+            "&$expand=Keys($select=KeyAttributes,EntityKeyIndexStatus)"
+        )
+        found = _values(await self._call(TABLE, path, table=entity_set))
+        if not found:
+            raise TableMissing(entity_set)
+        return found[0]
+
+    async def columns(self, logical_name: str) -> dict[str, dict[str, Any]]:
+        """The columns of a table by logical name."""
+        path = (
+            f"{API}/EntityDefinitions(LogicalName='{logical_name}')/Attributes"
+            "?$select=LogicalName,AttributeType,IsValidForCreate,IsValidForUpdate"
+        )
+        found = _values(await self._call(COLUMNS, path, table=logical_name))
+        return {str(column["LogicalName"]): column for column in found}
+
+    async def upsert(self, mapping: ModuleMapping, rows: Sequence[Upsert]) -> Sent:
+        """Send the rows, at most one per key; never raises for what the CRM or the network does."""
+        content_type, body = upserts.batch(mapping.table, mapping.key_attribute, rows)
+        fields = sorted({name for row in rows for name in row.values})
+        headers = {"Content-Type": content_type, "Prefer": "odata.continue-on-error"}
+        call = self._new_call(
+            BATCH, f"{API}/$batch", headers=headers, body=body, table=mapping.table
+        )
+        try:
+            reply = await self._authorised(replace(call, fields=fields, rows=len(rows)))
+        except TokenRefused as refused:
+            return Sent(whole=refused.outcome)
+        except (CallFailed, AddressRefused) as failure:
+            return Sent(whole=Outcome(Verdict.BACK_OFF, failure.reason))
+        return _sent(reply, len(rows))
+
+    async def _call(self, operation: Operation, path: str, *, table: str | None = None) -> Reply:
+        return await self._authorised(self._new_call(operation, path, table=table))
+
+    async def _authorised(self, call: Call) -> Reply:
+        """Send with a token; a 401 is answered once with a fresh one (nothing was carried out)."""
+        reply = await self._with_token(call)
+        if reply.status == 401:
+            self.tokens.forget(self.connection.id)
+            reply = await self._with_token(call)
+        return reply
+
+    async def _with_token(self, call: Call) -> Reply:
+        headers = {**call.headers, "Authorization": f"Bearer {await self._token()}"}
+        return await self.egress.send(replace(call, headers=headers), self.ledger)
+
+    async def _token(self) -> str:
+        return await self.tokens.token(self.connection, self.secret, self._send_token_request)
+
+    async def _send_token_request(self, operation: Operation, path: str, body: bytes) -> Reply:
+        call = Call(
+            tenant=self.connection.tenant,
+            connection=self.connection.id,
+            names=self.connection.names,
+            method=operation.method,
+            url=f"https://{self.connection.authority_host}{path}",
+            operation=operation.name,
+            headers={
+                "Accept": "application/json",
+                "Content-Type": "application/x-www-form-urlencoded",
+            },
+            body=body,
+        )
+        return await self.egress.send(call, self.ledger)
+
+    def _new_call(
+        self,
+        operation: Operation,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        table: str | None = None,
+    ) -> Call:
+        return Call(
+            tenant=self.connection.tenant,
+            connection=self.connection.id,
+            names=self.connection.names,
+            method=operation.method,
+            url=f"https://{self.connection.environment_host}{documented(operation, path)}",
+            operation=operation.name,
+            headers={**_HEADERS, "x-ms-client-request-id": str(uuid4()), **(headers or {})},
+            body=body,
+            table=table,
+        )
+
+
+def _sent(reply: Reply, expected: int) -> Sent:
+    now = clock.now()
+    hint = reply.headers.get("x-ms-dop-hint", "")
+    parallel = int(hint) if hint.isascii() and hint.isdigit() and len(hint) < 4 else None
+    if whole := outcomes.of_batch(reply.status, reply.headers, reply.body, now):
+        return Sent(whole=whole, parallel_hint=parallel)
+    try:
+        found = replies.parts(reply.headers.get("content-type", ""), reply.body, expected)
+    except replies.ReplyUnreadable as error:
+        return Sent(whole=Outcome(Verdict.BACK_OFF, str(error)), parallel_hint=parallel)
+    rows = [outcomes.of_row(part.status, part.headers, part.body, now) for part in found]
+    return Sent(rows=rows + [_NOT_RUN] * (expected - len(rows)), parallel_hint=parallel)
+
+
+def _values(reply: Reply) -> list[dict[str, Any]]:
+    if reply.status != 200:
+        raise CallFailed(f"the CRM answered with status {reply.status}", sent=True)
+    try:
+        found = strict_json.loads(reply.body)["value"]
+    except (ValueError, KeyError, TypeError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise CallFailed("the CRM's answer is not what the Web API documents", sent=True)
+    return found

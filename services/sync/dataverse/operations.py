@@ -1,0 +1,50 @@
+"""The allowlist of calls: each is in Microsoft's documentation; anything else is never sent."""
+
+import re
+from dataclasses import dataclass
+
+API = "/api/data/v9.2"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method and the shape of a path; `name` stands in the ledger."""
+
+    name: str
+    method: str
+    shape: re.Pattern[str]
+
+
+class NotDocumented(Exception):
+    """A bug of ours: the path is not one of the documented shapes."""
+
+
+def _operation(name: str, method: str, shape: str) -> Operation:
+    return Operation(name, method, re.compile(shape))
+
+
+TOKEN = _operation("token", "POST", r"/[A-Za-z0-9][A-Za-z0-9.\-]{0,127}/oauth2/v2\.0/token")
+WHO_AM_I = _operation("who-am-i", "GET", rf"{API}/WhoAmI")
+TABLE = _operation(
+    "describe-table",
+    "GET",
+    rf"{API}/EntityDefinitions\?\$select=[A-Za-z,]+"
+    rf"&\$filter=EntitySetName%20eq%20'{_NAME}'&\$expand=Keys\(\$select=[A-Za-z,]+\)",
+)
+COLUMNS = _operation(
+    "describe-columns",
+    "GET",
+    rf"{API}/EntityDefinitions\(LogicalName='{_NAME}'\)/Attributes\?\$select=[A-Za-z,]+",
+)
+BATCH = _operation("upsert-batch", "POST", rf"{API}/\$batch")
+UPSERT = _operation("upsert", "PATCH", rf"{API}/{_NAME}\({_NAME}='(?:[^'/<>*&:\\?+]|'')+'\)")
+
+OPERATIONS = (TOKEN, WHO_AM_I, TABLE, COLUMNS, BATCH, UPSERT)
+
+
+def documented(operation: Operation, path: str) -> str:
+    """The path, if it has the operation's shape; else NotDocumented."""
+    if not operation.shape.fullmatch(path):
+        raise NotDocumented(operation.name)
+    return path

@@ -1,0 +1,116 @@
+"""What an answer means for a row or for the connection; pure, from documented codes and statuses.
+
+A row is parked only for what lies in the row; what lies in the connection never parks a row.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum, auto
+
+from services.sync.dataverse import errors
+
+_LIMITS = {0x80072321, 0x80072322, 0x80072326}
+_RACES = {0x80060892, 0x80040237}
+_PRIVILEGE, _NO_SEGMENT = 0x80040220, 0x8006088A
+_REASONS = {
+    0x80044331: "a value is longer than the CRM's field",
+    0x80040265: "a rule of the CRM refused the row",
+    0x80040333: "the CRM found a duplicate",
+    0x80060891: "a row that this one refers to does not exist",
+    0x80040217: "a row that this one refers to does not exist",
+}
+_UNKNOWN_FIELD = re.compile(
+    "could not find a property named|invalid property|undeclared property", re.IGNORECASE
+)
+_LONGEST_WAIT_S = 24 * 3600.0
+_USUAL_WAIT_S = 30.0
+
+
+class Verdict(Enum):
+    OK = auto()
+    WAIT = auto()  # nothing more before wait_s has passed
+    BACK_OFF = auto()  # try the current row again, later each time
+    REJECTED = auto()  # park the row with its reason
+    BROKEN = auto()  # the connection needs a person: credentials, privileges, mapping
+    SPLIT = auto()  # the batch was refused as a whole: find the row
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`reason` is our text; `detail` is the CRM's, which may quote record data."""
+
+    verdict: Verdict
+    reason: str = ""
+    wait_s: float = 0.0
+    detail: str = field(default="", repr=False)
+
+
+def of_row(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:
+    """The outcome of one upsert of a batch."""
+    if status in (200, 201, 204):
+        return Outcome(Verdict.OK)
+    error = errors.read(body)
+    if common := _shared(status, error, headers, now):
+        return common
+    if status == 412 or error.code in _RACES:
+        return Outcome(Verdict.BACK_OFF, "another writer changed the row at the same time")
+    reason = _REASONS.get(error.code or -1, "the CRM refused the row")
+    code = f" ({error.label})" if error.label else f" (status {status})"
+    return Outcome(Verdict.REJECTED, reason + code, detail=error.message)
+
+
+def of_batch(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome | None:
+    """The outcome of a whole $batch, or None where its parts tell."""
+    multipart = headers.get("content-type", "").lower().startswith("multipart/mixed")
+    if multipart and (status == 200 or 400 <= status < 500):
+        return None
+    error = errors.read(body)
+    if common := _shared(status, error, headers, now):
+        return common
+    if status in (400, 413):
+        return Outcome(Verdict.SPLIT, f"the CRM refused the batch (status {status})")
+    if status in (401, 403):
+        return Outcome(Verdict.BROKEN, f"the CRM refuses this application user (status {status})")
+    if status == 404:
+        return Outcome(Verdict.BROKEN, "the environment does not offer the Dataverse Web API")
+    return Outcome(Verdict.BACK_OFF, f"the CRM answered with status {status}")
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait by Retry-After (RFC 9110 section 10.2.3), bounded by one day."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(int(text))
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    return min(max(seconds, 0.0), _LONGEST_WAIT_S)
+
+
+def _shared(
+    status: int, error: errors.CrmError, headers: Mapping[str, str], now: datetime
+) -> Outcome | None:
+    wait_s = retry_after(headers, now)
+    if status == 429 or error.code in _LIMITS or (status == 503 and wait_s is not None):
+        return Outcome(
+            Verdict.WAIT,
+            "the CRM asks us to wait",
+            wait_s=_USUAL_WAIT_S if wait_s is None else wait_s,
+        )
+    if status >= 500 or status == 408:
+        return Outcome(Verdict.BACK_OFF, f"the CRM answered with status {status}")
+    if error.code == _PRIVILEGE:
+        return Outcome(Verdict.BROKEN, "the application user lacks a privilege (0x80040220)")
+    if error.code == _NO_SEGMENT:
+        return Outcome(Verdict.BROKEN, "the CRM does not know a mapped table (0x8006088a)")
+    if status == 400 and _UNKNOWN_FIELD.search(error.message):
+        return Outcome(Verdict.BROKEN, "the CRM does not know a mapped field")
+    return None

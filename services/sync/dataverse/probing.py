@@ -1,0 +1,102 @@
+"""A look before anything is saved: token, identity, and each mapped table, key and field."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.sync.connection import ModuleMapping
+from services.sync.dataverse.environment import Environment, TableMissing
+from services.sync.dataverse.tokens import TokenRefused
+from services.sync.egress import AddressRefused, CallFailed
+
+
+@dataclass(frozen=True)
+class ProbeStep:
+    """One thing that was looked at; `reason` is empty where it is well."""
+
+    step: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The steps in order; the probe ends at the first one that fails."""
+
+    steps: tuple[ProbeStep, ...]
+
+    @property
+    def failed(self) -> ProbeStep | None:
+        return next((step for step in self.steps if step.reason), None)
+
+
+async def probe(environment: Environment) -> Probe:
+    """Look at everything a push will need; sends no record data."""
+    steps = [await _token(environment)]
+    if not steps[-1].reason:
+        steps.append(await _identity(environment))
+    for name, mapping in environment.connection.modules.items():
+        if steps[-1].reason:
+            break
+        steps.append(await _table(environment, name, mapping))
+    return Probe(tuple(steps))
+
+
+async def _token(environment: Environment) -> ProbeStep:
+    try:
+        await environment.sign_in()
+    except TokenRefused as refused:
+        return ProbeStep("token", refused.outcome.reason)
+    except (CallFailed, AddressRefused) as failure:
+        return ProbeStep("token", f"{environment.connection.authority_host}: {failure.reason}")
+    return ProbeStep("token")
+
+
+async def _identity(environment: Environment) -> ProbeStep:
+    try:
+        reply = await environment.who_am_i()
+    except TokenRefused as refused:
+        return ProbeStep("identity", refused.outcome.reason)
+    except (CallFailed, AddressRefused) as failure:
+        host = environment.connection.environment_host
+        return ProbeStep("identity", f"{host}: {failure.reason}")
+    if reply.status != 200:
+        reason = f"the CRM refuses this application user (status {reply.status})"
+        return ProbeStep("identity", reason)
+    return ProbeStep("identity")
+
+
+async def _table(environment: Environment, module: str, mapping: ModuleMapping) -> ProbeStep:
+    step = f"module {module}"
+    try:
+        table = await environment.table(mapping.table)
+        columns = await environment.columns(str(table.get("LogicalName", "")))
+    except TableMissing:
+        return ProbeStep(step, f"the CRM has no table {mapping.table!r}")
+    except TokenRefused as refused:
+        return ProbeStep(step, refused.outcome.reason)
+    except (CallFailed, AddressRefused) as failure:
+        return ProbeStep(step, failure.reason)
+    return ProbeStep(step, _key_fault(table, mapping) or _field_fault(columns, mapping))
+
+
+def _key_fault(table: Mapping[str, Any], mapping: ModuleMapping) -> str:
+    keys = {
+        tuple(key.get("KeyAttributes", ())): str(key.get("EntityKeyIndexStatus", ""))
+        for key in table.get("Keys", ())
+    }
+    status = keys.get((mapping.key_attribute,))
+    if status is None:
+        return f"{mapping.key_attribute!r} is not an alternate key of {mapping.table!r}"
+    if status != "Active":
+        return f"the index of the alternate key {mapping.key_attribute!r} is {status.lower()}"
+    return ""
+
+
+def _field_fault(columns: Mapping[str, Mapping[str, Any]], mapping: ModuleMapping) -> str:
+    for name in mapping.fields.values():
+        column = columns.get(name)
+        if column is None:
+            return f"the table {mapping.table!r} has no column {name!r}"
+        if not (column.get("IsValidForCreate") and column.get("IsValidForUpdate")):
+            return f"the column {name!r} cannot be written"
+    return ""

@@ -1,0 +1,160 @@
+"""The guard itself: a call leaves only to a registered name, over the rules of this package.
+
+httpcore's pool is used bare: there is no client around it that could follow a redirect, keep a
+cookie, read a proxy from the environment or decode a body. One pool per tenant.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+import httpcore2
+
+from contracts.ids import TenantId
+from services.sync.egress import tls
+from services.sync.egress.backend import GuardedBackend
+from services.sync.egress.calls import Call, CallLedger, Reply
+from services.sync.egress.injected import InjectedName, InjectedResolver, InjectedTrust
+from services.sync.egress.refusals import (
+    AddressRefused,
+    CallFailed,
+    CertificateRefused,
+    EgressError,
+    ReplyRefused,
+)
+from services.sync.egress.resolving import Resolver, SystemResolver
+from services.sync.egress.urls import Target, target
+
+_METHODS = frozenset({"GET", "POST", "PATCH"})
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one call in seconds and bytes; `connections` counts per tenant."""
+
+    connect_s: float = 10.0
+    read_s: float = 60.0
+    write_s: float = 60.0
+    total_s: float = 180.0
+    body_bytes: int = 8 * 1024 * 1024
+    connections: int = 8
+    idle_s: float = 30.0
+
+
+class Egress:
+    """The way out. Production builds it without arguments; no setting reaches them."""
+
+    def __init__(
+        self,
+        *,
+        resolver: Resolver | None = None,
+        trust: tls.TrustAnchors | None = None,
+        dialler: httpcore2.AsyncNetworkBackend | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._backend = GuardedBackend(
+            resolver or SystemResolver(),
+            trust or tls.SystemTrust(),
+            dialler or httpcore2.AnyIOBackend(),
+        )
+        self._pools: dict[TenantId, httpcore2.AsyncConnectionPool] = {}
+
+    @classmethod
+    def injecting(cls, name: InjectedName, *, limits: Limits | None = None) -> "Egress":
+        """A guard in which one name leads elsewhere; for tests and the local launcher."""
+        return cls(
+            resolver=InjectedResolver(name, SystemResolver()),
+            trust=InjectedTrust(name, tls.SystemTrust()),
+            limits=limits,
+        )
+
+    async def send(self, call: Call, ledger: CallLedger) -> Reply:
+        """Make the call; raises AddressRefused or CallFailed (see refusals)."""
+        goal = target(call.url)
+        if goal.host not in call.names:
+            raise AddressRefused("the host was not registered for this connection")
+        if call.method not in _METHODS:
+            raise AddressRefused("this method is never sent")
+        line = await ledger.begin(call, goal.host)
+        started, status, size, error = time.monotonic(), None, 0, "cancelled"
+        try:
+            reply = await self._exchange(call, goal)
+            status, size, error = reply.status, len(reply.body), ""
+            return reply
+        except EgressError as failure:
+            error = failure.reason
+            raise
+        finally:
+            duration = int((time.monotonic() - started) * 1000)
+            await asyncio.shield(
+                ledger.end(
+                    line, status=status, response_bytes=size, duration_ms=duration, error=error
+                )
+            )
+
+    async def close(self) -> None:
+        """Close every pool."""
+        pools, self._pools = list(self._pools.values()), {}
+        for pool in pools:
+            await pool.aclose()
+
+    def _pool(self, tenant: TenantId) -> httpcore2.AsyncConnectionPool:
+        if tenant not in self._pools:
+            self._pools[tenant] = httpcore2.AsyncConnectionPool(
+                ssl_context=tls.strict_context(),
+                max_connections=self._limits.connections,
+                keepalive_expiry=self._limits.idle_s,
+                network_backend=self._backend,
+            )
+        return self._pools[tenant]
+
+    async def _exchange(self, call: Call, goal: Target) -> Reply:
+        try:
+            async with asyncio.timeout(self._limits.total_s):
+                return await self._stream(call, goal)
+        except EgressError:
+            raise
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+            if reason := tls.refusal(error):
+                raise CertificateRefused(reason) from None
+            raise CallFailed("the host cannot be reached", sent=False) from None
+        except (TimeoutError, httpcore2.TimeoutException):
+            raise CallFailed("the host took too long to answer", sent=True) from None
+        except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
+            raise CallFailed("the connection broke before the answer ended", sent=True) from None
+
+    async def _stream(self, call: Call, goal: Target) -> Reply:
+        url = httpcore2.URL(scheme=b"https", host=goal.host.encode(), target=goal.path.encode())
+        headers = {**call.headers, "Host": goal.host, "Accept-Encoding": "identity"}
+        if call.method != "GET":
+            headers["Content-Length"] = str(len(call.body))
+        limits = self._limits
+        timeouts = {
+            "connect": limits.connect_s,
+            "read": limits.read_s,
+            "write": limits.write_s,
+            "pool": limits.total_s,
+        }
+        async with self._pool(call.tenant).stream(
+            call.method,
+            url,
+            headers=list(headers.items()),
+            content=call.body or None,
+            extensions={"timeout": timeouts},
+        ) as response:
+            return await self._read(response)
+
+    async def _read(self, response: httpcore2.Response) -> Reply:
+        headers: dict[str, str] = {}
+        for name, value in response.headers:
+            headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+        headers.pop("set-cookie", None)
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise ReplyRefused("the answer is compressed although that was not asked for")
+        body = bytearray()
+        async for chunk in response.aiter_stream():
+            body += chunk
+            if len(body) > self._limits.body_bytes:
+                raise ReplyRefused("the answer is larger than allowed")
+        return Reply(response.status, headers, bytes(body))

@@ -1,0 +1,42 @@
+"""Why a call did not take place or cannot be used; a reason never holds a secret or record data.
+
+EgressError
+  AddressRefused      a rule forbids the address: nothing was sent
+  CallFailed          the network failed; `sent` says whether the CRM may have acted
+    CertificateRefused  the other side could not prove who it is: no request was sent
+    ReplyRefused        an answer came that may not be read (too large, compressed)
+"""
+
+
+class EgressError(Exception):
+    """Base of everything the guard raises; `reason` is fit for the tenant's eyes."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class AddressRefused(EgressError):
+    """The address breaks a rule of the guard; no packet was sent towards it."""
+
+
+class CallFailed(EgressError):
+    """The call failed; where `sent` is true the CRM may have carried it out."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.sent = sent
+
+
+class CertificateRefused(CallFailed):
+    """The TLS handshake failed or the certificate is not acceptable."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, sent=False)
+
+
+class ReplyRefused(CallFailed):
+    """The answer may not be read."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, sent=True)

@@ -1,0 +1,91 @@
+"""URL rules: https, port 443, a public DNS name and nothing else; refuses before any look-up."""
+
+import re
+from dataclasses import dataclass
+
+import idna
+
+from services.sync.egress.refusals import AddressRefused
+
+_MAX_URL = 8192
+_SHAPE = re.compile(r"(?P<scheme>[^:/?#]*)://(?P<authority>[^/?#]*)(?P<target>.*)", re.DOTALL)
+_TARGET = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*)?")
+_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_TOP = re.compile(r"[a-z]{2,63}|xn--[a-z0-9-]{1,59}")
+# Names that never mean a public host: RFC 6761, 6762, 8375, 9476, ICANN's .internal and the
+# suffixes that private networks and cluster DNS use.
+_INTERNAL = re.compile(
+    "alt|arpa|corp|home|internal|intranet|invalid|lan|local|localdomain|localhost|onion|private|svc"
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A URL that passed the rules: `host` in lower-case ASCII, `path` with its query."""
+
+    host: str
+    path: str
+
+
+def origin(url: str) -> str:
+    """The host of an address that may hold nothing but scheme, name and an empty path."""
+    found = target(url)
+    if found.path != "/":
+        raise AddressRefused("the address must end after the host name")
+    return found.host
+
+
+def target(url: str) -> Target:
+    """Apply the rules to an absolute URL; raises AddressRefused."""
+    if not url or len(url) > _MAX_URL:
+        raise AddressRefused("the address is empty or too long")
+    if any(ord(char) <= 0x20 or ord(char) == 0x7F for char in url) or "\\" in url:
+        raise AddressRefused("the address holds a space, a control character or a backslash")
+    shape = _SHAPE.fullmatch(url)
+    if shape is None:
+        raise AddressRefused("the address is not an absolute URL")
+    if shape["scheme"].lower() != "https":
+        raise AddressRefused("only https is allowed")
+    return Target(_authority(shape["authority"]), _path(shape["target"]))
+
+
+def _authority(authority: str) -> str:
+    if "@" in authority:
+        raise AddressRefused("the address holds a user name")
+    if "[" in authority or "]" in authority:
+        raise AddressRefused("an IP address is not a name")
+    name, colon, port = authority.partition(":")
+    if colon and port != "443":
+        raise AddressRefused("only port 443 is allowed")
+    return host_name(name)
+
+
+def host_name(name: str) -> str:
+    """The canonical form of a public DNS name (RFC 1123 syntax, IDNA 2008); else AddressRefused."""
+    try:
+        ascii_name = idna.encode(name.lower(), strict=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
+        raise AddressRefused("the host is not a well-formed DNS name") from None
+    labels = ascii_name.split(".")
+    if len(ascii_name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise AddressRefused("the host is not a well-formed DNS name")
+    if len(labels) < 2 or _INTERNAL.fullmatch(labels[-1]):
+        raise AddressRefused("the host is not a public DNS name")
+    if not _TOP.fullmatch(labels[-1]):
+        raise AddressRefused("an IP address is not a name")
+    return ascii_name
+
+
+def _path(text: str) -> str:
+    path = text or "/"
+    if "#" in path:
+        raise AddressRefused("the address holds a fragment")
+    if path.startswith("?"):
+        path = "/" + path
+    if not _TARGET.fullmatch(path) or _PERCENT.search(path):
+        raise AddressRefused("the path holds characters that a URL may not hold")
+    segments = path.partition("?")[0].lower().replace("%2e", ".").split("/")
+    if "." in segments or ".." in segments:
+        raise AddressRefused("the path holds dot segments")
+    return path

@@ -1,0 +1,43 @@
+"""Environments from rows: opens the secret, and gives every call the guard and the ledger."""
+
+from sqlalchemy import RowMapping
+
+from contracts.ids import ConnectionId, TenantId
+from kit.db import Database
+from services.sync.connection import Connection
+from services.sync.dataverse import Environment, Tokens
+from services.sync.egress import CallLedger, Egress
+from services.sync.keyring import Keyring
+from services.sync.problems import SecretMissing
+from services.sync.store import connections
+
+CURRENT, NEXT = "current", "next"
+
+
+class Environments:
+    """The one place where credentials meet the way out."""
+
+    def __init__(self, db: Database, keyring: Keyring, egress: Egress, ledger: CallLedger) -> None:
+        self._db, self._keyring = db, keyring
+        self._egress, self._ledger, self._tokens = egress, ledger, Tokens()
+
+    async def secret(self, row: RowMapping) -> str:
+        """The current secret of a connection's row; raises SecretMissing."""
+        async with self._db.read() as session:
+            found = await connections.get_credential(session, ConnectionId(row["id"]), CURRENT)
+        if found is None:
+            raise SecretMissing
+        return await self._keyring.open(
+            TenantId(row["tenant"]),
+            ConnectionId(row["id"]),
+            CURRENT,
+            found["key_version"],
+            found["sealed"],
+        )
+
+    def of(self, connection: Connection, secret: str) -> Environment:
+        return Environment(connection, secret, self._egress, self._ledger, self._tokens)
+
+    def for_probe(self, connection: Connection, secret: str) -> Environment:
+        """With a token of its own, so that the secret itself is put to the proof."""
+        return Environment(connection, secret, self._egress, self._ledger, Tokens())

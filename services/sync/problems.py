@@ -1,0 +1,33 @@
+"""What sync tells its callers when a connection cannot be made, found or used."""
+
+from kit.problems import Problem
+
+
+class CrmAddressRefused(Problem, status=422, slug="crm-address-refused"):
+    """The CRM's address is refused
+
+    Only https, port 443 and a public DNS name are allowed; the detail says which rule was broken.
+    Nothing was sent.
+    """
+
+
+class CrmProbeFailed(Problem, status=422, slug="crm-probe-failed"):
+    """The CRM could not be used as described
+
+    `step` says what was tried (token, identity, or a module), the detail why it failed. Nothing was
+    saved.
+    """
+
+
+class ConnectionStateConflict(Problem, status=409, slug="connection-state-conflict"):
+    """The connection is not in a state for this
+
+    Read the connection's state and reason.
+    """
+
+
+class SecretMissing(Problem, status=409, slug="connection-secret-missing"):
+    """The connection has no client secret
+
+    Put one with PUT .../credentials.
+    """

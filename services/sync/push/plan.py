@@ -1,0 +1,76 @@
+"""What to do with each due row, decided from its present values before anything is sent; pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from contracts.clients import ChangedRecord
+from services.sync.connection import ModuleMapping
+from services.sync.dataverse import Upsert
+from services.sync.dataverse.upserts import key_problem
+from services.sync.push.difference import Difference, difference
+from services.sync.store.outgoing import Settlement
+
+GONE = "the record is gone or no longer chosen; its row in the CRM stays"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A row to send and what it looked like when it was planned."""
+
+    row: Mapping[Any, Any]
+    key: str
+    difference: Difference = field(repr=False)
+
+    @property
+    def record(self) -> UUID:
+        return UUID(str(self.row["record"]))
+
+    @property
+    def upsert(self) -> Upsert:
+        return Upsert(self.key, self.difference.values)
+
+
+@dataclass
+class Plan:
+    """`items` are sent, `settled` need no call; what is in neither waits for the next round."""
+
+    items: list[Item] = field(default_factory=list)
+    settled: list[Settlement] = field(default_factory=list)
+
+
+def plan(
+    due: Sequence[Mapping[Any, Any]],
+    present: Mapping[UUID, ChangedRecord],
+    mapping: ModuleMapping,
+    hash_key: bytes,
+    now: datetime,
+) -> Plan:
+    """Sort the due rows: one row per key, only fields that are mapped, chosen and changed."""
+    made, keys = Plan(), set[str]()
+    for row in due:
+        record = present.get(row["record"])
+        if record is None or record.op == "delete":
+            made.settled.append(Settlement(row["record"], "removed", now, reason=GONE))
+            continue
+        key = record.key or str(record.id)
+        if key in keys:
+            continue
+        keys.add(key)
+        if problem := key_problem(key):
+            made.settled.append(Settlement(row["record"], "parked", now, reason=problem))
+            continue
+        values = mapped(record.fields, mapping)
+        changed = difference(hash_key, record.id, key, values, row["sent"])
+        if changed.values:
+            made.items.append(Item(row, key, changed))
+        else:
+            made.settled.append(Settlement(row["record"], "ok", now))
+    return made
+
+
+def mapped(fields: Mapping[str, Any], mapping: ModuleMapping) -> dict[str, Any]:
+    """The values by their column names; a field without a mapping stays here."""
+    return {theirs: fields[ours] for ours, theirs in mapping.fields.items() if ours in fields}

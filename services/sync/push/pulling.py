@@ -1,0 +1,52 @@
+"""Reading the journal: which records changed, saved in one transaction with how far it was read."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from contracts.clients import ChangedRecord, ChangePage, TenantsClient
+from contracts.ids import TenantId
+from kit.db import Database
+from services.sync.connection import Connection
+from services.sync.store import connections, outgoing
+
+
+class StartedOver(Exception):
+    """Somebody asked for a fresh read meanwhile: the page at hand must not be saved."""
+
+
+async def pull(db: Database, tenants: TenantsClient, row: RowMapping, page_rows: int) -> None:
+    """Read to the journal's end. Raises StartedOver, and what the client raises."""
+    connection = Connection.of(row)
+    position, more = row["position"], True
+    while more:
+        page = await tenants.changes(
+            TenantId(connection.tenant), connection.id, position, page_rows
+        )
+        await _save(db, connection, row["generation"], page)
+        position, more = page.position, page.more
+
+
+async def _save(db: Database, connection: Connection, generation: int, page: ChangePage) -> None:
+    async with db.write() as session:
+        if page.reset:
+            await outgoing.mark_all(session, connection.id)
+        rows, gone = _sorted(page.rows, connection)
+        await outgoing.mark(session, connection.id, rows)
+        await outgoing.mark_vanished(session, connection.id, gone)
+        if not await connections.advance(session, connection.id, generation, page.position):
+            raise StartedOver
+
+
+def _sorted(
+    changed: Sequence[ChangedRecord], connection: Connection
+) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Present and vanished records of mapped modules, each record once: its last change counts."""
+    last = {record.id: record for record in changed if record.module in connection.modules}
+    rows = [
+        {"record": record.id, "module": record.module, "key": record.key or str(record.id)}
+        for record in last.values()
+        if record.op == "upsert"
+    ]
+    return rows, [record.id for record in last.values() if record.op == "delete"]

@@ -1,0 +1,152 @@
+"""Wakes, sweeps and workers: each connection is pushed by one worker of one process at a time."""
+
+import asyncio
+from datetime import datetime
+
+from sqlalchemy import RowMapping, text
+
+from contracts.clients import TenantsClient
+from contracts.ids import ConnectionId, TenantId
+from kit import clock, logs
+from kit.db import Database
+from kit.problems import Problem
+from services.sync.connection import Connection
+from services.sync.environments import Environments
+from services.sync.keyring import Keyring
+from services.sync.push.pulling import StartedOver, pull
+from services.sync.push.sending import Sending, Stopped
+from services.sync.settings import SyncSettings
+from services.sync.store import connections, outgoing
+
+_log = logs.get(__name__)
+_LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
+_BUSY_S = 1.0
+_LONGEST_PUSH_S = 600.0
+
+
+class Pusher:
+    """`wake` says that a connection may have something to send; a sweep asks all of them."""
+
+    def __init__(
+        self,
+        db: Database,
+        locks: Database,
+        tenants: TenantsClient,
+        keyring: Keyring,
+        environments: Environments,
+        settings: SyncSettings,
+    ) -> None:
+        self._db, self._locks, self._tenants = db, locks, tenants
+        self._keyring, self._environments, self._settings = keyring, environments, settings
+        self._queue = asyncio.Queue[ConnectionId]()
+        self._timers: dict[ConnectionId, asyncio.TimerHandle] = {}
+        self._running: set[ConnectionId] = set()
+        self._again: set[ConnectionId] = set()
+
+    def wake(self, connection: ConnectionId, after_s: float | None = None) -> None:
+        """Push the connection soon; several wakes before that are one."""
+        delay = self._settings.settle_s if after_s is None else after_s
+        loop = asyncio.get_running_loop()
+        timer = self._timers.get(connection)
+        if timer is not None:
+            if timer.when() <= loop.time() + delay:
+                return
+            timer.cancel()
+        self._timers[connection] = loop.call_later(delay, self._enqueue, connection)
+
+    async def sweep(self) -> None:
+        """Wake every connection that may send: a lost notice costs time, never data."""
+        entries = await self._tenants.tenants()
+        active = [TenantId(entry.id) for entry in entries if entry.state == "active"]
+        async with self._db.write() as session:
+            await connections.suspend_all_but(session, active)
+        async with self._db.read() as reading:
+            found = await connections.pushable(reading)
+        for connection in found:
+            self.wake(connection, 0.0)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(self._settings.workers):
+                    group.create_task(self._work(), name=f"push worker {number}")
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+
+    def _enqueue(self, connection: ConnectionId) -> None:
+        self._timers.pop(connection, None)
+        self._queue.put_nowait(connection)
+
+    async def _work(self) -> None:
+        while True:
+            connection = await self._queue.get()
+            if connection in self._running:
+                self._again.add(connection)
+                continue
+            self._running.add(connection)
+            try:
+                with logs.bind_trace(None):
+                    await self._push_logged(connection)
+            finally:
+                self._running.discard(connection)
+            if connection in self._again:
+                self._again.discard(connection)
+                self.wake(connection, 0.0)
+
+    async def _push_logged(self, connection: ConnectionId) -> None:
+        extra = {"connection": str(connection)}
+        try:
+            async with asyncio.timeout(_LONGEST_PUSH_S):
+                await self.push(connection)
+        except Stopped as stopped:
+            _log.warning("push stopped", extra={**extra, "reason": str(stopped)})
+        except (StartedOver, TimeoutError):
+            self.wake(connection, 0.0)
+        except Problem as problem:
+            _log.warning("push failed", extra={**extra, "slug": problem.slug})
+        except Exception:
+            _log.exception("push failed", extra=extra)
+        await self._wake_when_due(connection)
+
+    async def push(self, id_: ConnectionId) -> None:
+        """One push; returns at once where another process is at it. Raises Stopped."""
+        number = int.from_bytes(id_.bytes[8:], "big", signed=True)
+        async with self._locks.write() as lock:
+            if not await lock.scalar(_LOCK, {"number": number}):
+                self.wake(id_, _BUSY_S)
+                return
+            async with self._db.read() as session:
+                row = await connections.get(session, id_)
+            if row is None or not _may_push(row, clock.now()):
+                return
+            secret = await self._environments.secret(row)
+            await pull(self._db, self._tenants, row, self._settings.page_rows)
+            environment = self._environments.of(Connection.of(row), secret)
+            sending = Sending(
+                self._db, self._tenants, self._keyring, self._settings, environment, row
+            )
+            await sending.run()
+
+    async def _wake_when_due(self, id_: ConnectionId) -> None:
+        """Rows that wait, or a connection that was told to, are looked at in time."""
+        try:
+            async with self._db.read() as session:
+                row = await connections.get(session, id_)
+                if row is None or row["state"] != "active" or row["suspended"]:
+                    return
+                due = await outgoing.next_due(session, id_, list(row["modules"]))
+        except Exception:
+            _log.exception("no look ahead", extra={"connection": str(id_)})
+            return
+        if due is not None:
+            moment = max(due, row["retry_at"] or due)
+            delay_s = (moment - clock.now()).total_seconds()
+            if delay_s > 0 and delay_s < self._settings.sweep_s:
+                self.wake(id_, delay_s)
+
+
+def _may_push(row: RowMapping, now: datetime) -> bool:
+    held = row["retry_at"] is not None and row["retry_at"] > now
+    return row["state"] == "active" and not row["suspended"] and not held

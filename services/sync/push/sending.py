@@ -1,0 +1,160 @@
+"""Sending what is due: intent before the call, outcome after it, present values every time."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import RowMapping
+
+from contracts.clients import TenantsClient
+from contracts.events import ConnectionChanged, PushFinished
+from kit import clock, outbox
+from kit.db import Database, WriteSession
+from services.sync.connection import Connection, ModuleMapping
+from services.sync.dataverse import Environment, Outcome, Sent, Verdict
+from services.sync.keyring import Keyring
+from services.sync.push.patience import is_exhausted, pause
+from services.sync.push.plan import Item, plan
+from services.sync.settings import SyncSettings
+from services.sync.store import connections, outgoing
+from services.sync.store.outgoing import Settlement
+
+_STOPPING = (Verdict.WAIT, Verdict.BROKEN)
+
+
+class Stopped(Exception):
+    """The connection has to wait or needs a person; what is due stays due."""
+
+
+@dataclass
+class Sending:
+    """One run over everything that is due for a connection."""
+
+    db: Database
+    tenants: TenantsClient
+    keyring: Keyring
+    settings: SyncSettings
+    environment: Environment
+    row: RowMapping
+    sent_rows: int = field(default=0, init=False)
+
+    @property
+    def connection(self) -> Connection:
+        return self.environment.connection
+
+    async def run(self) -> None:
+        """Send until nothing is due; raises Stopped."""
+        hash_key = await self.keyring.hash_key(self.connection.tenant)
+        for module, mapping in self.connection.modules.items():
+            while await self._round(module, mapping, hash_key):
+                pass
+        await self._finish()
+
+    async def _round(self, module: str, mapping: ModuleMapping, hash_key: bytes) -> bool:
+        """One batch; False when nothing was due."""
+        async with self.db.read() as session:
+            due = await outgoing.due(session, self.connection.id, module, self.settings.batch_rows)
+        if not due:
+            return False
+        found = await self.tenants.read_records(
+            self.connection.tenant, self.connection.id, module, [row["record"] for row in due]
+        )
+        made = plan(due, {one.id: one for one in found}, mapping, hash_key, clock.now())
+        intents = {item.record: json.dumps(item.difference.in_flight) for item in made.items}
+        async with self.db.write() as session:
+            await outgoing.settle(session, self.connection.id, made.settled)
+            await outgoing.intend(session, self.connection.id, intents)
+        if made.items:
+            await self._send(mapping, made.items)
+        return True
+
+    async def _send(self, mapping: ModuleMapping, items: Sequence[Item]) -> None:
+        sent = await self.environment.upsert(mapping, [item.upsert for item in items])
+        whole = sent.whole
+        if whole is not None and whole.verdict is Verdict.SPLIT:
+            if len(items) > 1:
+                middle = len(items) // 2
+                await self._send(mapping, items[:middle])
+                await self._send(mapping, items[middle:])
+                return
+            rejected = Outcome(Verdict.REJECTED, whole.reason, detail=whole.detail)
+            sent = Sent(rows=[rejected], parallel_hint=sent.parallel_hint)
+        elif whole is not None:
+            await self._stop(whole)
+        await self._settle(items, sent)
+
+    async def _settle(self, items: Sequence[Item], sent: Sent) -> None:
+        now = clock.now()
+        rows = [
+            await self._settlement(item, outcome, now)
+            for item, outcome in zip(items, sent.rows, strict=True)
+            if outcome.verdict not in _STOPPING
+        ]
+        async with self.db.write() as session:
+            await outgoing.settle(session, self.connection.id, rows)
+            await connections.release(session, self.connection.id)
+            if sent.parallel_hint is not None:
+                await connections.note_hint(session, self.connection.id, sent.parallel_hint)
+        self.sent_rows += len(rows)
+        stopping = [outcome for outcome in sent.rows if outcome.verdict in _STOPPING]
+        if stopping:
+            # BROKEN before WAIT, and of the waits the longest one.
+            order = max(stopping, key=lambda one: (one.verdict is Verdict.BROKEN, one.wait_s))
+            await self._stop(order)
+
+    async def _settlement(self, item: Item, outcome: Outcome, now: datetime) -> Settlement:
+        if outcome.verdict is Verdict.OK:
+            return Settlement(item.record, "ok", now, sent=json.dumps(item.difference.hashes))
+        attempts = item.row["attempts"] + 1
+        since = item.row["failing_since"] or now
+        detail = await self._sealed(item, outcome.detail)
+        again = outcome.verdict is Verdict.BACK_OFF
+        if again and not is_exhausted(attempts, since, now, self.settings.max_attempts):
+            later = now + pause(attempts, self.settings.backoff_s)
+            return Settlement(item.record, "retry", later, attempts, since, outcome.reason, detail)
+        reason = (
+            f"{outcome.reason}; given up after {attempts} attempts" if again else outcome.reason
+        )
+        return Settlement(item.record, "parked", now, attempts, since, reason, detail)
+
+    async def _sealed(self, item: Item, text: str) -> bytes | None:
+        if not text:
+            return None
+        version, sealed = await self.keyring.seal(
+            self.connection.tenant, self.connection.id, f"detail {item.record}", text
+        )
+        return version.to_bytes(4, "big") + sealed
+
+    async def _stop(self, outcome: Outcome) -> None:
+        """Write down why nothing more goes out, for this process and the next."""
+        async with self.db.write() as session:
+            if outcome.verdict is Verdict.BROKEN:
+                await self._break(session, outcome)
+            else:
+                await self._hold(session, outcome)
+        raise Stopped(outcome.reason)
+
+    async def _break(self, session: WriteSession, outcome: Outcome) -> None:
+        id_ = self.connection.id
+        if await connections.set_state(session, id_, "broken", outcome.reason, was=["active"]):
+            await outbox.add(
+                session, ConnectionChanged(tenant=self.connection.tenant, connection=id_)
+            )
+
+    async def _hold(self, session: WriteSession, outcome: Outcome) -> None:
+        failures, wait = 0, timedelta(seconds=outcome.wait_s)
+        if outcome.verdict is Verdict.BACK_OFF:
+            failures = self.row["failures"] + 1
+            wait = pause(failures, self.settings.backoff_s)
+        until = clock.now() + wait
+        await connections.hold(session, self.connection.id, until, outcome.reason, failures)
+
+    async def _finish(self) -> None:
+        if not self.sent_rows:
+            return
+        now, id_ = clock.now(), self.connection.id
+        async with self.db.write() as session:
+            await connections.note_push(session, id_, now)
+            notice = PushFinished(tenant=self.connection.tenant, connection=id_, at=now)
+            await outbox.add(session, notice)

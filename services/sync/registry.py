@@ -1,0 +1,130 @@
+"""Making and changing connections: looked at before saved, secrets sealed, never shown again."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from contracts.events import ConnectionChanged, ConnectionCreated, ConnectionRemoved
+from contracts.ids import ConnectionId, TenantId, new_id
+from kit import outbox
+from kit.db import Database, WriteSession
+from kit.problems import NotFound
+from services.sync.connection import Connection
+from services.sync.dataverse import Probe, probe
+from services.sync.egress import AddressRefused, origin
+from services.sync.environments import CURRENT, NEXT, Environments
+from services.sync.keyring import Keyring
+from services.sync.problems import ConnectionStateConflict, CrmAddressRefused, CrmProbeFailed
+from services.sync.schemas import NewConnection
+from services.sync.store import connections, outgoing
+
+
+class Registry:
+    """No transaction is open while the CRM is asked."""
+
+    def __init__(self, db: Database, keyring: Keyring, environments: Environments) -> None:
+        self._db, self._keyring, self._environments = db, keyring, environments
+
+    async def register(self, tenant: TenantId, wanted: NewConnection) -> ConnectionId:
+        """Check the addresses, probe, save. Raises CrmAddressRefused, CrmProbeFailed."""
+        row = _row(tenant, wanted)
+        connection, secret = Connection.of(row), wanted.client_secret.get_secret_value()
+        _require(await probe(self._environments.for_probe(connection, secret)))
+        version, sealed = await self._keyring.seal(tenant, connection.id, CURRENT, secret)
+        async with self._db.write() as session:
+            await connections.add(session, row)
+            await connections.put_credential(session, connection.id, CURRENT, version, sealed)
+            await outbox.add(session, ConnectionCreated(tenant=tenant, connection=connection.id))
+        return connection.id
+
+    async def test(self, tenant: TenantId, id_: ConnectionId) -> Probe:
+        """Probe with the present secret; one that is well sends again without further waiting."""
+        row = await self._get(tenant, id_)
+        secret = await self._environments.secret(row)
+        found = await probe(self._environments.for_probe(Connection.of(row), secret))
+        if found.failed is None and row["state"] != "paused":
+            await self.set_state(tenant, id_, "active", was=("active", "broken"))
+        return found
+
+    async def replace_secret(self, tenant: TenantId, id_: ConnectionId, secret: str) -> None:
+        """Seal as `next`, probe with it, then switch; the current one works until then."""
+        row = await self._get(tenant, id_)
+        await self._put_secret(tenant, id_, NEXT, secret)
+        found = await probe(self._environments.for_probe(Connection.of(row), secret))
+        if found.failed is not None:
+            async with self._db.write() as session:
+                await connections.drop_credentials(session, id_, NEXT)
+            _require(found)
+        version, sealed = await self._keyring.seal(tenant, id_, CURRENT, secret)
+        async with self._db.write() as session:
+            await connections.put_credential(session, id_, CURRENT, version, sealed)
+            await connections.drop_credentials(session, id_, NEXT)
+            await connections.set_state(session, id_, "active", was=("active", "broken"))
+            await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
+
+    async def set_state(
+        self, tenant: TenantId, id_: ConnectionId, state: str, *, was: tuple[str, ...]
+    ) -> None:
+        """Change the state; ConnectionStateConflict where it is none of `was`."""
+        await self._get(tenant, id_)
+        async with self._db.write() as session:
+            if not await connections.set_state(session, id_, state, was=was):
+                raise ConnectionStateConflict(f"the connection is not {' or '.join(was)}")
+            await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
+
+    async def retry(self, tenant: TenantId, id_: ConnectionId) -> int:
+        """Give every parked row another chance."""
+        await self._get(tenant, id_)
+        async with self._db.write() as session:
+            return await outgoing.unpark(session, id_)
+
+    async def remove(self, tenant: TenantId, id_: ConnectionId) -> None:
+        """Forget secrets and outcomes; the ledger is kept, and the CRM's rows stay."""
+        await self._get(tenant, id_)
+        async with self._db.write() as session:
+            await self._remove(session, tenant, id_)
+
+    async def _remove(self, session: WriteSession, tenant: TenantId, id_: ConnectionId) -> None:
+        await connections.set_state(session, id_, "removed", was=("active", "paused", "broken"))
+        await connections.drop_credentials(session, id_, CURRENT, NEXT)
+        await outgoing.forget(session, id_)
+        await outbox.add(session, ConnectionRemoved(tenant=tenant, connection=id_))
+
+    async def _get(self, tenant: TenantId, id_: ConnectionId) -> RowMapping:
+        async with self._db.read() as session:
+            found = await connections.of_tenant(session, tenant, id_)
+        if not found:
+            raise NotFound
+        return found[0]
+
+    async def _put_secret(self, tenant: TenantId, id_: ConnectionId, slot: str, text: str) -> None:
+        version, sealed = await self._keyring.seal(tenant, id_, slot, text)
+        async with self._db.write() as session:
+            await connections.put_credential(session, id_, slot, version, sealed)
+
+
+def _row(tenant: TenantId, wanted: NewConnection) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "tenant": tenant,
+        "name": wanted.name,
+        "kind": wanted.kind,
+        "state": "active",
+        "environment_host": _host(wanted.environment_url, "/environment_url"),
+        "authority_host": _host(wanted.authority_url, "/authority_url"),
+        "directory_id": wanted.directory_id,
+        "client_id": wanted.client_id,
+        "modules": {name: mapping.model_dump() for name, mapping in wanted.modules.items()},
+    }
+
+
+def _host(url: str, pointer: str) -> str:
+    try:
+        return origin(url)
+    except AddressRefused as refused:
+        raise CrmAddressRefused(refused.reason, pointer=pointer) from None
+
+
+def _require(found: Probe) -> None:
+    if found.failed is not None:
+        raise CrmProbeFailed(found.failed.reason, step=found.failed.step)

@@ -1,0 +1,146 @@
+"""Requests and answers of sync's routes; no answer has a place for a secret."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_validator
+
+from contracts.schema import Strict
+from services.sync.connection import ModuleMapping
+
+# The names of Dataverse's tables and columns, and of our modules and fields.
+Theirs = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
+Ours = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]{0,127}$")]
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
+State = Literal["active", "paused", "broken", "removed"]
+OutcomeState = Literal["pending", "ok", "retry", "parked", "removed"]
+
+
+class Mapping(Strict):
+    """One module of ours in a table of theirs (`table` is the entity set, e.g. accounts)."""
+
+    table: Theirs
+    key_attribute: Theirs
+    fields: Annotated[dict[Ours, Theirs], Field(min_length=1, max_length=500)]
+
+    @model_validator(mode="after")
+    def _writes_each_column_once(self) -> Self:
+        if len(set(self.fields.values())) != len(self.fields):
+            raise ValueError("two fields go into the same column")
+        if self.key_attribute in self.fields.values():
+            raise ValueError(
+                "the key column is filled from the record's key; no field may write it"
+            )
+        return self
+
+    def value(self) -> ModuleMapping:
+        return ModuleMapping(self.table, self.key_attribute, self.fields)
+
+
+class NewConnection(Strict):
+    """A connection to a Dataverse environment with an application user's credentials."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    kind: Literal["dataverse"] = "dataverse"
+    environment_url: Annotated[str, StringConstraints(max_length=2048)]
+    authority_url: Annotated[str, StringConstraints(max_length=2048)] = (
+        "https://login.microsoftonline.com"
+    )
+    directory_id: Identifier
+    client_id: Identifier
+    client_secret: Secret
+    modules: Annotated[dict[Ours, Mapping], Field(min_length=1, max_length=50)]
+
+
+class NewCredentials(Strict):
+    client_secret: Secret
+
+
+class ConnectionView(BaseModel):
+    """A connection as its tenant sees it; `outcomes` counts rows by state."""
+
+    id: UUID
+    name: str
+    kind: str
+    state: State
+    reason: str
+    environment_url: str
+    authority_url: str
+    directory_id: str
+    client_id: str
+    modules: dict[str, Mapping]
+    outcomes: dict[str, int]
+    retry_at: datetime | None
+    pushed_at: datetime | None
+    created_at: datetime
+
+
+class ConnectionList(BaseModel):
+    connections: list[ConnectionView]
+
+
+class StepView(BaseModel):
+    step: str
+    ok: bool
+    reason: str
+
+
+class ProbeView(BaseModel):
+    """What was looked at, in order; it ends at the first thing that is not well."""
+
+    ok: bool
+    steps: list[StepView]
+
+
+class OutcomeView(BaseModel):
+    """What became of one record; `detail` is the CRM's own text."""
+
+    record: UUID
+    module: str
+    key: str
+    state: OutcomeState
+    reason: str
+    detail: str
+    attempts: int
+    not_before: datetime
+    updated_at: datetime
+
+
+class OutcomePage(BaseModel):
+    outcomes: list[OutcomeView]
+    cursor: UUID | None
+
+
+class Retried(BaseModel):
+    retried: int
+
+
+class LedgerLine(BaseModel):
+    """One call that left; without `status` and `error` its outcome is unknown."""
+
+    id: UUID
+    at: datetime
+    host: str
+    method: str
+    operation: str
+    table: str | None
+    fields: list[str]
+    rows: int
+    request_bytes: int
+    response_bytes: int | None
+    status: int | None
+    duration_ms: int | None
+    error: str | None
+
+
+class LedgerPage(BaseModel):
+    calls: list[LedgerLine]
+    cursor: UUID | None
+
+
+class EgressAddresses(BaseModel):
+    """The addresses that calls to customers' CRMs come from, for their firewalls."""
+
+    addresses: list[str]

@@ -1,0 +1,31 @@
+"""Settings of sync; none of them reaches the egress guard: its rules are code on purpose."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+
+from contracts.settings import ServiceSettings
+from kit.sealing import Kek, SigningKey
+
+
+class SyncSettings(ServiceSettings):
+    """`egress_addresses` is what customers put into their CRM's firewall; published as it is."""
+
+    kek_file: Path
+    egress_addresses: tuple[str, ...] = ()
+    sweep_s: float = Field(default=30.0, gt=0)
+    settle_s: float = Field(default=0.2, ge=0)
+    page_rows: int = Field(default=500, ge=1, le=5000)
+    batch_rows: int = Field(default=50, ge=1, le=100)
+    workers: int = Field(default=4, ge=1, le=64)
+    max_attempts: int = Field(default=8, ge=1)
+    backoff_s: float = Field(default=1.0, gt=0)
+
+    @cached_property
+    def kek(self) -> Kek:
+        return Kek.from_file(self.kek_file)
+
+    @cached_property
+    def identity_key(self) -> SigningKey:
+        return SigningKey.from_file(self.identity_key_file)

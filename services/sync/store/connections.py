@@ -1,0 +1,140 @@
+"""Statements on connections and their sealed credentials."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, case, delete, func, or_, select, update
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.dialects.postgresql import insert
+
+from contracts.ids import ConnectionId, TenantId
+from kit.db import ReadSession, WriteSession
+from services.sync.tables import connection, credential
+
+_NOW = func.now()
+
+
+async def add(session: WriteSession, row: dict[str, Any]) -> None:
+    await session.run(plain_insert(connection).values(row))
+
+
+async def get(session: ReadSession, id_: ConnectionId) -> RowMapping | None:
+    return await session.first(select(connection).where(connection.c.id == id_))
+
+
+async def of_tenant(
+    session: ReadSession, tenant: TenantId, id_: ConnectionId | None = None
+) -> list[RowMapping]:
+    """The tenant's connections that are not removed, oldest first."""
+    query = select(connection).where(connection.c.tenant == tenant, connection.c.state != "removed")
+    if id_ is not None:
+        query = query.where(connection.c.id == id_)
+    return await session.all(query.order_by(connection.c.id))
+
+
+async def exists(session: ReadSession, tenant: TenantId, id_: ConnectionId) -> bool:
+    """Also true for a removed connection, whose ledger stays readable."""
+    query = select(connection.c.id).where(connection.c.tenant == tenant, connection.c.id == id_)
+    return await session.scalar(query) is not None
+
+
+async def pushable(session: ReadSession, tenant: TenantId | None = None) -> list[ConnectionId]:
+    """The connections, of one tenant or all, that may send at this moment."""
+    query = select(connection.c.id).where(
+        connection.c.state == "active",
+        connection.c.suspended.is_(False),
+        or_(connection.c.retry_at.is_(None), connection.c.retry_at <= _NOW),
+    )
+    if tenant is not None:
+        query = query.where(connection.c.tenant == tenant)
+    return [ConnectionId(row["id"]) for row in await session.all(query)]
+
+
+async def set_state(
+    session: WriteSession, id_: ConnectionId, state: str, reason: str = "", *, was: Sequence[str]
+) -> bool:
+    """Change the state if it is one of `was`.
+
+    Our own back-off (failures > 0) is forgotten; a wait that the CRM asked for is not.
+    """
+    waits = case((connection.c.failures > 0, None), else_=connection.c.retry_at)
+    changes = {"state": state, "reason": reason, "failures": 0, "retry_at": waits}
+    query = update(connection).where(connection.c.id == id_, connection.c.state.in_(was))
+    return await session.run(query.values(**changes, updated_at=_NOW)) == 1
+
+
+async def hold(
+    session: WriteSession, id_: ConnectionId, until: datetime, reason: str, failures: int
+) -> None:
+    """Send nothing before `until`, also after a restart."""
+    changes = {"retry_at": until, "reason": reason, "failures": failures, "updated_at": _NOW}
+    await session.run(update(connection).where(connection.c.id == id_).values(changes))
+
+
+async def release(session: WriteSession, id_: ConnectionId) -> None:
+    """The CRM answers again."""
+    changes = {"retry_at": None, "reason": "", "failures": 0}
+    query = update(connection).where(connection.c.id == id_, connection.c.state == "active")
+    held = or_(connection.c.failures > 0, connection.c.retry_at.is_not(None))
+    await session.run(query.where(held).values(changes))
+
+
+async def note_hint(session: WriteSession, id_: ConnectionId, hint: int) -> None:
+    differs = connection.c.parallel_hint.is_distinct_from(hint)
+    query = update(connection).where(connection.c.id == id_, differs)
+    await session.run(query.values(parallel_hint=hint))
+
+
+async def note_push(session: WriteSession, id_: ConnectionId, at: datetime) -> None:
+    await session.run(update(connection).where(connection.c.id == id_).values(pushed_at=at))
+
+
+async def advance(session: WriteSession, id_: ConnectionId, generation: int, position: str) -> bool:
+    """Save how far the journal was read; False where reading has to start over instead."""
+    query = update(connection).where(connection.c.id == id_, connection.c.generation == generation)
+    return await session.run(query.values(position=position)) == 1
+
+
+async def start_over(
+    session: WriteSession, tenant: TenantId, id_: ConnectionId | None = None
+) -> None:
+    """Read all present records again (of one connection, or of all of the tenant)."""
+    query = update(connection).where(connection.c.tenant == tenant)
+    if id_ is not None:
+        query = query.where(connection.c.id == id_)
+    await session.run(query.values(position=None, generation=connection.c.generation + 1))
+
+
+async def set_suspended(session: WriteSession, tenant: TenantId, *, suspended: bool) -> None:
+    query = update(connection).where(connection.c.tenant == tenant)
+    await session.run(query.values(suspended=suspended))
+
+
+async def suspend_all_but(session: WriteSession, active: Sequence[TenantId]) -> None:
+    """Make `suspended` equal to what the directory says."""
+    wanted = connection.c.tenant.not_in(active)
+    query = update(connection).where(connection.c.suspended.is_distinct_from(wanted))
+    await session.run(query.values(suspended=wanted))
+
+
+async def put_credential(
+    session: WriteSession, id_: ConnectionId, slot: str, key_version: int, sealed: bytes
+) -> None:
+    row = {"connection": id_, "slot": slot, "key_version": key_version, "sealed": sealed}
+    changes = {"key_version": key_version, "sealed": sealed, "created_at": _NOW}
+    upsert = insert(credential).values(row)
+    await session.run(
+        upsert.on_conflict_do_update(index_elements=["connection", "slot"], set_=changes)
+    )
+
+
+async def get_credential(session: ReadSession, id_: ConnectionId, slot: str) -> RowMapping | None:
+    return await session.first(
+        select(credential).where(credential.c.connection == id_, credential.c.slot == slot)
+    )
+
+
+async def drop_credentials(session: WriteSession, id_: ConnectionId, *slots: str) -> None:
+    query = delete(credential).where(credential.c.connection == id_, credential.c.slot.in_(slots))
+    await session.run(query)

@@ -1,0 +1,32 @@
+"""Statements on the egress ledger."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, insert, select, update
+
+from contracts.ids import ConnectionId, TenantId
+from kit.db import ReadSession, WriteSession
+from services.sync.tables import ledger
+
+
+async def add(session: WriteSession, line: dict[str, Any]) -> None:
+    await session.run(insert(ledger).values(line))
+
+
+async def complete(session: WriteSession, line: UUID, values: dict[str, Any]) -> None:
+    await session.run(update(ledger).where(ledger.c.id == line).values(values))
+
+
+async def page(
+    session: ReadSession,
+    tenant: TenantId,
+    connection: ConnectionId,
+    before: UUID | None,
+    limit: int,
+) -> list[RowMapping]:
+    """Newest first; `before` is the last id of the page before."""
+    query = select(ledger).where(ledger.c.tenant == tenant, ledger.c.connection == connection)
+    if before is not None:
+        query = query.where(ledger.c.id < before)
+    return await session.all(query.order_by(ledger.c.id.desc()).limit(limit))

@@ -1,0 +1,163 @@
+"""Statements on what is still to be sent and what became of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from contracts.ids import ConnectionId
+from kit.db import ReadSession, WriteSession
+from services.sync.tables import outgoing
+
+_DUE = outgoing.c.state.in_(("pending", "retry"))
+_AGAIN: dict[str, Any] = {
+    "state": "pending",
+    "attempts": 0,
+    "not_before": func.now(),
+    "failing_since": None,
+    "reason": "",
+    "detail": None,
+    "updated_at": func.now(),
+}
+_SETTLE = text(
+    "UPDATE outgoing SET state = :state, attempts = :attempts, not_before = :not_before,"
+    " failing_since = :failing_since, reason = :reason, detail = :detail,"
+    " sent = sent || CAST(:sent AS jsonb), updated_at = now()"
+    " WHERE connection = :connection AND record = :record"
+)
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """The new state of one row; `sent` are the hashes that change."""
+
+    record: UUID
+    state: str
+    not_before: datetime
+    attempts: int = 0
+    failing_since: datetime | None = None
+    reason: str = ""
+    detail: bytes | None = None
+    sent: str = "{}"
+
+
+async def mark(
+    session: WriteSession, connection: ConnectionId, records: Sequence[Mapping[str, Any]]
+) -> None:
+    """These records (record, module, key) may have to be sent."""
+    if not records:
+        return
+    rows = [{**record, "connection": connection, "state": "pending"} for record in records]
+    upsert = insert(outgoing).values(rows)
+    changes = {**_AGAIN, "module": upsert.excluded.module, "key": upsert.excluded.key}
+    await session.run(
+        upsert.on_conflict_do_update(index_elements=["connection", "record"], set_=changes)
+    )
+
+
+async def mark_vanished(
+    session: WriteSession, connection: ConnectionId, records: Sequence[UUID]
+) -> None:
+    """These records are gone at the source; rows that were never known stay unknown."""
+    if records:
+        query = update(outgoing).where(
+            outgoing.c.connection == connection, outgoing.c.record.in_(records)
+        )
+        await session.run(query.values(_AGAIN))
+
+
+async def mark_all(session: WriteSession, connection: ConnectionId) -> None:
+    """Compare everything again with what was sent."""
+    query = update(outgoing).where(outgoing.c.connection == connection)
+    await session.run(query.values(_AGAIN))
+
+
+async def unpark(session: WriteSession, connection: ConnectionId) -> int:
+    query = update(outgoing).where(
+        outgoing.c.connection == connection, outgoing.c.state == "parked"
+    )
+    return await session.run(query.values(_AGAIN))
+
+
+async def due(
+    session: ReadSession, connection: ConnectionId, module: str, limit: int
+) -> list[RowMapping]:
+    query = select(outgoing).where(
+        outgoing.c.connection == connection,
+        outgoing.c.module == module,
+        _DUE,
+        outgoing.c.not_before <= func.now(),
+    )
+    return await session.all(query.order_by(outgoing.c.record).limit(limit))
+
+
+async def next_due(
+    session: ReadSession, connection: ConnectionId, modules: Sequence[str]
+) -> datetime | None:
+    """When the next row of these modules may be sent."""
+    query = select(func.min(outgoing.c.not_before)).where(
+        outgoing.c.connection == connection, outgoing.c.module.in_(modules), _DUE
+    )
+    moment: datetime | None = await session.scalar(query)
+    return moment
+
+
+async def intend(
+    session: WriteSession, connection: ConnectionId, fields: Mapping[UUID, str]
+) -> None:
+    """Forget, before sending, the hashes of the fields in flight: they count as unknown."""
+    query = text(
+        "UPDATE outgoing SET sent = sent || CAST(:sent AS jsonb)"
+        " WHERE connection = :connection AND record = :record"
+    )
+    rows = [
+        {"connection": connection, "record": record, "sent": sent}
+        for record, sent in fields.items()
+    ]
+    if rows:
+        await session.run(query, rows)
+
+
+async def settle(
+    session: WriteSession, connection: ConnectionId, rows: Sequence[Settlement]
+) -> None:
+    if rows:
+        await session.run(_SETTLE, [{"connection": connection, **vars(row)} for row in rows])
+
+
+async def forget(session: WriteSession, connection: ConnectionId) -> None:
+    await session.run(delete(outgoing).where(outgoing.c.connection == connection))
+
+
+async def counts(
+    session: ReadSession, connections: Sequence[ConnectionId]
+) -> dict[ConnectionId, dict[str, int]]:
+    """How many rows are in each state."""
+    query = (
+        select(outgoing.c.connection, outgoing.c.state, func.count().label("rows"))
+        .where(outgoing.c.connection.in_(connections))
+        .group_by(outgoing.c.connection, outgoing.c.state)
+    )
+    found: dict[ConnectionId, dict[str, int]] = {}
+    for row in await session.all(query):
+        found.setdefault(ConnectionId(row["connection"]), {})[row["state"]] = row["rows"]
+    return found
+
+
+async def page(
+    session: ReadSession,
+    connection: ConnectionId,
+    state: str | None,
+    after: UUID | None,
+    limit: int,
+) -> list[RowMapping]:
+    query = select(outgoing).where(outgoing.c.connection == connection)
+    if state is not None:
+        query = query.where(outgoing.c.state == state)
+    if after is not None:
+        query = query.where(outgoing.c.record > after)
+    return await session.all(query.order_by(outgoing.c.record).limit(limit))

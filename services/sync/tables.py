@@ -1,0 +1,106 @@
+"""The tables of sync's control database, equal to what its migrations make (a test compares)."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+_NOW, _ZERO, _EMPTY = text("now()"), text("0"), text("''")
+
+
+def _moment(name: str, *, nullable: bool = False) -> Column[object]:
+    default = None if nullable else _NOW
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=default)
+
+
+tenant_key = Table(
+    "tenant_key",
+    metadata,
+    Column("tenant", Uuid, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    _moment("created_at"),
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("tenant", Uuid, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=_EMPTY),
+    Column("suspended", Boolean, nullable=False, server_default=text("false")),
+    Column("environment_host", Text, nullable=False),
+    Column("authority_host", Text, nullable=False),
+    Column("directory_id", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("modules", JSONB, nullable=False),
+    Column("position", Text),
+    Column("generation", Integer, nullable=False, server_default=_ZERO),
+    _moment("retry_at", nullable=True),
+    Column("failures", Integer, nullable=False, server_default=_ZERO),
+    Column("parallel_hint", Integer),
+    _moment("pushed_at", nullable=True),
+    _moment("created_at"),
+    _moment("updated_at"),
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("connection", Uuid, primary_key=True),
+    Column("slot", Text, primary_key=True),
+    Column("key_version", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    _moment("created_at"),
+)
+
+outgoing = Table(
+    "outgoing",
+    metadata,
+    Column("connection", Uuid, primary_key=True),
+    Column("record", Uuid, primary_key=True),
+    Column("module", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=_ZERO),
+    _moment("not_before"),
+    _moment("failing_since", nullable=True),
+    Column("reason", Text, nullable=False, server_default=_EMPTY),
+    Column("detail", LargeBinary),
+    Column("sent", JSONB, nullable=False, server_default=text("'{}'")),
+    _moment("updated_at"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    _moment("at"),
+    Column("tenant", Uuid, nullable=False),
+    Column("connection", Uuid, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("table_name", Text),
+    Column("fields", ARRAY(Text), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("request_bytes", BigInteger, nullable=False),
+    Column("response_bytes", BigInteger),
+    Column("status", Integer),
+    Column("duration_ms", Integer),
+    Column("error", Text),
+)

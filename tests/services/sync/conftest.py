@@ -1,0 +1,38 @@
+"""Sync with a database, a simulator and a peer of its own for each test."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from contracts.ids import TenantId, new_id
+from sandbox.dataverse import DataverseSimulator
+from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.running_sync import FIELDS, HOST, Sync, running_sync
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[DataverseSimulator]:
+    async with DataverseSimulator.serve(host=HOST) as running:
+        yield running
+
+
+@pytest.fixture
+def peer() -> PeerTenants:
+    """A tenant whose chosen fields are those that the connections map."""
+    made = PeerTenants(TenantId(new_id()))
+    made.choice = {"organisation": list(FIELDS)}
+    return made
+
+
+@pytest.fixture
+async def sync_url(service_db: Callable[[str], Awaitable[str]]) -> str:
+    return await service_db("sync")
+
+
+@pytest.fixture
+async def sync(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> AsyncIterator[Sync]:
+    async with running_sync(sync_url, tmp_path, simulator, peer) as running:
+        yield running

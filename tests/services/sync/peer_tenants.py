@@ -1,0 +1,109 @@
+"""A stand-in for the tenants service: the two internal routes of the contract, over records in
+memory; it applies the field choice at the source, as the real one does."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx2
+from fastapi import FastAPI
+
+from contracts.clients import TenantsClient
+from contracts.ids import TenantId, new_id
+from kit.problems import NotFound
+from kit.sealing import SigningKey
+
+
+class PeerTenants:
+    """`put` and `delete` change records; `chain` stands for the database they are in."""
+
+    def __init__(self, tenant: TenantId) -> None:
+        self.tenant, self.state, self.chain = tenant, "active", "a"
+        self.records: dict[UUID, dict[str, Any]] = {}
+        self.journal: list[UUID] = []
+        self.choice: dict[str, list[str]] = {}
+        self.down = False
+        self.pages = self.refused = 0
+
+    def put(
+        self, key: str, *, module: str = "organisation", id_: UUID | None = None, **fields: Any
+    ) -> UUID:
+        known = next((r["id"] for r in self.records.values() if r["key"] == key), None)
+        record = id_ or known or new_id()
+        old = self.records.get(record, {"fields": {}, "version": 0})
+        self.records[record] = {
+            "id": record,
+            "module": module,
+            "key": key,
+            "version": old["version"] + 1,
+            "fields": {**old["fields"], **fields},
+        }
+        self.journal.append(record)
+        return record
+
+    def delete(self, record: UUID) -> None:
+        del self.records[record]
+        self.journal.append(record)
+
+    def client(self) -> TenantsClient:
+        transport = httpx2.ASGITransport(self._app(), raise_app_exceptions=False)
+        return TenantsClient(
+            "http://tenants", key=SigningKey.generate(), service="sync", transport=transport
+        )
+
+    def _app(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.get("/internal/tenants")
+        async def tenants() -> dict[str, Any]:
+            return {"tenants": [{"id": str(self.tenant), "state": self.state}]}
+
+        @app.get("/internal/tenants/{tenant}/connections/{connection}/changes")
+        async def changes(
+            tenant: UUID, connection: UUID, after: str = "", limit: int = 500
+        ) -> dict[str, Any]:
+            self._check(tenant)
+            self.pages += 1
+            chain, _, index = after.partition(":")
+            reset = chain != self.chain
+            ids = list(self.records) if reset else self.journal[int(index) :][:limit]
+            end = len(self.journal) if reset else int(index) + len(ids)
+            return {
+                "position": f"{self.chain}:{end}",
+                "more": end < len(self.journal),
+                "reset": reset,
+                "rows": [row for row in map(self._row, ids) if row],
+            }
+
+        @app.post("/internal/tenants/{tenant}/connections/{connection}/records")
+        async def records(tenant: UUID, connection: UUID, body: dict[str, Any]) -> dict[str, Any]:
+            self._check(tenant)
+            rows = [self._row(UUID(one)) for one in body["ids"] if UUID(one) in self.records]
+            return {"rows": [row for row in rows if row and row["module"] == body["module"]]}
+
+        return app
+
+    def _check(self, tenant: UUID) -> None:
+        if self.down:
+            self.refused += 1
+            raise RuntimeError("the peer is down")
+        if tenant != self.tenant:
+            raise NotFound
+
+    def _row(self, id_: UUID) -> Mapping[str, Any] | None:
+        record = self.records.get(id_)
+        if record is None:
+            module = "organisation"
+            gone: dict[str, Any] = {
+                "id": str(id_),
+                "module": module,
+                "key": None,
+                "version": 1,
+                "fields": {},
+            }
+            return {**gone, "op": "delete"}
+        if record["module"] not in self.choice:
+            return None
+        chosen = self.choice[record["module"]]
+        fields = {name: record["fields"].get(name) for name in chosen}
+        return {**record, "id": str(id_), "op": "upsert", "fields": fields}

@@ -1,0 +1,177 @@
+"""Sync as it runs, against the simulator over real TLS, with tokens of a key made for the test."""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+
+from contracts.access import Grants, Scope
+from contracts.credentials import AccessVerifier, Actor, claims_of
+from contracts.ids import SessionId, TenantId, UserId, new_id
+from contracts.permissions import PERMISSIONS
+from kit import base64url, clock
+from kit.messaging.memory import MemoryBroker
+from kit.notice import Notice
+from kit.sealing import SigningKey, VerifyKey, new_key
+from kit.tokens import KeyRing, Signer
+from sandbox.dataverse import DataverseSimulator
+from services.sync.app import create_app
+from services.sync.egress import Egress, InjectedName, Limits
+from services.sync.settings import SyncSettings
+from tests.eventually import eventually
+from tests.services.sync.peer_tenants import PeerTenants
+
+HOST = "contoso.crm.example"
+ISSUER = "https://bulkhead"
+FIELDS = {"name": "name", "sector": "bulkhead_sector", "headquarters": "bulkhead_headquarters"}
+_KEY = SigningKey.generate()
+
+
+def settings_for(database_url: str, folder: Path, **changes: Any) -> SyncSettings:
+    def file(name: str, text: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            path.write_text(text)
+        return path
+
+    (folder / "database-url").write_text(database_url)
+    given: dict[str, Any] = {
+        "port": 1,
+        "database_url_file": folder / "database-url",
+        "amqp_url_file": file("amqp-url", "amqp://nowhere"),
+        "identity_key_file": file("identity", base64url.encode(new_key())),
+        "identities_file": file("identities", json.dumps({})),
+        "kek_file": file("kek", base64url.encode(new_key())),
+        "auth_url": "http://auth",
+        "tenants_url": "http://tenants",
+        "sweep_s": 0.2,
+        "settle_s": 0.01,
+        "backoff_s": 0.02,
+        "egress_addresses": ("198.51.100.7",),
+    }
+    return SyncSettings(**{**given, **changes})
+
+
+def injected(simulator: DataverseSimulator, port: int | None = None) -> Egress:
+    """A guard in which the simulator's name leads to it."""
+    name = InjectedName(
+        HOST, "127.0.0.1", port or simulator.port, simulator.authority.certificate.decode()
+    )
+    return Egress.injecting(name, limits=Limits(read_s=5.0, total_s=10.0))
+
+
+@dataclass
+class Sync:
+    """A running sync, a user's view of it, and its peers."""
+
+    app: FastAPI
+    tenant: TenantId
+    peer: PeerTenants
+    simulator: DataverseSimulator
+    broker: MemoryBroker
+    settings: SyncSettings
+    http: httpx2.AsyncClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = self.as_user(self.tenant)
+
+    def as_user(self, tenant: TenantId, *permissions: str) -> httpx2.AsyncClient:
+        transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {token(tenant, *permissions)}"}
+        return httpx2.AsyncClient(transport=transport, base_url="http://sync", headers=headers)
+
+    @property
+    def path(self) -> str:
+        return f"/t/{self.tenant}/v1/connections"
+
+    def wanted(self, **changes: Any) -> dict[str, Any]:
+        """The body of a good request for a connection."""
+        mapping = {"table": "accounts", "key_attribute": "bulkhead_symbol", "fields": FIELDS}
+        return {
+            "name": "Our CRM",
+            "kind": "dataverse",
+            "environment_url": f"https://{HOST}",
+            "authority_url": f"https://{HOST}",
+            "directory_id": self.simulator.directory,
+            "client_id": self.simulator.client_id,
+            "client_secret": self.simulator.client_secret,
+            "modules": {"organisation": mapping},
+        } | changes
+
+    async def connect(self, **changes: Any) -> str:
+        answer = await self.http.post(self.path, json=self.wanted(**changes))
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    async def get(self, path: str) -> dict[str, Any]:
+        answer = await self.http.get(f"{self.path}{path}")
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    async def settled(self, connection: str, deadline_s: float = 20.0, **counts: int) -> None:
+        """Wait until the outcomes are exactly these."""
+
+        async def reached() -> bool:
+            body = await self.get(f"/{connection}")
+            found: dict[str, int] = body["outcomes"]
+            return found == counts
+
+        try:
+            await eventually(reached, deadline_s)
+        except AssertionError:
+            raise AssertionError(f"{await self.get(f'/{connection}')}") from None
+
+    async def tell(self, notice: Notice) -> None:
+        await self.broker.publish(notice.to_message(source="/test"))
+
+    def batches(self) -> list[list[tuple[str, dict[str, Any]]]]:
+        """(url, body) of every row of every batch that the simulator received."""
+        return [
+            [(url, json.loads(body)) for _, url, body in request.operations()]
+            for request in self.simulator.requests("$batch")
+        ]
+
+    def sent(self) -> list[tuple[str, dict[str, Any]]]:
+        return [row for batch in self.batches() for row in batch]
+
+
+def token(tenant: TenantId, *permissions: str) -> str:
+    grants = Grants(PERMISSIONS, dict.fromkeys(permissions or PERMISSIONS, Scope.ALL))
+    actor = Actor("tenant", UserId(new_id()), tenant, SessionId(new_id()), 80, grants)
+    now = int(clock.now().timestamp())
+    times = {"iss": ISSUER, "aud": "bulkhead", "iat": now, "exp": now + 300}
+    return Signer(_KEY, "test").sign(claims_of(actor, 1) | times)
+
+
+@contextlib.asynccontextmanager
+async def running_sync(
+    database_url: str,
+    folder: Path,
+    simulator: DataverseSimulator,
+    peer: PeerTenants,
+    *,
+    egress: Egress | None = None,
+    **changes: Any,
+) -> AsyncIterator[Sync]:
+    settings = settings_for(database_url, folder, **changes)
+    broker, client = MemoryBroker(), peer.client()
+    app = create_app(settings, egress=egress or injected(simulator), broker=broker, tenants=client)
+
+    async def fetch() -> dict[str, VerifyKey]:
+        return {"test": _KEY.public}
+
+    app.state.access = AccessVerifier(KeyRing(fetch), ISSUER)
+    async with app.router.lifespan_context(app):
+        sync = Sync(app, peer.tenant, peer, simulator, broker, settings)
+        try:
+            yield sync
+        finally:
+            await sync.http.aclose()
+    await client.aclose()
+    await broker.close()

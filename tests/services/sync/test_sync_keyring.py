@@ -1,0 +1,30 @@
+"""The keyring: what is sealed for one tenant, connection and slot opens nowhere else."""
+
+import pytest
+
+from contracts.ids import ConnectionId, TenantId, new_id
+from kit.db import Database
+from kit.sealing import Kek, SealBroken, new_key
+from services.sync.keyring import Keyring
+
+
+async def test_a_sealed_secret_opens_only_in_its_own_place(sync_url: str) -> None:
+    db = Database(sync_url)
+    keyring = Keyring(Kek(new_key()), db)
+    tenant, other = TenantId(new_id()), TenantId(new_id())
+    connection, another = ConnectionId(new_id()), ConnectionId(new_id())
+    version, sealed = await keyring.seal(tenant, connection, "current", "secret")
+    await keyring.seal(other, connection, "current", "secret")
+    assert await keyring.open(tenant, connection, "current", version, sealed) == "secret"
+    for place in (
+        (other, connection, "current"),
+        (tenant, another, "current"),
+        (tenant, connection, "next"),
+    ):
+        with pytest.raises(SealBroken):
+            await keyring.open(*place, version, sealed)
+    with pytest.raises(SealBroken):
+        await Keyring(Kek(new_key()), db).open(tenant, connection, "current", version, sealed)
+    assert await keyring.hash_key(tenant) == await keyring.hash_key(tenant)
+    assert await keyring.hash_key(tenant) != await keyring.hash_key(other)
+    await db.close()

@@ -1,0 +1,115 @@
+"""What answers mean: rows are parked only for what lies in the row."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from services.sync.dataverse.errors import number, read
+from services.sync.dataverse.outcomes import Outcome, Verdict, of_batch, of_row, retry_after
+
+NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+JSON = {"content-type": "application/json"}
+
+
+def error(code: str, message: str = "words") -> bytes:
+    return json.dumps({"error": {"code": code, "message": message}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "verdict"),
+    [
+        (200, b"", Verdict.OK),
+        (201, b"{}", Verdict.OK),
+        (204, b"", Verdict.OK),
+        (429, error("0x80072322"), Verdict.WAIT),
+        (429, error("-2147015902"), Verdict.WAIT),
+        (429, b"<html>", Verdict.WAIT),
+        (503, b"<html>", Verdict.BACK_OFF),
+        (500, error("0x80040216"), Verdict.BACK_OFF),
+        (502, b"", Verdict.BACK_OFF),
+        (412, error("0x80060892"), Verdict.BACK_OFF),
+        (412, error("", "A record with matching key values already exists."), Verdict.BACK_OFF),
+        (500, error("0x80040237"), Verdict.BACK_OFF),
+        (400, error("0x80044331"), Verdict.REJECTED),
+        (400, error("0x80040265"), Verdict.REJECTED),
+        (400, error("", "whatever"), Verdict.REJECTED),
+        (400, b"not json", Verdict.REJECTED),
+        (404, error("0x80060891"), Verdict.REJECTED),
+        (403, error("0x80040220"), Verdict.BROKEN),
+        (403, error("-2147220960"), Verdict.BROKEN),
+        (403, error("-2147187962"), Verdict.REJECTED),
+        (404, error("0x8006088a"), Verdict.BROKEN),
+        (400, error("0x0", "Could not find a property named 'x' on type 'y'."), Verdict.BROKEN),
+        (400, error("0x80048d19", "An undeclared property 'x' which only"), Verdict.BROKEN),
+    ],
+)
+def test_the_verdict_on_a_row(status: int, body: bytes, verdict: Verdict) -> None:
+    assert of_row(status, {}, body, NOW).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "verdict"),
+    [
+        (429, JSON | {"retry-after": "7"}, error("0x80072326"), Verdict.WAIT),
+        (503, JSON | {"retry-after": "7"}, b"", Verdict.WAIT),
+        (503, {}, b"<html>", Verdict.BACK_OFF),
+        (500, JSON, error(""), Verdict.BACK_OFF),
+        (302, {"location": "https://elsewhere"}, b"", Verdict.BACK_OFF),
+        (200, {"content-type": "text/html"}, b"<html>", Verdict.BACK_OFF),
+        (400, JSON, error("0x80048d19", "Stream was not readable"), Verdict.SPLIT),
+        (413, {}, b"", Verdict.SPLIT),
+        (401, JSON, b"", Verdict.BROKEN),
+        (403, JSON, b"", Verdict.BROKEN),
+        (404, JSON, b"", Verdict.BROKEN),
+    ],
+)
+def test_the_verdict_on_a_whole_batch(
+    status: int, headers: dict[str, str], body: bytes, verdict: Verdict
+) -> None:
+    found = of_batch(status, headers, body, NOW)
+    assert found is not None
+    assert found.verdict is verdict
+
+
+@pytest.mark.parametrize("status", [200, 400, 412])
+def test_a_multipart_answer_speaks_for_its_parts(status: int) -> None:
+    assert of_batch(status, {"content-type": "multipart/mixed; boundary=x"}, b"", NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("-5", 0.0),
+        ("999999999", 86400.0),
+        ("Thu, 01 Jan 2026 12:00:30 GMT", 30.0),
+        ("Thu, 01 Jan 2026 11:00:00 GMT", 0.0),
+        ("", None),
+        ("soon", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms_and_bounded(text: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": text}, NOW) == seconds
+
+
+def test_codes_are_one_number_however_they_are_written() -> None:
+    assert number("0x80072322") == number("-2147015902") == 0x80072322
+    assert number("") is None
+    assert number("0x0") == 0
+    assert read(error("0x80040265")).label == "0x80040265"
+
+
+def test_the_crms_words_stand_apart_from_our_reason() -> None:
+    found = of_row(400, {}, error("0x80040265", "Mrs Miller is not allowed"), NOW)
+    assert "Miller" not in found.reason
+    assert "Miller" not in repr(found)
+    assert found.detail == "Mrs Miller is not allowed"
+
+
+def test_a_stack_trace_of_the_server_goes_nowhere() -> None:
+    body = {"error": {"code": "0x1", "message": "no", "innererror": {"stacktrace": "at C:"}}}
+    found = of_row(400, {}, json.dumps(body).encode(), NOW)
+    assert "C:" not in found.detail + found.reason
+    assert found == Outcome(Verdict.REJECTED, found.reason, detail="no")

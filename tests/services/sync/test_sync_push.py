@@ -1,0 +1,348 @@
+"""The push: everything arrives once, only what changed goes again, one bad row stops no other."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import text
+
+from contracts.events import (
+    DatabaseSwapped,
+    FieldChoiceChanged,
+    JournalAdvanced,
+    TenantSuspended,
+)
+from contracts.ids import ConnectionId, new_id
+from kit.db import Database
+from sandbox.dataverse import DataverseSimulator, Limits
+from sandbox.dataverse.tokens import Secret
+from services.sync.store import connections
+from tests.eventually import eventually
+from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.running_sync import Sync, running_sync
+
+
+def fill(peer: PeerTenants, count: int) -> None:
+    for number in range(count):
+        peer.put(f"K{number}", name=f"Name {number}", sector="Energy", founded="1999", cik="SECRET")
+
+
+async def test_everything_arrives_once_and_only_chosen_fields_leave(sync: Sync) -> None:
+    fill(sync.peer, 120)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=120)
+    assert len(sync.simulator.rows("accounts")) == 120
+    assert len(sync.sent()) == 120
+    assert {name for _, body in sync.sent() for name in body} == {"name", "bulkhead_sector"}
+    for request in sync.simulator.requests():
+        assert b"SECRET" not in request.body
+        assert b"1999" not in request.body
+    assert all("bulkhead_symbol='K" in url for url, _ in sync.sent())
+
+
+async def test_only_changed_fields_of_changed_rows_go_again(sync: Sync) -> None:
+    fill(sync.peer, 20)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=20)
+    before = len(sync.sent())
+    sync.peer.put("K3", sector="Materials")
+    sync.peer.put("K4", cik="ANOTHER")  # not chosen: nothing to send
+    await sync.tell(JournalAdvanced(tenant=sync.tenant, position="a:22"))
+    await eventually(lambda: len(sync.sent()) > before)
+    await sync.settled(connection, ok=20)
+    again = sync.sent()[before:]
+    assert [body for _, body in again] == [{"bulkhead_sector": "Materials"}]
+
+
+async def test_many_changes_of_one_record_are_one_row(sync: Sync) -> None:
+    for number in range(30):
+        sync.peer.put("ONE", name=f"Version {number}")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    assert [body for _, body in sync.sent()] == [{"name": "Version 29"}]
+
+
+async def test_clearing_a_field_reaches_the_crm_but_an_empty_one_clears_nothing(
+    sync: Sync,
+) -> None:
+    sync.peer.put("ONE", name="A", sector="Energy", headquarters=None)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    sync.peer.put("ONE", sector=None)
+    await eventually(lambda: len(sync.sent()) == 2)
+    assert [body for _, body in sync.sent()] == [
+        {"name": "A", "bulkhead_sector": "Energy"},
+        {"bulkhead_sector": None},
+    ]
+
+
+async def test_one_refused_row_is_parked_with_the_reason_and_stops_no_other(
+    sync: Sync, sync_url: str
+) -> None:
+    fill(sync.peer, 9)
+    sync.peer.put("BAD", name="x" * 200, sector="Energy")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=9, parked=1)
+    parked = (await sync.get(f"/{connection}/outcomes?state=parked"))["outcomes"]
+    assert [one["key"] for one in parked] == ["BAD"]
+    assert parked[0]["reason"] == "a value is longer than the CRM's field (0x80044331)"
+    assert "maximum allowed length" in parked[0]["detail"]
+    db = Database(sync_url)
+    async with db.read() as session:
+        stored = await session.all(text("SELECT o.*::text AS shown FROM outgoing o"))
+    await db.close()
+    assert not any("Energy" in row["shown"] or "Name 1" in row["shown"] for row in stored)
+
+    calls = len(sync.sent())
+    sync.peer.put("BAD", name="short enough")
+    await sync.settled(connection, ok=10)
+    assert len(sync.sent()) == calls + 1
+
+
+async def test_parked_rows_get_another_chance_when_asked(sync: Sync) -> None:
+    sync.simulator.add_fault(kind="refuse_row", table="accounts", message="Not on a Friday.")
+    sync.peer.put("ONE", name="A")
+    connection = await sync.connect()
+    await sync.settled(connection, parked=1)
+    parked = (await sync.get(f"/{connection}/outcomes"))["outcomes"][0]
+    assert parked["reason"] == "a rule of the CRM refused the row (0x80040265)"
+    assert parked["detail"] == "Not on a Friday."
+    answer = await sync.http.post(f"{sync.path}/{connection}/retry")
+    assert answer.json() == {"retried": 1}
+    await sync.settled(connection, ok=1)
+
+
+async def test_a_key_that_dataverse_cannot_address_is_parked_without_a_call(sync: Sync) -> None:
+    sync.peer.put("A/B", name="A")
+    sync.peer.put("O'Brien & Sons", name="B")
+    sync.peer.put("O'Brien", name="C")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1, parked=2)
+    assert [row["bulkhead_symbol"] for row in sync.simulator.rows("accounts")] == ["O'Brien"]
+
+
+async def test_a_lost_reply_duplicates_nothing(sync: Sync) -> None:
+    fill(sync.peer, 10)
+    sync.simulator.add_fault(kind="lost_reply", path="$batch")
+    sync.simulator.add_fault(kind="half_reply", path="$batch")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=10)
+    assert len(sync.batches()) == 3
+    assert len(sync.simulator.rows("accounts")) == 10
+
+
+async def test_a_value_that_changed_back_after_a_lost_reply_is_sent_again(sync: Sync) -> None:
+    """The CRM may hold the other value: a field in flight counts as unknown."""
+    sync.peer.put("ONE", name="A")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    sync.simulator.add_fault(kind="lost_reply", path="$batch")
+    await sync.http.post(f"{sync.path}/{connection}/pause")
+    sync.peer.put("ONE", name="B")
+    await sync.http.post(f"{sync.path}/{connection}/resume")
+    await eventually(lambda: sync.simulator.rows("accounts")[0]["name"] == "B")
+    sync.peer.put("ONE", name="A")
+    await sync.settled(connection, ok=1)
+    await eventually(lambda: sync.simulator.rows("accounts")[0]["name"] == "A")
+
+
+async def test_a_race_with_another_writer_is_tried_again(sync: Sync) -> None:
+    sync.simulator.add_fault(kind="race", table="accounts")
+    fill(sync.peer, 3)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=3)
+    assert len(sync.simulator.rows("accounts")) == 3
+
+
+async def test_a_batch_that_is_refused_as_a_whole_is_split_until_the_row_is_found(
+    sync: Sync,
+) -> None:
+    fill(sync.peer, 8)
+    sync.simulator.add_fault(
+        kind="status", path="$batch", status=413, body="json", message="too large", times=1
+    )
+    connection = await sync.connect()
+    await sync.settled(connection, ok=8)
+    assert [len(batch) for batch in sync.batches()] == [8, 4, 4]
+
+
+async def test_errors_of_the_server_park_no_row(sync: Sync) -> None:
+    fill(sync.peer, 3)
+    sync.simulator.add_fault(kind="status", path="$batch", status=502, times=4)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=3)
+    body = await sync.get(f"/{connection}")
+    assert (body["state"], body["reason"], body["retry_at"]) == ("active", "", None)
+
+
+async def test_retry_after_is_honoured_also_by_a_new_process(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    fill(peer, 10)
+    async with running_sync(sync_url, tmp_path, simulator, peer) as sync:
+        simulator.add_fault(kind="status", path="$batch", status=429, retry_after_s=2, body="json")
+        connection = await sync.connect()
+        await eventually(lambda: len(sync.batches()) == 1)
+
+        async def is_held() -> object:
+            return (await sync.get(f"/{connection}"))["retry_at"]
+
+        await eventually(is_held)
+        assert (await sync.get(f"/{connection}"))["reason"] == "the CRM asks us to wait"
+    calls = len(simulator.requests())
+    async with running_sync(sync_url, tmp_path, simulator, peer) as again:
+        held = await again.get(f"/{connection}")
+        if held["retry_at"]:
+            assert len(simulator.requests()) == calls
+        await again.settled(connection, ok=10)
+    first, second = simulator.requests("$batch")
+    assert datetime.fromisoformat(second.at) - datetime.fromisoformat(first.at) >= timedelta(
+        seconds=2
+    )
+
+
+async def test_real_service_limits_are_never_hammered(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    fill(peer, 60)
+    simulator.simulation.set_limits(Limits(window_s=2, requests=6))
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=5) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=60)
+    assert simulator.throttle.refused > 0
+    assert simulator.throttle.early == []
+
+
+async def test_a_token_that_ends_during_the_push_is_renewed_once(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    fill(peer, 30)
+    simulator.add_fault(kind="status", path="$batch", status=401, body="json", times=1)
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=10) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=30)
+    assert len(simulator.requests("oauth2")) == 3  # the probe's, the push's, the renewed one
+
+
+async def test_a_connection_whose_secret_ended_waits_for_a_person_and_loses_nothing(
+    sync: Sync,
+) -> None:
+    connection = await sync.connect()
+    sync.simulator.simulation.set_secrets(sync.simulator.client_id, [Secret("renewed")])
+    fill(sync.peer, 5)
+
+    async def is_broken() -> bool:
+        return bool((await sync.get(f"/{connection}"))["state"] == "broken")
+
+    await eventually(is_broken)
+    body = await sync.get(f"/{connection}")
+    assert body["reason"] == "the client secret is wrong (AADSTS7000215)"
+    path = f"{sync.path}/{connection}/credentials"
+    assert (await sync.http.put(path, json={"client_secret": "renewed"})).status_code == 204
+    await sync.settled(connection, ok=5)
+
+
+async def test_a_field_that_is_chosen_later_is_sent_for_every_record_and_others_are_not(
+    sync: Sync,
+) -> None:
+    fill(sync.peer, 5)
+    sync.peer.choice = {"organisation": ["name"]}
+    connection = await sync.connect()
+    await sync.settled(connection, ok=5)
+    sync.peer.choice = {"organisation": ["name", "sector"]}
+    await sync.tell(FieldChoiceChanged(tenant=sync.tenant, connection=UUID(connection)))
+    await eventually(lambda: len(sync.sent()) == 10)
+    assert all(body == {"bulkhead_sector": "Energy"} for _, body in sync.sent()[5:])
+
+
+async def test_after_a_restore_the_crm_converges_and_only_differences_are_sent(
+    sync: Sync,
+) -> None:
+    fill(sync.peer, 10)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=10)
+    kept = {id_: dict(record) for id_, record in sync.peer.records.items()}
+    ids = list(sync.peer.records)
+    sync.peer.put("K0", name="changed before the restore")
+    sync.peer.put("LATER", name="made after the backup")
+    for gone in ids[5:]:
+        sync.peer.delete(gone)
+    await sync.settled(connection, ok=6, removed=5)
+    before = len(sync.sent())
+    sync.peer.records, sync.peer.journal, sync.peer.chain = kept, [], "b"
+    await sync.tell(DatabaseSwapped(tenant=sync.tenant, restore=new_id()))
+    await sync.settled(connection, ok=10, removed=1)
+    assert [body for _, body in sync.sent()[before:]] == [{"name": "Name 0"}]
+
+
+async def test_a_page_that_was_read_before_a_fresh_start_is_not_saved(sync: Sync) -> None:
+    connection = ConnectionId(UUID(await sync.connect()))
+    async with sync.app.state.db.write() as session:
+        row = await connections.get(session, connection)
+        assert row is not None
+        await connections.start_over(session, sync.tenant, connection)
+        assert not await connections.advance(session, connection, row["generation"], "a:9")
+        assert await connections.advance(session, connection, row["generation"] + 1, "a:9")
+
+
+async def test_the_row_of_a_vanished_record_stays_in_the_crm(sync: Sync) -> None:
+    record = sync.peer.put("ONE", name="A")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    sync.peer.delete(record)
+    await sync.settled(connection, removed=1)
+    assert len(sync.simulator.rows("accounts")) == 1
+
+
+async def test_a_suspended_tenant_sends_nothing_until_it_is_resumed(sync: Sync) -> None:
+    connection = await sync.connect()
+    sync.peer.state = "suspended"
+    await sync.tell(TenantSuspended(tenant=sync.tenant))
+
+    async def is_suspended() -> object:
+        async with sync.app.state.db.read() as session:
+            return await session.scalar(text("SELECT suspended FROM connection"))
+
+    await eventually(is_suspended)
+    fill(sync.peer, 3)
+    await sync.app.state.pusher.sweep()
+    assert sync.batches() == []
+    sync.peer.state = "active"
+    await sync.settled(connection, ok=3)
+
+
+async def test_a_peer_that_is_down_costs_time_and_no_data(sync: Sync) -> None:
+    connection = await sync.connect()
+    sync.peer.down = True
+    fill(sync.peer, 4)
+    await eventually(lambda: sync.peer.refused > 1)
+    assert sync.batches() == []
+    sync.peer.down = False
+    await sync.settled(connection, ok=4)
+
+
+async def test_two_processes_never_push_a_connection_at_the_same_time(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    fill(peer, 200)
+    simulator.switches.latency_s = 0.02
+    async with (
+        running_sync(sync_url, tmp_path, simulator, peer, batch_rows=10) as one,
+        running_sync(sync_url, tmp_path, simulator, peer, batch_rows=10) as two,
+    ):
+        connection = await one.connect()
+        await two.settled(connection, ok=200)
+    assert len(one.sent()) == 200
+
+
+async def test_every_call_stands_in_the_ledger_with_fields_rows_and_bytes(sync: Sync) -> None:
+    fill(sync.peer, 7)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=7)
+    calls = (await sync.get(f"/{connection}/ledger"))["calls"]
+    assert len(calls) == len(sync.simulator.requests())
+    batch = next(call for call in calls if call["operation"] == "upsert-batch")
+    assert (batch["table"], batch["rows"], batch["status"]) == ("accounts", 7, 200)
+    assert batch["fields"] == ["bulkhead_sector", "name"]
+    assert batch["request_bytes"] == len(sync.simulator.requests("$batch")[0].body)
+    assert batch["response_bytes"] > 0

@@ -1,0 +1,31 @@
+"""A TLS server that answers every request with given bytes; for what no decent CRM would send."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+
+@dataclass
+class TlsServer:
+    port: int = 0
+    requests: list[bytes] = field(default_factory=list)
+
+
+@contextlib.asynccontextmanager
+async def serving(answer: bytes, context: ssl.SSLContext | None) -> AsyncIterator[TlsServer]:
+    """Without a context it speaks plain HTTP."""
+    running = TlsServer()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            running.requests.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
+    running.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield running
