@@ -1,0 +1,105 @@
+"""Puts the backup service together: the only place that knows all of its parts."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import httpx2
+from fastapi import FastAPI
+
+from contracts import authorise
+from contracts.clients import TenantsClient
+from kit import inbox
+from kit.consuming import consume
+from kit.db import Database
+from kit.http import build_app
+from kit.messaging import Broker
+from kit.messaging.amqp import AmqpBroker
+from kit.sealing import Kek, SigningKey
+from kit.timers import Timer, running
+from services.backup.catalogue import Catalogue
+from services.backup.consumers import handlers
+from services.backup.daily import queue_due
+from services.backup.full import Fulls
+from services.backup.full_run import FullRun
+from services.backup.keyring import Keyring
+from services.backup.known import KnownTenants
+from services.backup.parts import Parts
+from services.backup.pg_tools import PgTools
+from services.backup.restore import Restores
+from services.backup.restore_run import RestoreRun
+from services.backup.routes import router
+from services.backup.runs import Limits, Runs
+from services.backup.settings import BackupSettings
+from services.backup.vault import Vault
+
+NAME = "backup"
+
+
+def create_app(
+    settings: BackupSettings,
+    *,
+    broker: Broker | None = None,
+    tenants_transport: httpx2.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """The overrides are for tests: another broker, another way to the tenants service."""
+    db = Database(settings.database_url)
+    tenants = TenantsClient(
+        settings.tenants_url,
+        key=SigningKey.from_file(settings.identity_key_file),
+        service=NAME,
+        transport=tenants_transport,
+    )
+    keyring = Keyring(settings.keyring_dir, Kek.from_file(settings.kek_file))
+    manifest_key = SigningKey.from_file(settings.manifest_key_file)
+    catalogue = Catalogue(Vault.local(settings.vault_dir), manifest_key)
+    tools = PgTools.find(settings.pg_bin_dir)
+    known = KnownTenants(db, keyring, tenants)
+    restores = Restores(catalogue, keyring, tenants, tools)
+    leftovers_after = timedelta(seconds=settings.leftovers_after_s)
+    runs = Runs(
+        db,
+        FullRun(db, Fulls(catalogue, keyring, tenants, tools), leftovers_after),
+        RestoreRun(db, restores, tenants),
+        Limits(settings.runs_at_once, settings.turn_s),
+    )
+
+    async def queue_daily() -> None:
+        await queue_due(db)
+
+    timers = [
+        Timer("runs", settings.tick_s, runs.tick),
+        Timer("daily fulls", settings.schedule_s, queue_daily),
+        Timer("tenants", settings.sweep_s, known.sweep),
+        inbox.forgetting(db),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(db.close)
+            stack.push_async_callback(tenants.aclose)
+            link = broker or await AmqpBroker.connect(settings.amqp_url)
+            stack.push_async_callback(link.close)
+            app.state.broker = link
+            await consume(link, db, NAME, handlers(known))
+            stack.push_async_callback(runs.stop)
+            await stack.enter_async_context(running(timers))
+            yield
+
+    async def check_broker() -> None:
+        await app.state.broker.ping()
+
+    async def check_vault() -> None:
+        await catalogue.vault.list("readiness")
+
+    app = build_app(
+        title=NAME,
+        routers=[router],
+        checks={"database": db.ping, "broker": check_broker, "vault": check_vault},
+        lifespan=lifespan,
+    )
+    authorise.install(app, settings, NAME)
+    app.state.db = db
+    app.state.parts = Parts(db, known, restores, timedelta(seconds=settings.plan_lives_s))
+    return app

@@ -1,0 +1,129 @@
+"""Full backups: the whole of one tenant at one moment, sealed before it touches a disk.
+
+Order of writes: data under a fresh random name, durable; then the signed manifest, create-only;
+then the check of what was written. A run that dies in between leaves nothing that counts.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from contracts.clients import Lease, TenantsClient
+from contracts.ids import SnapshotId, TenantId
+from kit import clock
+from services.backup.archive import ZSTD_LEVEL, Place, Tally, seal_archive
+from services.backup.catalogue import Catalogue, Entry
+from services.backup.failures import Reason, RunFailed
+from services.backup.fingerprint import fingerprints, primary_keys, sequences
+from services.backup.keyring import Keyring, TenantKey
+from services.backup.manifest import Level, Manifest, Verification
+from services.backup.pg_tools import PgTools
+from services.backup.source import Moment, held
+from services.backup.stored import stored_dump
+
+
+@dataclass(frozen=True)
+class Written:
+    """A stored archive that no manifest names yet."""
+
+    name: str
+    key: TenantKey
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class Fulls:
+    """Takes and checks full backups."""
+
+    catalogue: Catalogue
+    keyring: Keyring
+    tenants: TenantsClient
+    tools: PgTools
+
+    async def take(self, tenant: TenantId, backup: SnapshotId) -> Entry:
+        """Store a full and its manifest; raises what failed, and then nothing is listed."""
+        place = Place(tenant, backup)
+        earlier = await self.catalogue.entries(tenant)
+        async with held(self.tenants, tenant) as (lease, moment):
+            written, draft = await self._write(lease, moment, place)
+        manifest = draft.model_copy(
+            update={
+                "object": written.name,
+                "size": written.tally.size,
+                "sha256": written.tally.sha256,
+                "key_version": written.key.version,
+                "prev_manifest_sha256": earlier[-1].sha256 if earlier else None,
+            }
+        )
+        return await self.catalogue.publish(manifest)
+
+    async def verify(self, entry: Entry) -> Entry:
+        """Read the stored backup whole (digest, seals, pg_restore to its end) and keep the result.
+
+        RunFailed where it does not pass; that is recorded too.
+        """
+        try:
+            await self._read_through(entry.manifest)
+        except RunFailed:
+            await self.catalogue.record(result_of(entry, "archive", passed=False))
+            raise
+        result = result_of(entry, "archive", passed=True)
+        await self.catalogue.record(result)
+        return Entry(entry.manifest, entry.sha256, result)
+
+    async def _write(self, lease: Lease, moment: Moment, place: Place) -> tuple[Written, Manifest]:
+        """Dump and hash at once, in two transactions that see the same moment."""
+        describing = asyncio.create_task(self._describe(place, moment))
+        try:
+            written = await self._store(lease, moment, place)
+            return written, await describing
+        finally:
+            describing.cancel()
+            await asyncio.gather(describing, return_exceptions=True)
+
+    async def _store(self, lease: Lease, moment: Moment, place: Place) -> Written:
+        key = await asyncio.to_thread(self.keyring.current, place.tenant)
+        name, tally = self.catalogue.new_data_name(place.tenant), Tally()
+        with self.tools.dump(lease, moment.exported) as plain:
+            await self.catalogue.vault.put(name, tally.over(seal_archive(plain, place, key)))
+        return Written(name, key, tally)
+
+    async def _describe(self, place: Place, moment: Moment) -> Manifest:
+        tables = await fingerprints(moment.rows)
+        return Manifest(
+            tenant=place.tenant,
+            backup=place.backup,
+            object="",
+            size=0,
+            sha256="",
+            snapshot=moment.position,
+            lsn=moment.lsn,
+            at=moment.at,
+            src=moment.chain,
+            server=moment.server,
+            schema_version=moment.schema_version,
+            dump=f"{await asyncio.to_thread(self.tools.version)} -Fc",
+            zstd=ZSTD_LEVEL,
+            key_version=0,
+            tables=tables,
+            seqs=await sequences(moment.rows),
+            pks=await primary_keys(moment.rows, sorted(tables)),
+            prev_manifest_sha256=None,
+        )
+
+    async def _read_through(self, manifest: Manifest) -> None:
+        dump = stored_dump(self.catalogue.vault, self.keyring, manifest)
+        with self.tools.reading() as process:
+            await asyncio.to_thread(process.feed, dump, Reason.BROKEN)
+
+
+def result_of(entry: Entry, level: Level, *, passed: bool) -> Verification:
+    """What a check of a backup found, to be recorded beside its manifest."""
+    manifest = entry.manifest
+    return Verification(
+        tenant=manifest.tenant,
+        backup=manifest.backup,
+        manifest_sha256=entry.sha256,
+        level=level,
+        passed=passed,
+        at=clock.now(),
+    )

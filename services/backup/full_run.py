@@ -1,0 +1,110 @@
+"""A run of a full backup: take, verify, tell, and let the oldest go."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from contracts.events import SnapshotCompleted, SnapshotFailed
+from contracts.ids import SnapshotId, TenantId
+from kit import clock, logs, outbox
+from kit.db import Database
+from services.backup.catalogue import Catalogue, Entry
+from services.backup.failures import Reason, reason_of
+from services.backup.full import Fulls
+from services.backup.schedule import pause_after
+from services.backup.store import snapshots, tenants, turns
+from services.backup.store.turns import Job
+from services.backup.vault import ObjectMissing
+
+_ATTEMPTS = 3
+_log = logs.get(__name__)
+
+
+@dataclass(frozen=True)
+class FullRun:
+    """Work of kind "full"; `leftovers_after` is longer than any run can last."""
+
+    db: Database
+    fulls: Fulls
+    leftovers_after: timedelta
+
+    async def run(self, job: Job, holder: UUID) -> None:
+        snapshot = SnapshotId(job.row["snapshot"])
+        try:
+            entry = await self._published(job.tenant, snapshot)
+            entry = entry or await self.fulls.take(job.tenant, snapshot)
+            entry = await self.fulls.verify(entry)
+        except asyncio.CancelledError:
+            await self._requeue(job, holder)
+            raise
+        except Exception as error:
+            await self._fail(job, holder, reason_of(error))
+            return
+        await self._complete(job, holder, entry)
+        await self._tidy(job.tenant)
+
+    async def heal(self, job: Job, holder: UUID) -> None:
+        """Try again (a manifest that was published is taken up), but not for ever."""
+        if job.row["attempts"] >= _ATTEMPTS:
+            await self._fail(job, holder, Reason.INTERRUPTED)
+        else:
+            await self._requeue(job, holder)
+
+    async def _published(self, tenant: TenantId, snapshot: SnapshotId) -> Entry | None:
+        """What an interrupted attempt has published; its manifest is create-only."""
+        try:
+            return await self._catalogue.entry(tenant, snapshot)
+        except ObjectMissing:
+            return None
+
+    async def _complete(self, job: Job, holder: UUID, entry: Entry) -> None:
+        snapshot, manifest = SnapshotId(job.row["snapshot"]), entry.manifest
+        async with self.db.write() as session:
+            await turns.fence(session, job.tenant, holder)
+            await snapshots.complete(session, snapshot, manifest, clock.now())
+            await tenants.cover(session, job.tenant, manifest.at)
+            await outbox.add(session, SnapshotCompleted(tenant=job.tenant, snapshot=snapshot))
+        _log.info(
+            "full backup stored",
+            extra={
+                "tenant": str(job.tenant),
+                "snapshot": str(snapshot),
+                "bytes": manifest.size,
+                "rows": manifest.rows,
+            },
+        )
+
+    async def _fail(self, job: Job, holder: UUID, reason: Reason) -> None:
+        snapshot, now = SnapshotId(job.row["snapshot"]), clock.now()
+        async with self.db.write() as session:
+            await turns.fence(session, job.tenant, holder)
+            await snapshots.fail(session, snapshot, reason, now)
+            failures = await tenants.failures(session, job.tenant) + 1
+            await tenants.postpone(session, job.tenant, failures, now + pause_after(failures))
+            await outbox.add(session, SnapshotFailed(tenant=job.tenant, snapshot=snapshot))
+        _log.error(
+            "full backup failed",
+            extra={"tenant": str(job.tenant), "snapshot": str(snapshot), "reason": reason},
+        )
+
+    async def _requeue(self, job: Job, holder: UUID) -> None:
+        async with self.db.write() as session:
+            await turns.fence(session, job.tenant, holder)
+            await snapshots.requeue(session, SnapshotId(job.row["snapshot"]))
+
+    async def _tidy(self, tenant: TenantId) -> None:
+        """Retention and what killed runs left; the backup stands even where this fails."""
+        try:
+            gone = await self._catalogue.expire(tenant)
+            before = clock.now() - self.leftovers_after
+            await self._catalogue.collect(tenant, before)
+            await self._catalogue.vault.sweep_leftovers(before)
+            async with self.db.write() as session:
+                await snapshots.expire(session, gone)
+        except Exception:
+            _log.exception("retention failed", extra={"tenant": str(tenant)})
+
+    @property
+    def _catalogue(self) -> Catalogue:
+        return self.fulls.catalogue

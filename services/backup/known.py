@@ -1,0 +1,34 @@
+"""The tenants to be backed up: a key and a row for each, from notices and from a sweep."""
+
+import asyncio
+from dataclasses import dataclass
+
+from contracts.clients import TenantsClient
+from contracts.ids import TenantId
+from kit.db import Database, WriteSession
+from services.backup.keyring import Keyring
+from services.backup.store import tenants as store
+
+
+@dataclass(frozen=True)
+class KnownTenants:
+    """Makes tenants known; everything here may be repeated."""
+
+    db: Database
+    keyring: Keyring
+    tenants: TenantsClient
+
+    async def add(self, session: WriteSession, tenant: TenantId) -> None:
+        """The key first: a tenant that is known can be backed up.
+
+        Only a tenant that is new gets one: a lost key must be noticed, not replaced.
+        """
+        if not await store.is_known(session, tenant):
+            await asyncio.to_thread(self.keyring.ensure, tenant)
+            await store.add(session, tenant)
+
+    async def sweep(self) -> None:
+        """Heal lost notices: ask for all tenants there are."""
+        for entry in await self.tenants.tenants():
+            async with self.db.write() as session:
+                await self.add(session, TenantId(entry.id))

@@ -1,0 +1,46 @@
+"""The situations that only the backup service knows."""
+
+from kit.problems import Problem
+
+
+class SnapshotNotFound(Problem, status=404, slug="snapshot-not-found"):
+    """Snapshot not found
+
+    There is no such backup of this tenant. List the backups to see which there are.
+    """
+
+
+class SnapshotNotRestorable(Problem, status=409, slug="snapshot-not-restorable"):
+    """Snapshot not restorable
+
+    Only a verified backup can be restored: this one is still being taken, failed, or expired.
+    """
+
+
+class SnapshotBroken(Problem, status=409, slug="snapshot-broken"):
+    """Snapshot broken
+
+    What lies in the vault is not what was stored, or its key is gone. Choose another backup; the
+    operator compares the vault with its copies.
+    """
+
+
+class RestoreNotFound(Problem, status=404, slug="restore-not-found"):
+    """Restore not found
+
+    There is no such restore of this tenant.
+    """
+
+
+class RestoreNotPlanned(Problem, status=409, slug="restore-not-planned"):
+    """Restore not planned
+
+    A plan is executed once, within an hour. Make a new plan to restore again.
+    """
+
+
+class RestoreRunning(Problem, status=409, slug="restore-running"):
+    """Another restore is running
+
+    A tenant is restored by one restore at a time. Wait until it has ended.
+    """

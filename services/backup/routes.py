@@ -1,0 +1,134 @@
+"""The HTTP operations of backup: ask for a backup, look at them, plan a restore, execute it."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from contracts.authorise import needs
+from contracts.credentials import Actor
+from contracts.ids import RestoreId, SnapshotId, TenantId, new_id
+from kit import clock
+from kit.db import ReadSession
+from kit.http import Read, Write
+from kit.problems import DependencyDown
+from services.backup.failures import RunFailed, reason_of
+from services.backup.keyring import KeyMissing
+from services.backup.manifest import ManifestRefused
+from services.backup.parts import Parts, With
+from services.backup.problems import (
+    RestoreNotFound,
+    RestoreNotPlanned,
+    RestoreRunning,
+    SnapshotBroken,
+    SnapshotNotFound,
+    SnapshotNotRestorable,
+)
+from services.backup.schemas import Restore, RestoreList, RestoreRequest, Snapshot, Snapshots
+from services.backup.store import restores, snapshots
+from services.backup.vault import ObjectMissing, VaultDown
+
+router = APIRouter(prefix="/t/{tenant}/v1")
+
+
+@router.post("/backups", status_code=202)
+async def ask_backup(
+    tenant: UUID,
+    actor: Annotated[Actor, needs("backup.run")],
+    session: Write,
+    parts: With,
+    response: Response,
+) -> Snapshot:
+    """Queue a full backup; the answer is the one that is queued or running already, if any."""
+    await parts.known.add(session, TenantId(tenant))
+    row = await snapshots.ask(session, TenantId(tenant), "demand", actor.user)
+    response.headers["location"] = f"/t/{tenant}/v1/backups/{row['snapshot']}"
+    return Snapshot.of(row)
+
+
+@router.get("/backups", dependencies=[needs("backup.view")])
+async def list_backups(tenant: UUID, session: Read) -> Snapshots:
+    """The newest hundred, newest first, also those that failed."""
+    rows = await snapshots.newest(session, TenantId(tenant))
+    return Snapshots(backups=[Snapshot.of(row) for row in rows])
+
+
+@router.get("/backups/{snapshot}", dependencies=[needs("backup.view")])
+async def read_backup(tenant: UUID, snapshot: UUID, session: Read) -> Snapshot:
+    """One backup with its state."""
+    row = await snapshots.find(session, TenantId(tenant), snapshot)
+    if row is None:
+        raise SnapshotNotFound
+    return Snapshot.of(row)
+
+
+@router.post("/restores", status_code=201)
+async def plan_restore(
+    tenant: UUID,
+    body: RestoreRequest,
+    actor: Annotated[Actor, needs("backup.preview")],
+    parts: With,
+    response: Response,
+) -> Restore:
+    """Show what a restore would do, without doing anything: rows of each table then and now."""
+    async with parts.db.read() as session:
+        row = await snapshots.find(session, TenantId(tenant), body.snapshot)
+    if row is None:
+        raise SnapshotNotFound
+    if row["state"] != "verified":
+        raise SnapshotNotRestorable(f"its state is {row['state']}")
+    restore, snapshot = RestoreId(new_id()), SnapshotId(body.snapshot)
+    plan = await _plan(parts, TenantId(tenant), snapshot)
+    response.headers["location"] = f"/t/{tenant}/v1/restores/{restore}"
+    async with parts.db.write() as writing:
+        await restores.add(writing, restore, TenantId(tenant), snapshot, plan, actor.user)
+        return await _restore(writing, tenant, restore)
+
+
+@router.post("/restores/{restore}/execute", status_code=202)
+async def execute_restore(
+    tenant: UUID,
+    restore: UUID,
+    actor: Annotated[Actor, needs("backup.restore")],
+    session: Write,
+    parts: With,
+) -> Restore:
+    """Carry out a plan, once. Everything after the backup's moment is set aside."""
+    planned = await _restore(session, tenant, restore)
+    if clock.now() - planned.planned_at > parts.plan_lives:
+        raise RestoreNotPlanned("the plan is too old")
+    try:
+        if not await restores.queue(session, RestoreId(restore), actor.user):
+            raise RestoreNotPlanned
+    except restores.RestoreOpen:
+        raise RestoreRunning from None
+    return await _restore(session, tenant, restore)
+
+
+@router.get("/restores", dependencies=[needs("backup.view")])
+async def list_restores(tenant: UUID, session: Read) -> RestoreList:
+    """The newest hundred, newest first."""
+    rows = await restores.newest(session, TenantId(tenant))
+    return RestoreList(restores=[Restore.of(row) for row in rows])
+
+
+@router.get("/restores/{restore}", dependencies=[needs("backup.view")])
+async def read_restore(tenant: UUID, restore: UUID, session: Read) -> Restore:
+    """One restore: its plan, its state, and the reason where it failed."""
+    return await _restore(session, tenant, restore)
+
+
+async def _restore(session: ReadSession, tenant: UUID, restore: UUID) -> Restore:
+    row = await restores.find(session, TenantId(tenant), restore)
+    if row is None:
+        raise RestoreNotFound
+    return Restore.of(row)
+
+
+async def _plan(parts: Parts, tenant: TenantId, snapshot: SnapshotId) -> dict[str, Any]:
+    try:
+        return await parts.restores.plan(tenant, snapshot)
+    except (ObjectMissing, ManifestRefused, KeyMissing):
+        raise SnapshotBroken from None
+    except (RunFailed, VaultDown) as error:
+        raise DependencyDown(reason_of(error)) from None

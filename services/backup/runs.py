@@ -1,0 +1,126 @@
+"""Runs: claims queued jobs, at most N at once and one per tenant, and heals what a crash left.
+
+A run holds its tenant's turn and renews it; whoever loses the turn stops and changes nothing.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID, uuid4
+
+from contracts.ids import TenantId
+from kit import clock, logs
+from kit.db import Database
+from services.backup.store import turns
+from services.backup.store.turns import Job
+
+_log = logs.get(__name__)
+
+
+class Work(Protocol):
+    """What is done for one kind of job, while `holder` has the tenant's turn."""
+
+    async def run(self, job: Job, holder: UUID) -> None:
+        """Do it; on cancellation leave a state from which it can be healed."""
+
+    async def heal(self, job: Job, holder: UUID) -> None:
+        """Its process died: finish it, queue it again, or mark it failed."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many runs at once, and for how long a turn holds without being renewed."""
+
+    at_once: int
+    turn_s: float
+
+
+class Runs:
+    """The runs of this process; `tick` is called by a timer."""
+
+    def __init__(self, db: Database, full: Work, restore: Work, limits: Limits) -> None:
+        self._db, self._limits = db, limits
+        self._work: dict[str, Work] = {"full": full, "restore": restore}
+        self._tasks: dict[asyncio.Task[None], asyncio.Task[None]] = {}
+
+    async def tick(self) -> None:
+        """Heal what is abandoned, then start as many queued jobs as may run."""
+        for abandoned in await self._abandoned():
+            await self._heal(abandoned)
+        while len(self._tasks) < self._limits.at_once:
+            holder, now = uuid4(), clock.now()
+            async with self._db.write() as session:
+                job = await turns.claim(session, holder, now, self._expiry(now))
+            if job is None:
+                return
+            work = asyncio.create_task(self._work[job.kind].run(job, holder))
+            task = asyncio.create_task(self._attend(job, holder, work))
+            self._tasks[task] = work
+            task.add_done_callback(self._tasks.pop)
+
+    async def stop(self) -> None:
+        """Cancel the work of this process and wait until every turn is given up."""
+        for work in self._tasks.values():
+            work.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _attend(self, job: Job, holder: UUID, work: asyncio.Task[None]) -> None:
+        """Keep the turn while the work lasts, then give it up."""
+        beat = asyncio.create_task(self._keep_turn(job.tenant, holder, work))
+        try:
+            await work
+        except asyncio.CancelledError:
+            _log.info("run cancelled", extra={"tenant": str(job.tenant), "kind": job.kind})
+        except turns.TurnLost:
+            _log.warning("turn lost", extra={"tenant": str(job.tenant), "kind": job.kind})
+        except Exception:
+            _log.exception("run left open", extra={"tenant": str(job.tenant), "kind": job.kind})
+        finally:
+            beat.cancel()
+            await asyncio.gather(beat, return_exceptions=True)
+            await self._give_up(job.tenant, holder)
+
+    async def _keep_turn(self, tenant: TenantId, holder: UUID, work: asyncio.Task[None]) -> None:
+        """Renew until cancelled; stop the work when the turn is gone or cannot be renewed."""
+        expires_at = self._expiry(clock.now())
+        while True:
+            await asyncio.sleep(self._limits.turn_s / 3)
+            try:
+                now = clock.now()
+                async with self._db.write() as session:
+                    held = await turns.renew(session, tenant, holder, self._expiry(now))
+                expires_at = self._expiry(now) if held else now
+            except Exception:
+                _log.exception("turn not renewed", extra={"tenant": str(tenant)})
+            if clock.now() >= expires_at:
+                work.cancel()
+                return
+
+    async def _heal(self, job: Job) -> None:
+        holder, now = uuid4(), clock.now()
+        async with self._db.write() as session:
+            if not await turns.take(session, job.tenant, holder, now, self._expiry(now)):
+                return
+        _log.warning("healing a run", extra={"tenant": str(job.tenant), "kind": job.kind})
+        try:
+            await self._work[job.kind].heal(job, holder)
+        except Exception:
+            _log.exception("not healed yet", extra={"tenant": str(job.tenant), "kind": job.kind})
+        finally:
+            await self._give_up(job.tenant, holder)
+
+    async def _give_up(self, tenant: TenantId, holder: UUID) -> None:
+        """Where the database is down, the turn ends by its time."""
+        try:
+            async with self._db.write() as session:
+                await turns.give_up(session, tenant, holder)
+        except Exception:
+            _log.exception("turn not given up", extra={"tenant": str(tenant)})
+
+    async def _abandoned(self) -> list[Job]:
+        async with self._db.read() as session:
+            return list(await turns.abandoned(session, clock.now()))
+
+    def _expiry(self, now: datetime) -> datetime:
+        return now + timedelta(seconds=self._limits.turn_s)

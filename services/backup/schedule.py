@@ -1,0 +1,35 @@
+"""When a tenant's daily full is due, pure: spread over the day by tenant, missed runs are one."""
+
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+
+from contracts.ids import TenantId
+
+_SPREAD = timedelta(hours=20)
+_DAY = timedelta(days=1)
+_FIRST_PAUSE = timedelta(minutes=1)
+_LONGEST_PAUSE = timedelta(hours=4)
+
+
+def slot_of(tenant: TenantId) -> timedelta:
+    """The time after midnight UTC, within 20 hours, that is this tenant's own."""
+    digest = int.from_bytes(blake2b(tenant.bytes, digest_size=8).digest(), "big")
+    return timedelta(seconds=digest % int(_SPREAD.total_seconds()))
+
+
+def latest_slot(tenant: TenantId, now: datetime) -> datetime:
+    """The newest slot that has begun at `now`."""
+    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    slot = midnight + slot_of(tenant)
+    return slot if slot <= now else slot - _DAY
+
+
+def is_due(tenant: TenantId, last: datetime, now: datetime) -> bool:
+    """Whether a slot has begun since `last` (the last full, or when the tenant was first seen)."""
+    return last < latest_slot(tenant, now)
+
+
+def pause_after(failures: int) -> timedelta:
+    """How long to wait after so many failures in a row: doubling, at most four hours."""
+    doublings = max(0, min(failures - 1, 10))
+    return min(_FIRST_PAUSE * (1 << doublings), _LONGEST_PAUSE)

@@ -1,0 +1,81 @@
+"""Restores: a plan that was shown, and what became of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from contracts.ids import RestoreId, SnapshotId, TenantId, UserId
+from kit.db import ReadSession, WriteSession
+from services.backup.tables import restore as table
+
+_LIST_LIMIT = 100
+
+
+class RestoreOpen(Exception):
+    """Another restore of this tenant is queued or running."""
+
+
+async def add(
+    session: WriteSession,
+    restore: RestoreId,
+    tenant: TenantId,
+    snapshot: SnapshotId,
+    plan: dict[str, Any],
+    user: UserId,
+) -> None:
+    values = {
+        "restore": restore,
+        "tenant": tenant,
+        "snapshot": snapshot,
+        "plan": plan,
+        "planned_by": user,
+    }
+    await session.run(insert(table).values(values))
+
+
+async def find(session: ReadSession, tenant: TenantId, restore: UUID) -> RowMapping | None:
+    where = (table.c.tenant == tenant, table.c.restore == restore)
+    return await session.first(select(table).where(*where))
+
+
+async def newest(session: ReadSession, tenant: TenantId) -> Sequence[RowMapping]:
+    where = table.c.tenant == tenant
+    statement = select(table).where(where).order_by(table.c.restore.desc()).limit(_LIST_LIMIT)
+    return await session.all(statement)
+
+
+async def queue(session: WriteSession, restore: RestoreId, user: UserId) -> bool:
+    """Planned -> queued; False where it is not planned any more, RestoreOpen for a second one."""
+    where = (table.c.restore == restore, table.c.state == "planned")
+    values = {"state": "queued", "executed_by": user}
+    try:
+        return await session.run(update(table).where(*where).values(values)) == 1
+    except IntegrityError:
+        raise RestoreOpen from None
+
+
+async def aim(session: WriteSession, restore: RestoreId, target: str) -> None:
+    """Name the database that is being filled."""
+    await _set(session, restore, {"target": target})
+
+
+async def begin_swap(session: WriteSession, restore: RestoreId) -> None:
+    """From here on the tenant may already have the restored database."""
+    await _set(session, restore, {"state": "swapping"})
+
+
+async def complete(session: WriteSession, restore: RestoreId, now: datetime) -> None:
+    await _set(session, restore, {"state": "completed", "reason": None, "finished_at": now})
+
+
+async def fail(session: WriteSession, restore: RestoreId, reason: str, now: datetime) -> None:
+    """The tenant is as it was."""
+    await _set(session, restore, {"state": "failed", "reason": reason, "finished_at": now})
+
+
+async def _set(session: WriteSession, restore: RestoreId, values: dict[str, object]) -> None:
+    await session.run(update(table).where(table.c.restore == restore).values(values))

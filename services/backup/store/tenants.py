@@ -1,0 +1,43 @@
+"""The tenants that are to be backed up, and until when each is covered."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from contracts.ids import TenantId
+from kit.db import ReadSession, WriteSession
+from services.backup.tables import tenant as table
+
+
+async def add(session: WriteSession, tenant: TenantId) -> None:
+    """Remember a tenant; one that is known stays as it is."""
+    await session.run(insert(table).values(tenant=tenant).on_conflict_do_nothing())
+
+
+async def is_known(session: ReadSession, tenant: TenantId) -> bool:
+    return await session.first(select(table).where(table.c.tenant == tenant)) is not None
+
+
+async def known(session: ReadSession) -> Sequence[RowMapping]:
+    return await session.all(select(table).order_by(table.c.tenant))
+
+
+async def cover(session: WriteSession, tenant: TenantId, until: datetime) -> None:
+    """A verified full exists: covered until its moment, and failures are forgotten."""
+    until_now = func.greatest(func.coalesce(table.c.covered_until, until), until)
+    values = {"covered_until": until_now, "failures": 0, "retry_at": None}
+    await session.run(update(table).where(table.c.tenant == tenant).values(values))
+
+
+async def failures(session: ReadSession, tenant: TenantId) -> int:
+    return int(await session.scalar(select(table.c.failures).where(table.c.tenant == tenant)))
+
+
+async def postpone(
+    session: WriteSession, tenant: TenantId, failures: int, retry_at: datetime
+) -> None:
+    """After a failure: no scheduled full before `retry_at`."""
+    values = {"failures": failures, "retry_at": retry_at}
+    await session.run(update(table).where(table.c.tenant == tenant).values(values))

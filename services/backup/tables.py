@@ -1,0 +1,81 @@
+"""The tables of backup's control database, equal to what its migrations make (a test compares)."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+_NOW, _ZERO = text("now()"), text("0")
+
+
+def _at(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True))
+
+
+def _now(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=_NOW)
+
+
+tenant = Table(
+    "tenant",
+    metadata,
+    Column("tenant", Uuid, primary_key=True),
+    _now("known_at"),
+    _at("covered_until"),
+    Column("failures", Integer, nullable=False, server_default=_ZERO),
+    _at("retry_at"),
+)
+
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("snapshot", Uuid, primary_key=True),
+    Column("tenant", Uuid, ForeignKey("tenant.tenant"), nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="queued"),
+    Column("reason", Text),
+    Column("attempts", Integer, nullable=False, server_default=_ZERO),
+    Column("requested_by", Uuid),
+    _now("requested_at"),
+    _at("started_at"),
+    _at("finished_at"),
+    _at("taken_at"),
+    Column("size_bytes", BigInteger),
+    Column("row_count", BigInteger),
+    Column("proved", Text),
+)
+
+restore = Table(
+    "restore",
+    metadata,
+    Column("restore", Uuid, primary_key=True),
+    Column("tenant", Uuid, ForeignKey("tenant.tenant"), nullable=False),
+    Column("snapshot", Uuid, ForeignKey("snapshot.snapshot"), nullable=False),
+    Column("state", Text, nullable=False, server_default="planned"),
+    Column("reason", Text),
+    Column("plan", JSONB, nullable=False),
+    Column("target", Text),
+    Column("planned_by", Uuid),
+    _now("planned_at"),
+    Column("executed_by", Uuid),
+    _at("started_at"),
+    _at("finished_at"),
+)
+
+turn = Table(
+    "turn",
+    metadata,
+    Column("tenant", Uuid, ForeignKey("tenant.tenant"), primary_key=True),
+    Column("holder", Uuid, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+)

@@ -1,0 +1,82 @@
+"""Tenant keys: each opens only its own tenant's backups, and a deleted one none for ever."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from contracts.ids import TenantId, new_id
+from kit.sealing import Kek, SealBroken, new_key
+from services.backup.keyring import KeyMissing, Keyring
+
+A, B = TenantId(new_id()), TenantId(new_id())
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    return Keyring(tmp_path, Kek(new_key()))
+
+
+def test_a_key_stays_the_same_however_often_it_is_ensured(keyring: Keyring) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(keyring.ensure, [A] * 32))
+    first = keyring.current(A)
+    keyring.ensure(A)
+    assert keyring.current(A) == first
+    assert keyring.key(A, first.version) == first.key
+
+
+def test_tenants_have_different_keys_and_no_file_shows_one(
+    keyring: Keyring, tmp_path: Path
+) -> None:
+    keyring.ensure(A)
+    keyring.ensure(B)
+    assert keyring.current(A).key != keyring.current(B).key
+    assert keyring.current(A).key.hex() not in repr(keyring.current(A))
+    for file in tmp_path.iterdir():
+        assert file.stat().st_mode & 0o077 == 0
+        assert keyring.current(A).key not in file.read_bytes()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_backup_never_makes_a_key_for_a_tenant_that_has_none(keyring: Keyring) -> None:
+    with pytest.raises(KeyMissing):
+        keyring.current(A)
+
+
+def test_a_shredded_key_is_gone(keyring: Keyring) -> None:
+    keyring.ensure(A)
+    keyring.shred(A)
+    keyring.shred(A)
+    with pytest.raises(KeyMissing):
+        keyring.key(A, 1)
+
+
+def test_an_unknown_version_is_missing(keyring: Keyring) -> None:
+    keyring.ensure(A)
+    with pytest.raises(KeyMissing):
+        keyring.key(A, 2)
+
+
+def test_a_key_pasted_into_another_keyring_is_refused(keyring: Keyring, tmp_path: Path) -> None:
+    keyring.ensure(A)
+    keyring.ensure(B)
+    (tmp_path / f"{B}.json").write_bytes((tmp_path / f"{A}.json").read_bytes())
+    with pytest.raises(SealBroken):
+        keyring.current(B)
+
+
+def test_a_key_under_another_version_is_refused(keyring: Keyring, tmp_path: Path) -> None:
+    keyring.ensure(A)
+    document = json.loads((tmp_path / f"{A}.json").read_text())
+    document["keys"] = {"2": document["keys"]["1"]}
+    (tmp_path / f"{A}.json").write_text(json.dumps(document))
+    with pytest.raises(SealBroken):
+        keyring.current(A)
+
+
+def test_another_kek_opens_nothing(keyring: Keyring, tmp_path: Path) -> None:
+    keyring.ensure(A)
+    with pytest.raises(SealBroken):
+        Keyring(tmp_path, Kek(new_key())).current(A)
