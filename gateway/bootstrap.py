@@ -1,0 +1,81 @@
+"""What Envoy starts with: where the files are, its admin socket, and the metrics port."""
+
+from gateway.settings import GatewaySettings
+from gateway.xds import Resource, from_file, named, socket
+
+_ADMIN = "admin"
+
+
+def render(settings: GatewaySettings) -> Resource:
+    return {
+        "node": {"id": "edge", "cluster": "bulkhead"},
+        "admin": {"address": {"pipe": {"path": str(settings.admin_socket), "mode": 0o600}}},
+        "dynamic_resources": {
+            "lds_config": from_file(settings.edge_dir / "lds.json"),
+            "cds_config": from_file(settings.edge_dir / "cds.json"),
+        },
+        "static_resources": {
+            "listeners": [_metrics(settings)],
+            "clusters": [_admin_cluster(settings)],
+        },
+        # Expressions for paths are ours alone; Envoy's limit of 100 is meant for foreign ones.
+        "layered_runtime": {
+            "layers": [
+                {"name": "static", "static_layer": {"re2.max_program_size.error_level": 1000}}
+            ]
+        },
+        "overload_manager": {
+            "resource_monitors": [
+                named(
+                    "envoy.resource_monitors.global_downstream_max_connections",
+                    "envoy.extensions.resource_monitors.downstream_connections.v3"
+                    ".DownstreamConnectionsConfig",
+                    max_active_downstream_connections=settings.max_connections,
+                )
+            ]
+        },
+    }
+
+
+def _metrics(settings: GatewaySettings) -> Resource:
+    """GET /metrics and /ready, and nothing else of the admin interface, which is never on TCP."""
+    routes = [
+        _to_admin("/metrics", "/stats/prometheus"),
+        _to_admin("/ready", "/ready"),
+        {"match": {"prefix": "/"}, "direct_response": {"status": 404}},
+    ]
+    manager = named(
+        "http",
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="metrics",
+        request_headers_timeout="5s",
+        stream_idle_timeout="30s",
+        route_config={"virtual_hosts": [{"name": "any", "domains": ["*"], "routes": routes}]},
+        http_filters=[named("router", "envoy.extensions.filters.http.router.v3.Router")],
+    )
+    return {
+        "name": "metrics",
+        "address": socket(settings.edge_host, settings.edge_metrics_port),
+        "ignore_global_conn_limit": True,
+        "filter_chains": [{"filters": [manager]}],
+    }
+
+
+def _to_admin(path: str, target: str) -> Resource:
+    return {
+        "match": {
+            "path": path,
+            "headers": [{"name": ":method", "string_match": {"exact": "GET"}}],
+        },
+        "route": {"cluster": _ADMIN, "prefix_rewrite": target},
+    }
+
+
+def _admin_cluster(settings: GatewaySettings) -> Resource:
+    address = {"pipe": {"path": str(settings.admin_socket)}}
+    endpoints = [{"lb_endpoints": [{"endpoint": {"address": address}}]}]
+    return {
+        "name": _ADMIN,
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": _ADMIN, "endpoints": endpoints},
+    }

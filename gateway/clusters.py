@@ -1,0 +1,56 @@
+"""The upstreams of the edge: one cluster per service, checked at /livez."""
+
+from ipaddress import ip_address
+
+from gateway.public_paths import UPSTREAMS
+from gateway.settings import GatewaySettings
+from gateway.xds import Resource, socket, typed
+
+_HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def render(settings: GatewaySettings) -> list[Resource]:
+    return [_cluster(name, settings.upstream(name)) for name in UPSTREAMS]
+
+
+def _cluster(name: str, address: tuple[str, int]) -> Resource:
+    host, port = address
+    endpoint = {"endpoint": {"address": socket(host, port)}}
+    return typed(
+        "envoy.config.cluster.v3.Cluster",
+        name=name,
+        type="STATIC" if _is_numeric(host) else "STRICT_DNS",
+        connect_timeout="1s",
+        per_connection_buffer_limit_bytes=65536,
+        load_assignment={"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        # /livez and not /readyz, on purpose: a service without its broker still answers reads.
+        health_checks=[
+            {
+                "timeout": "1s",
+                "interval": "2s",
+                "no_traffic_interval": "2s",
+                "unhealthy_threshold": 2,
+                "healthy_threshold": 1,
+                "http_health_check": {"path": "/livez"},
+            }
+        ],
+        circuit_breakers={
+            "thresholds": [{"max_connections": 256, "max_pending_requests": 256, "max_retries": 64}]
+        },
+        typed_extension_protocol_options={
+            _HTTP: typed(
+                _HTTP,
+                explicit_http_config={"http_protocol_options": {}},
+                # Shorter than the services' own 30 s: an idle connection is ours to close first.
+                common_http_protocol_options={"idle_timeout": "20s"},
+            )
+        },
+    )
+
+
+def _is_numeric(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

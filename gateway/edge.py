@@ -1,0 +1,67 @@
+"""The files of the edge: what Envoy reads is what the store holds, and we know when it is live."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from gateway import allowlist_pb, bootstrap, clusters, listener, publish, store, xds
+from gateway.admin import EnvoyAdmin
+from gateway.http_filters import GLOBAL_LIST, TENANT_LIST
+from gateway.settings import GatewaySettings
+from kit.db import Database
+
+_EVERYWHERE = ("operators", "public")
+_ACKNOWLEDGED_WITHIN_S = 5.0
+
+
+def publish_static(settings: GatewaySettings) -> None:
+    """Everything that follows from the settings alone. The bootstrap comes last: whoever waits for
+    it may start Envoy."""
+    folder = settings.edge_dir
+    publish.write(folder / "sds.json", xds.discovery(listener.certificate(settings)))
+    publish.write(folder / "cds.json", xds.discovery(*clusters.render(settings)))
+    publish.write(folder / "lds.json", xds.discovery(listener.render(settings)))
+    for name, content in render_lists(settings.global_ranges, {}).items():
+        if not (
+            folder / f"{name}.pb"
+        ).exists():  # a list in force is never replaced by an empty one
+            publish.write(folder / f"{name}.pb", content)
+    publish.write(folder / "bootstrap.json", xds.document(bootstrap.render(settings)))
+
+
+def render_lists(
+    global_ranges: Sequence[str], tenants: Mapping[str, Sequence[str]]
+) -> dict[str, bytes]:
+    """List name -> its file's content."""
+    return {
+        GLOBAL_LIST: allowlist_pb.global_list(GLOBAL_LIST, global_ranges),
+        TENANT_LIST: allowlist_pb.tenant_lists(TENANT_LIST, tenants, _EVERYWHERE),
+    }
+
+
+class Edge:
+    """Publishes the lists of the store; one at a time, the newest state last."""
+
+    def __init__(self, settings: GatewaySettings, db: Database, admin: EnvoyAdmin) -> None:
+        self._folder, self._db, self._admin = settings.edge_dir, db, admin
+        self._lock = asyncio.Lock()
+        self._published = -1
+
+    async def catch_up(self) -> None:
+        """Publish where another gateway (or the sweep) has changed the store."""
+        async with self._db.read() as session:
+            current = await store.revision(session)
+        if current != self._published:
+            await self.publish()
+
+    async def publish(self) -> bool:
+        """Write what the store holds; True once Envoy has it in force, False where it cannot be
+        asked (it reads the files all the same)."""
+        async with self._lock:
+            async with self._db.read() as session:
+                state = await store.edge_state(session)
+            files = render_lists(state.global_ranges, state.tenants)
+            for name, content in files.items():
+                publish.write(self._folder / f"{name}.pb", content)
+            self._published = state.revision
+            wanted = {name: allowlist_pb.version(content) for name, content in files.items()}
+            return await self._admin.await_versions(wanted, deadline_s=_ACKNOWLEDGED_WITHIN_S)

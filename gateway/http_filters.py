@@ -1,0 +1,135 @@
+"""The filter chain, in the order in which a request must satisfy it; the router is always last."""
+
+from importlib.resources import files
+
+from gateway.route_table import BODY_LIMIT, JWT, LUA
+from gateway.settings import GatewaySettings
+from gateway.xds import Resource, from_file, named
+
+GLOBAL_LIST, TENANT_LIST = "global-allow", "tenant-allow"
+AUDIENCE = "bulkhead"
+MIB = 1024 * 1024
+
+_FILTERS = "envoy.extensions.filters.http"
+_RBAC = f"type.googleapis.com/{_FILTERS}.rbac.v3.RBAC"
+_SECURITY_HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=63072000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+}
+
+
+def render(settings: GatewaySettings) -> list[Resource]:
+    return [
+        _security_headers(),
+        _list(GLOBAL_LIST, settings),
+        _limit(
+            "client-limit",
+            settings.client_requests_per_s,
+            {"masked_remote_address": {"v6_prefix_mask_len": 64}},
+            key="masked_remote_address",
+        ),
+        _tokens(settings),
+        _tenant(),
+        _list(TENANT_LIST, settings),
+        _limit(
+            "tenant-limit",
+            settings.tenant_requests_per_s,
+            {"request_headers": {"header_name": "x-gw-tenant", "descriptor_key": "tenant"}},
+            key="tenant",
+        ),
+        _body_limit(BODY_LIMIT, 1 * MIB),
+        _body_limit("bulkhead.upload-limit", 32 * MIB),
+        named("router", f"{_FILTERS}.router.v3.Router", suppress_envoy_headers=True),
+    ]
+
+
+def _security_headers() -> Resource:
+    """First, so that refusals carry them too."""
+    mutations = [
+        {
+            "append": {
+                "header": {"key": name, "value": value},
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }
+        }
+        for name, value in _SECURITY_HEADERS.items()
+    ]
+    return named(
+        "security-headers",
+        f"{_FILTERS}.header_mutation.v3.HeaderMutation",
+        mutations={"response_mutations": mutations},
+    )
+
+
+def _list(name: str, settings: GatewaySettings) -> Resource:
+    """An address list from its own file: a change of it drains no connection."""
+    return {
+        "name": name,
+        "config_discovery": {
+            "config_source": from_file(settings.edge_dir / f"{name}.pb"),
+            "type_urls": [_RBAC],
+        },
+    }
+
+
+def _limit(name: str, per_s: int, action: Resource, *, key: str) -> Resource:
+    """One token bucket per value that `action` finds, in each Envoy."""
+    bucket = {"max_tokens": per_s, "tokens_per_fill": per_s, "fill_interval": "1s"}
+    everywhere = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+    return named(
+        name,
+        f"{_FILTERS}.local_ratelimit.v3.LocalRateLimit",
+        stat_prefix=name,
+        filter_enabled=everywhere,
+        filter_enforced=everywhere,
+        descriptors=[{"entries": [{"key": key}], "token_bucket": bucket}],
+        rate_limits=[{"actions": [action]}],
+        max_dynamic_descriptors=20000,
+        always_consume_default_token_bucket=False,
+    )
+
+
+def _tokens(settings: GatewaySettings) -> Resource:
+    """Required everywhere but on routes that say otherwise. No cache of verdicts, on purpose: a
+    cached token outlives the key that signed it."""
+    provider = {
+        "issuer": settings.issuer,
+        "audiences": [AUDIENCE],
+        "require_expiration": True,
+        "clock_skew_seconds": 5,
+        "forward": True,
+        "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
+        "claim_to_headers": [
+            {"header_name": "x-gw-token-tenant", "claim_name": "tid"},
+            {"header_name": "x-gw-realm", "claim_name": "rlm"},
+            {"header_name": "x-gw-subject", "claim_name": "sub"},
+        ],
+        "remote_jwks": {
+            "http_uri": {
+                "uri": "http://auth/.well-known/jwks.json",
+                "cluster": "auth",
+                "timeout": "2s",
+            },
+            "cache_duration": f"{settings.keys_refreshed_every_s}s",
+            "async_fetch": {"fast_listener": True, "failed_refetch_duration": "1s"},
+        },
+    }
+    return named(
+        JWT,
+        f"{_FILTERS}.jwt_authn.v3.JwtAuthentication",
+        providers={"bulkhead": provider},
+        rules=[{"match": {"prefix": "/"}, "requires": {"provider_name": "bulkhead"}}],
+    )
+
+
+def _tenant() -> Resource:
+    script = (files("gateway") / "tenant.lua").read_text()
+    return named(LUA, f"{_FILTERS}.lua.v3.Lua", default_source_code={"inline_string": script})
+
+
+def _body_limit(name: str, size: int) -> Resource:
+    return named(name, f"{_FILTERS}.body_size_limit.v3.BodySizeLimit", max_request_bytes=size)

@@ -1,0 +1,76 @@
+"""Every path that the world may reach, and who answers it: what is not in this table is a 404."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Upstream = Literal["auth", "tenants", "sync", "backup", "gateway"]
+Realm = Literal["tenant", "operators", "any", "public"]
+
+UPSTREAMS: tuple[Upstream, ...] = ("auth", "tenants", "sync", "backup", "gateway")
+
+_PARTS = {
+    "{tenant}": "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+    "{word}": "[a-z0-9_-]+",
+    "{upload}": "(bulk|import)",
+    "/**": "(/.*)?",
+}
+_T = "/t/{tenant}/v1"
+
+
+@dataclass(frozen=True)
+class PublicPath:
+    """`name` stands in the access log in place of the path, which could carry anything.
+
+    `realm` says whose address list decides: of the path's tenant, of the operators, of whoever the
+    token names (any), or of nobody but the global list (public). `token`: a valid token is needed.
+    `large`: bodies up to the upload limit.
+    """
+
+    name: str
+    upstream: Upstream
+    template: str
+    realm: Realm = "tenant"
+    token: bool = True
+    large: bool = False
+
+    def regex(self) -> str:
+        """The template as an RE2 expression over the whole path without its query."""
+        tokens = re.split(r"(\{[a-z]+\}|/\*\*)", self.template)
+        return "".join(_PARTS.get(token) or re.escape(token) for token in tokens)
+
+
+PUBLIC_PATHS = (
+    PublicPath("login", "auth", f"{_T}/login", token=False),
+    PublicPath("invitation-accept", "auth", f"{_T}/invitations/accept", token=False),
+    PublicPath("session-refresh", "auth", f"{_T}/sessions/refresh", token=False),
+    PublicPath("operator-login", "auth", "/v1/operators/login", "operators", token=False),
+    PublicPath(
+        "operator-accept", "auth", "/v1/operators/invitations/accept", "operators", token=False
+    ),
+    PublicPath(
+        "operator-refresh", "auth", "/v1/operators/sessions/refresh", "operators", token=False
+    ),
+    PublicPath("key-set", "auth", "/.well-known/jwks.json", "public", token=False),
+    PublicPath("edge-problems", "gateway", "/problems/edge-{word}", "public", token=False),
+    PublicPath("problems", "auth", "/problems/{word}", "public", token=False),
+    PublicPath("egress-addresses", "sync", "/v1/egress-addresses", "public", token=False),
+    PublicPath("record-upload", "tenants", f"{_T}/records/{{word}}/{{upload}}", large=True),
+    PublicPath("sessions", "auth", f"{_T}/sessions/**"),
+    PublicPath("invitations", "auth", f"{_T}/invitations/**"),
+    PublicPath("users", "auth", f"{_T}/users/**"),
+    PublicPath("modules", "tenants", f"{_T}/modules/**"),
+    PublicPath("records", "tenants", f"{_T}/records/**"),
+    PublicPath("field-choices", "tenants", f"{_T}/field-choices/**"),
+    PublicPath("changes", "tenants", f"{_T}/changes/**"),
+    PublicPath("connections", "sync", f"{_T}/connections/**"),
+    PublicPath("backups", "backup", f"{_T}/backups/**"),
+    PublicPath("restores", "backup", f"{_T}/restores/**"),
+    PublicPath("allowlist", "gateway", f"{_T}/allowlist"),
+    PublicPath("me", "auth", "/v1/me", "any"),
+    PublicPath("logout", "auth", "/v1/logout", "any"),
+    PublicPath("operators", "auth", "/v1/operators/**", "operators"),
+    PublicPath("operator-invitations", "auth", "/v1/invitations", "operators"),
+    PublicPath("tenants", "tenants", "/v1/tenants/**", "operators"),
+    PublicPath("allowlists", "gateway", "/v1/allowlists/**", "operators"),
+)

@@ -1,0 +1,23 @@
+"""Requests and answers of the admin API."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from contracts.schema import Strict
+from gateway.ranges import MAX_RANGES
+
+
+class AllowlistIn(Strict):
+    """The whole new list: exact networks in CIDR form, IPv4 or IPv6."""
+
+    ranges: list[Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=MAX_RANGES)
+
+
+class AllowlistOut(Strict):
+    """`ranges` in canonical form; `live`: the edge has confirmed that it enforces them."""
+
+    ranges: list[str]
+    changed_at: datetime
+    live: bool | None = None

@@ -1,0 +1,172 @@
+"""What the edge's tests share: real upstreams, and the running edge as a client sees it."""
+
+import asyncio
+import contextlib
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+import httpx2
+import uvicorn
+
+from contracts.access import Grants, Scope
+from contracts.credentials import Actor, claims_of
+from contracts.ids import SessionId, TenantId, UserId
+from contracts.permissions import ALL_PERMISSIONS
+from gateway import allowlist_pb, publish
+from gateway.admin import EnvoyAdmin
+from gateway.edge import render_lists
+from gateway.settings import GatewaySettings
+from kit.sealing import SigningKey
+from kit.tokens import Signer
+from kit.tokens.jwks import key_id, to_jwks
+
+TENANT = UUID("0190aaaa-0000-7000-8000-00000000000a")
+OTHER = UUID("0190bbbb-0000-7000-8000-00000000000b")
+USER = UUID("0190cccc-0000-7000-8000-00000000000c")
+HERE = "127.0.0.1/32"
+RECORDS = f"/t/{TENANT}/v1/records/organisation"
+
+
+class Server(uvicorn.Server):
+    """uvicorn inside the test's loop; the test runner keeps its signals."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Any, port: int, *, lifespan: Any = "off") -> AsyncIterator[None]:
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, lifespan=lifespan, log_config=None, access_log=False
+    )
+    server = Server(config)
+    task = asyncio.create_task(server.serve())
+    deadline = time.monotonic() + 10
+    while not server.started:
+        assert time.monotonic() < deadline
+        assert not task.done(), "the server did not start"
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+@dataclass
+class Upstreams:
+    """Five services that answer what they were asked; auth publishes `keys`,
+    tenants its directory `tenants` (id -> state)."""
+
+    ports: dict[str, int]
+    keys: list[SigningKey] = field(default_factory=list)
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    tenants: dict[UUID, str] = field(default_factory=dict)
+
+    def app(self, name: str) -> Any:
+        async def echo(scope: Any, receive: Any, send: Any) -> None:
+            size, more = 0, True
+            while more:
+                message = await receive()
+                size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+            answer = self._answer(name, scope, size)
+            if scope["path"] != "/livez":
+                self.seen.append(answer)
+            headers = [(b"content-type", b"application/json"), (b"server", b"secret/1.2")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            if scope["query_string"] == b"slow":
+                await asyncio.sleep(0.5)
+            await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+        return echo
+
+    def _answer(self, name: str, scope: Any, size: int) -> dict[str, Any]:
+        if scope["path"] == "/.well-known/jwks.json":
+            return to_jwks(key.public for key in self.keys)
+        if scope["path"] == "/internal/tenants":
+            return {"tenants": [{"id": str(i), "state": s} for i, s in self.tenants.items()]}
+        headers = {k.decode(): v.decode() for k, v in scope["headers"]}
+        return {"service": name, "path": scope["path"], "headers": headers, "size": size}
+
+
+def claims(settings: GatewaySettings, tenant: UUID | None, **other: Any) -> dict[str, Any]:
+    """The claims of an administrator of the tenant; of an operator where it is None."""
+    now = int(time.time())
+    realm: Literal["tenant", "operators"] = "tenant" if tenant else "operators"
+    catalogue = ALL_PERMISSIONS[realm]
+    grants = Grants(catalogue, dict.fromkeys(catalogue, Scope.ALL))
+    session = SessionId(UUID(int=1))
+    actor = Actor(realm, UserId(USER), TenantId(tenant) if tenant else None, session, 80, grants)
+    usual = {"iss": settings.issuer, "aud": "bulkhead", "iat": now, "exp": now + 300}
+    return {**usual, **claims_of(actor, 1), **other}
+
+
+@dataclass
+class EdgeUnderTest:
+    """The edge as a client sees it, and the means to change its lists."""
+
+    settings: GatewaySettings
+    upstreams: Upstreams
+    trust: ssl.SSLContext
+    key: SigningKey
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.settings.edge_port}"
+
+    def token(self, tenant: UUID | None, key: SigningKey | None = None, **other: Any) -> str:
+        signing = key or self.key
+        return Signer(signing, key_id(signing.public)).sign(claims(self.settings, tenant, **other))
+
+    @contextlib.asynccontextmanager
+    async def client(self, source: str = "127.0.0.1") -> AsyncIterator[httpx2.AsyncClient]:
+        transport = httpx2.AsyncHTTPTransport(verify=self.trust, local_address=source)
+        url = f"https://127.0.0.1:{self.settings.edge_port}"
+        async with httpx2.AsyncClient(transport=transport, base_url=url, timeout=10) as client:
+            yield client
+
+    async def call(
+        self,
+        path: str,
+        token: str | None = None,
+        *,
+        method: str = "GET",
+        source: str = "127.0.0.1",
+        headers: Mapping[str, str] | None = None,
+        content: Any = None,
+        json: Any = None,
+    ) -> httpx2.Response:
+        sent = dict(headers or {}) | ({"authorization": f"Bearer {token}"} if token else {})
+        async with self.client(source) as client:
+            return await client.request(method, path, headers=sent, content=content, json=json)
+
+    async def set_lists(
+        self, tenants: Mapping[UUID, Sequence[str]], everyone: Sequence[str] = ("127.0.0.0/8",)
+    ) -> None:
+        """Publish these lists and return when Envoy has them in force."""
+        files = render_lists(everyone, {str(key): ranges for key, ranges in tenants.items()})
+        for name, content in files.items():
+            publish.write(self.settings.edge_dir / f"{name}.pb", content)
+        wanted = {name: allowlist_pb.version(content) for name, content in files.items()}
+        async with EnvoyAdmin(self.settings.admin_socket) as admin:
+            assert await admin.await_versions(wanted, deadline_s=30)
+
+
+MakeSettings = Callable[..., GatewaySettings]
+StartEdge = Callable[..., contextlib.AbstractAsyncContextManager[EdgeUnderTest]]
+
+
+def assert_problem(answer: httpx2.Response, status: int, kind: str) -> None:
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert (body["status"], body["type"]) == (status, kind)
+    assert body["title"]

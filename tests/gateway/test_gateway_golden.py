@@ -1,0 +1,104 @@
+"""The rendered files, compared byte for byte with what was reviewed."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import allowlist_pb, bootstrap, clusters, listener, publish, xds
+from gateway.public_paths import PUBLIC_PATHS, UPSTREAMS
+from gateway.settings import GatewaySettings
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def example(**other: Any) -> GatewaySettings:
+    ports = {f"{name}_url": f"http://127.0.0.1:{9001 + n}" for n, name in enumerate(UPSTREAMS)}
+    files = ("database_url", "amqp_url", "identity_key", "identities", "certificate_key")
+    paths = {f"{name}_file": Path(f"/secrets/{name}") for name in files}
+    fixed: dict[str, Any] = {
+        "port": 9000,
+        "edge_dir": Path("/edge"),
+        "certificate_file": Path("/secrets/certificate"),
+        "global_ranges": ("192.0.2.0/24",),
+    }
+    return GatewaySettings(**fixed | ports | paths | other)
+
+
+def rendered() -> dict[str, bytes]:
+    settings = example()
+    return {
+        "bootstrap.json": xds.document(bootstrap.render(settings)),
+        "cds.json": xds.discovery(*clusters.render(settings)),
+        "lds.json": xds.discovery(listener.render(settings)),
+        "sds.json": xds.discovery(listener.certificate(settings)),
+        "global-allow.pb": allowlist_pb.global_list("global-allow", ["192.0.2.0/24"]),
+        "tenant-allow.pb": allowlist_pb.tenant_lists(
+            "tenant-allow", {"a": ["10.0.0.0/8", "2001:db8::/32"], "b": ["0.0.0.0/0"]}, ["public"]
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", list(rendered()))
+def test_a_rendered_file_is_the_one_that_was_reviewed(name: str) -> None:
+    """After a wanted change: BULKHEAD_GOLDEN=write, and read the difference."""
+    path, content = GOLDEN / name, rendered()[name]
+    if os.environ.get("BULKHEAD_GOLDEN") == "write":
+        path.write_bytes(content)
+    assert content == path.read_bytes()
+
+
+def test_the_router_comes_last_and_the_checks_in_their_order() -> None:
+    """Envoy accepts a listener without a router and then answers 500 to everybody."""
+    manager = listener.render(example())["filter_chains"][0]["filters"][0]["typed_config"]
+    names = [one["name"] for one in manager["http_filters"]]
+    assert names[-1] == "router"
+    checks = ["global-allow", "envoy.filters.http.jwt_authn", "envoy.filters.http.lua"]
+    order = [names.index(name) for name in [*checks, "tenant-allow", "tenant-limit"]]
+    assert order == sorted(order)
+
+
+def test_only_named_routes_go_without_a_token() -> None:
+    open_paths = {path.name for path in PUBLIC_PATHS if not path.token}
+    assert open_paths == {
+        "login",
+        "invitation-accept",
+        "session-refresh",
+        "operator-login",
+        "operator-accept",
+        "operator-refresh",
+        "key-set",
+        "edge-problems",
+        "problems",
+        "egress-addresses",
+    }
+
+
+def test_names_of_hosts_are_resolved_and_addresses_are_not() -> None:
+    by_name = clusters.render(example(auth_url="http://auth:8000"))[0]
+    assert (by_name["type"], clusters.render(example())[0]["type"]) == ("STRICT_DNS", "STATIC")
+
+
+def test_an_upstream_without_a_port_is_refused() -> None:
+    with pytest.raises(ValueError, match="auth_url needs a host and a port"):
+        clusters.render(example(auth_url="http://auth"))
+
+
+@pytest.mark.parametrize("ranges", [(), ("10.0.0.1/8",), ("everybody",)])
+def test_there_is_no_start_without_a_sound_global_list(ranges: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="global_ranges"):
+        example(global_ranges=ranges)
+
+
+def test_a_file_is_private_and_written_only_when_it_changes(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "cds.json"
+    assert publish.write(path, b"1")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    first = path.stat().st_ino
+    assert not publish.write(path, b"1")
+    assert path.stat().st_ino == first
+    assert publish.write(path, b"2")
+    assert path.stat().st_ino != first
+    assert [one.name for one in path.parent.iterdir()] == ["cds.json"]
