@@ -27,17 +27,25 @@ def is_open_to_others(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in [path, *path.parents])
 
 
-def reachable(preferred: Path) -> Path:
-    """`preferred`, or a folder under /var/tmp of the same meaning where that is out of reach.
+def reachable(preferred: Path, *, longest: int, open_to_others: bool = False) -> Path:
+    """`preferred`, or a folder of ours under /var/tmp where that cannot serve.
 
-    Nothing above `preferred` is changed: opening somebody's home folder is not ours to do.
+    It cannot where its path is longer than `longest` (unix sockets have about 100 characters), or
+    where an ordinary account must walk down to it and may not. Nothing above `preferred` is
+    changed: opening somebody's home folder is not ours to do.
     """
-    preferred.mkdir(parents=True, exist_ok=True)
-    if os.geteuid() != 0 or is_open_to_others(preferred.parent.resolve()):
-        return preferred.resolve()
-    digest = hashlib.sha256(str(preferred.resolve()).encode()).hexdigest()[:12]
-    substitute = Path("/var/tmp") / f"bulkhead-{digest}"  # noqa: S108  # owner and mode are checked
-    substitute.mkdir(mode=0o711, exist_ok=True)
-    if substitute.stat().st_uid != os.geteuid() or substitute.is_symlink():
-        raise PermissionError(f"{substitute} belongs to somebody else")
-    return substitute
+    preferred = preferred.resolve()
+    preferred.parent.mkdir(parents=True, exist_ok=True)
+    in_reach = not open_to_others or os.geteuid() != 0 or is_open_to_others(preferred.parent)
+    place = preferred if in_reach and len(str(preferred)) <= longest else _substitute(preferred)
+    place.mkdir(mode=0o711 if open_to_others else 0o700, exist_ok=True)
+    return place
+
+
+def _substitute(preferred: Path) -> Path:
+    """The same every time, so that a later start finds its data again."""
+    digest = hashlib.sha256(str(preferred).encode()).hexdigest()[:12]
+    place = Path("/var/tmp") / f"bulkhead-{digest}"  # noqa: S108  # its owner is checked
+    if place.is_symlink() or (place.exists() and place.stat().st_uid != os.geteuid()):
+        raise PermissionError(f"{place} belongs to somebody else")
+    return place

@@ -61,16 +61,15 @@ class LocalEnvoy:
         async with self._admin() as admin:
             if not await _until(lambda: self._is_serving(admin), deadline_s):
                 await self.stop()
-                raise EnvoyUnavailable(f"Envoy was not ready in time: see {self._log}")
+                raise EnvoyUnavailable(f"Envoy was not ready in time: {self._last_words()}")
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Close to new work, let requests end (at most `deadline_s`), then end the process."""
         if self._process is None or self._process.returncode is not None:
             return
         async with self._admin() as admin:
-            if await admin.is_ready():
-                await admin.drain()
-                await _until(lambda: _is_idle(admin), deadline_s)
+            await admin.drain()
+            await _until(admin.is_idle, deadline_s)
         self._process.terminate()
         try:
             await asyncio.wait_for(self._process.wait(), 5.0)
@@ -79,19 +78,17 @@ class LocalEnvoy:
             await self._process.wait()
 
     async def _is_serving(self, admin: EnvoyAdmin) -> bool:
-        """Ready alone is not enough: Envoy says so even when it has refused the listener."""
         if self.pid is None:
-            raise EnvoyUnavailable(f"Envoy ended at its start: see {self._log}")
-        versions = await admin.list_versions()
-        in_force = versions.get(GLOBAL_LIST) and versions.get(TENANT_LIST)
-        return bool(in_force) and await admin.is_ready()
+            raise EnvoyUnavailable(f"Envoy ended at its start: {self._last_words()}")
+        return await admin.is_serving([GLOBAL_LIST, TENANT_LIST])
+
+    def _last_words(self) -> str:
+        """The end of the log (it names files and ports, no secrets), and where the rest is."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        return "\n".join([*lines[-3:], f"see {self._log}"])
 
     def _admin(self) -> EnvoyAdmin:
         return EnvoyAdmin(self._edge_dir / "admin.sock")
-
-
-async def _is_idle(admin: EnvoyAdmin) -> bool:
-    return await admin.active_requests() == 0
 
 
 async def _until(condition: Callable[[], Awaitable[bool]], deadline_s: float) -> bool:

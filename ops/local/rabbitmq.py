@@ -43,7 +43,7 @@ class RabbitMq:
     """One node with its data in `state`; the same data and password after every start."""
 
     def __init__(self, state: Path) -> None:
-        self._state, self._account = state.resolve(), server_account()
+        self.state, self._account = state.resolve(), server_account()
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self._make_state()
@@ -66,7 +66,7 @@ class RabbitMq:
         self._write_configuration()
         self._start_epmd()
         self._server = self._spawn([str(script)], "server.out")
-        (self._state / "pids.json").write_text(json.dumps([self._server.pid, self._epmd_pid()]))
+        (self.state / "pids.json").write_text(json.dumps([self._server.pid, self._epmd_pid()]))
         self._await_ready(time.monotonic() + deadline_s)
 
     def stop(self, deadline_s: float = 20.0) -> None:
@@ -85,22 +85,22 @@ class RabbitMq:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         self._server = self._epmd = None
-        (self._state / "pids.json").unlink(missing_ok=True)
+        (self.state / "pids.json").unlink(missing_ok=True)
 
     def _make_state(self) -> None:
-        self._state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self._account is None:
             return
-        if not is_open_to_others(self._state.parent):
-            raise RabbitMqUnavailable(f"{self._state} is out of reach: pass accounts.reachable()")
-        self._own(self._state)
+        if not is_open_to_others(self.state.parent):
+            raise RabbitMqUnavailable(f"{self.state} is out of reach: pass accounts.reachable()")
+        self._own(self.state)
 
     def _own(self, path: Path) -> None:
         if self._account is not None:
             os.chown(path, self._account.pw_uid, self._account.pw_gid)
 
     def _load_identity(self) -> _Identity:
-        file = self._state / "node.json"
+        file = self.state / "node.json"
         if file.exists():
             known: _Identity = json.loads(file.read_text())
         else:
@@ -111,13 +111,13 @@ class RabbitMq:
         return known
 
     def _write_configuration(self) -> None:
-        text = CONFIGURATION.format(log=self._state / "node.log", **self._identity)
+        text = CONFIGURATION.format(log=self.state / "node.log", **self._identity)
         for name, content in (("rabbitmq.conf", text), ("enabled_plugins", "[].\n")):
-            _write_private(self._state / name, content)
-            self._own(self._state / name)
+            _write_private(self.state / name, content)
+            self._own(self.state / name)
 
     def _environment(self) -> dict[str, str]:
-        state, known = self._state, self._identity
+        state, known = self.state, self._identity
         return {
             "PATH": os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin",
             "HOME": str(state),  # the Erlang cookie is made here
@@ -140,10 +140,10 @@ class RabbitMq:
 
     def _spawn(self, command: Sequence[str], output: str) -> subprocess.Popen[bytes]:
         account = self._account
-        with (self._state / output).open("wb") as out:
+        with (self.state / output).open("wb") as out:
             return subprocess.Popen(
                 command,
-                cwd=self._state,
+                cwd=self.state,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -170,17 +170,17 @@ class RabbitMq:
             time.sleep(0.1)
 
     def _last_words(self) -> str:
-        output = (self._state / "server.out").read_text(errors="replace")
+        output = (self.state / "server.out").read_text(errors="replace")
         return "\n".join(output.splitlines()[-15:])
 
     def _end_leftover(self) -> None:
         """End the node of a launcher that was killed; its processes name this state directory."""
-        file = self._state / "pids.json"
+        file = self.state / "pids.json"
         if not file.exists():
             return
         for pid in json.loads(file.read_text()):
             with contextlib.suppress(OSError):
-                if str(self._state).encode() in Path(f"/proc/{pid}/environ").read_bytes():
+                if str(self.state).encode() in Path(f"/proc/{pid}/environ").read_bytes():
                     os.killpg(pid, signal.SIGKILL)
         file.unlink()
 

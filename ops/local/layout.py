@@ -1,0 +1,89 @@
+"""Where the local suite keeps things, and which ports it uses; the same on every later start."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ops.local.accounts import reachable
+from ops.local.postgres import free_port
+from ops.programs import METRICS_OFFSET, PROGRAMS, Places
+from ops.secrets import write_private
+
+_SINGLE = ("postgres", "simulator", "edge", "edge_metrics")
+CRM_NAME = "contoso.crm4.dynamics.test"
+"""The simulator's name: what the local sync service reaches on this machine, and nothing else."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The folders and ports below one folder (`.run` for `make run`)."""
+
+    root: Path
+
+    @cached_property
+    def secrets(self) -> Path:
+        return self.root / "secrets"
+
+    @cached_property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @cached_property
+    def edge(self) -> Path:
+        """Short enough for a unix socket in it."""
+        return reachable(self.root / "edge", longest=80)
+
+    @cached_property
+    def certificates(self) -> Path:
+        return self.root / "certificates"
+
+    @cached_property
+    def credentials(self) -> Path:
+        return self.root / "credentials.json"
+
+    @cached_property
+    def servers(self) -> Path:
+        """For servers that run under their own accounts."""
+        return reachable(self.root / "servers", longest=70, open_to_others=True)
+
+    @cached_property
+    def ports(self) -> dict[str, int]:
+        """Chosen once, then kept, so that addresses stay the same."""
+        path = self.root / "ports.json"
+        if not path.exists():
+            write_private(path, json.dumps(_choose_ports(), indent=1) + "\n")
+        ports: dict[str, int] = json.loads(path.read_text())
+        return ports
+
+    @property
+    def url(self) -> str:
+        """The address of the edge."""
+        return f"https://localhost:{self.ports['edge']}"
+
+    @property
+    def crm_url(self) -> str:
+        """The address of the CRM simulator as a connection names it."""
+        return f"https://{CRM_NAME}"
+
+    def places(self) -> Places:
+        return Places(
+            host="127.0.0.1",
+            url=lambda name: f"http://127.0.0.1:{self.ports[name]}",
+            port=lambda name: self.ports[name],
+            secrets=lambda name: self.secrets / name,
+            state=self.root / "state",
+        )
+
+
+def _choose_ports() -> dict[str, int]:
+    """A free port each; a program's metrics port is a fixed distance away."""
+    ports: dict[str, int] = {}
+    for name in (*PROGRAMS, *_SINGLE):
+        port = free_port()
+        while {port, port + METRICS_OFFSET, port - METRICS_OFFSET} & set(ports.values()) or (
+            port + METRICS_OFFSET > 65535
+        ):
+            port = free_port()
+        ports[name] = port
+    return ports

@@ -1,0 +1,205 @@
+"""The whole suite on this machine: every real part as a process of its own, on loopback only."""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx2
+
+from ops.bootstrap import bootstrap, role_of
+from ops.local import certificates
+from ops.local.envoy import LocalEnvoy
+from ops.local.layout import CRM_NAME, Layout
+from ops.local.postgres import LocalPostgres
+from ops.local.processes import Child
+from ops.local.rabbitmq import RabbitMq
+from ops.local.rabbitmq_install import ensure_installed
+from ops.programs import PROGRAMS, Program, environment
+from ops.secrets import database_passwords, make_keys, write_addresses
+
+Say = Callable[[str], None]
+
+
+class SuiteFailed(Exception):
+    """A part did not start; the text names it and shows the end of its log."""
+
+
+class Suite:
+    """Start, stop, kill and start again any part; the data stays in the layout's folders."""
+
+    def __init__(self, layout: Layout, say: Say = lambda _line: None) -> None:
+        self.layout, self._say = layout, say
+        layout.root.mkdir(mode=0o711, parents=True, exist_ok=True)  # servers pass, see nothing
+        for folder in (layout.logs, layout.root / "state", layout.secrets):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.postgres = LocalPostgres(layout.servers / "pg", layout.ports["postgres"])
+        self.rabbitmq: RabbitMq | None = None
+        self.envoy = LocalEnvoy(layout.edge, layout.logs / "envoy.log")
+        self.children: dict[str, Child] = {}
+
+    async def start(self) -> None:
+        """Start every part in order of need; each is ready before the next needs it."""
+        make_keys(self.layout.secrets)
+        self._make_certificates()
+        await self._step("PostgreSQL and RabbitMQ", self._start_servers())
+        await self._step("migrations", self._migrate())
+        self._start_child(self._simulator())
+        for program in PROGRAMS.values():
+            self._start_child(self._service(program))
+        await self._step("services", self._await_children())
+        await self._step("Envoy", self.envoy.start())
+
+    async def stop(self) -> None:
+        """End everything that was started, the edge first."""
+        await self.envoy.stop(deadline_s=3.0)
+        for child in self.children.values():
+            child.terminate()
+        await asyncio.gather(*(asyncio.to_thread(child.wait) for child in self.children.values()))
+        if self.rabbitmq is not None:
+            await asyncio.to_thread(self.rabbitmq.stop)
+        await asyncio.to_thread(self.postgres.stop)
+
+    async def supervise(self) -> None:
+        """Start again whatever ends by itself, more and more slowly; until cancelled."""
+        falls: dict[str, int] = {}
+        while True:
+            await asyncio.sleep(0.5)
+            for name, child in self.children.items():
+                if child.pid is None:
+                    falls[name] = falls.get(name, 0) + 1
+                    self._say(f"{name} has ended and is started again: see {child.log}")
+                    await asyncio.sleep(min(0.2 * 2 ** falls[name], 10))
+                    child.start()
+
+    async def restart(self, name: str, deadline_s: float = 30.0) -> None:
+        """Start a killed program again and wait until it is ready."""
+        self.children[name].start()
+        await self._await_ready(name, time.monotonic() + deadline_s)
+
+    async def _step(self, what: str, work: Awaitable[None]) -> None:
+        begun = time.monotonic()
+        await work
+        self._say(f"  {what} ready ({time.monotonic() - begun:.1f} s)")
+
+    def _make_certificates(self) -> None:
+        certificates.ensure(self.layout.certificates)
+        certificates.ensure(self.layout.certificates, "crm", (CRM_NAME, "localhost"))
+
+    async def _start_servers(self) -> None:
+        broker = asyncio.create_task(asyncio.to_thread(self._start_rabbitmq))
+        await self.postgres.start()
+        passwords = database_passwords(self.layout.secrets)
+        await bootstrap(self.postgres.superuser_url, passwords)
+        amqp_url = await broker
+
+        def database_url(role: str, service: str) -> str:
+            return self.postgres.url(role_of(role), passwords[role], role_of(service))
+
+        write_addresses(self.layout.secrets, database_url, amqp_url)
+
+    def _start_rabbitmq(self) -> str:
+        """The broker's address: AMQP_URL where it is set, else a private node's."""
+        if given := os.environ.get("AMQP_URL"):
+            return given
+        ensure_installed()
+        self.rabbitmq = RabbitMq(self.layout.servers / "rabbitmq")
+        self.rabbitmq.start()
+        return self.rabbitmq.url
+
+    async def _migrate(self) -> None:
+        programs = [program for program in PROGRAMS.values() if program.migrates]
+        await asyncio.gather(*(self._run_migration(program) for program in programs))
+
+    async def _run_migration(self, program: Program) -> None:
+        log = self.layout.logs / f"{program.name}.log"
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *program.migration[1:],
+                env=self.environment(program.name),
+                cwd=Path(__file__).parents[2],
+                stdout=output,
+                stderr=output,
+            )
+            if await process.wait():
+                raise SuiteFailed(f"the migration of {program.name} failed: see {log}")
+
+    def environment(self, name: str) -> dict[str, str]:
+        """The whole environment of one of our programs."""
+        shell = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+        return shell | self._settings(PROGRAMS[name])
+
+    def _settings(self, program: Program) -> dict[str, str]:
+        values = environment(program, self.layout.places())
+        if program.name == "gateway":
+            edge, files = self.layout, self.layout.certificates
+            values |= {
+                "BULKHEAD_EDGE_DIR": str(edge.edge),
+                "BULKHEAD_EDGE_PORT": str(edge.ports["edge"]),
+                "BULKHEAD_EDGE_METRICS_PORT": str(edge.ports["edge_metrics"]),
+                "BULKHEAD_CERTIFICATE_FILE": str(files / "edge.pem"),
+                "BULKHEAD_CERTIFICATE_KEY_FILE": str(files / "edge.key"),
+                "BULKHEAD_GLOBAL_RANGES": json.dumps(["127.0.0.0/8", "::1/128"]),
+            }
+        return values
+
+    def _service(self, program: Program) -> Child:
+        command = [sys.executable, *program.command[1:]]
+        if program.name == "sync":
+            # the one place where a name of this machine is let through the egress guard
+            anchor = self.layout.certificates / "authority.pem"
+            port = str(self.layout.ports["simulator"])
+            command = [sys.executable, "-m", "ops.local.sync", CRM_NAME, port, str(anchor)]
+        return Child(program.name, command, self._settings(program), self.layout.logs)
+
+    def _simulator(self) -> Child:
+        files = self.layout.certificates
+        options = {
+            "--host": "127.0.0.1",
+            "--port": str(self.layout.ports["simulator"]),
+            "--name": CRM_NAME,
+            "--cert": str(files / "crm.pem"),
+            "--key": str(files / "crm.key"),
+            "--state": str(self.layout.root / "simulator"),
+        }
+        arguments = [part for option in options.items() for part in option]
+        arguments += ["--authority", str(files / "authority.pem"), str(files / "authority.key")]
+        command = [sys.executable, "-m", "sandbox.dataverse", *arguments]
+        return Child("simulator", command, {}, self.layout.logs)
+
+    def _start_child(self, child: Child) -> None:
+        self.children[child.name] = child
+        child.start()
+
+    async def _await_children(self) -> None:
+        deadline = time.monotonic() + 60
+        await asyncio.gather(*(self._await_ready(name, deadline) for name in PROGRAMS))
+
+    async def _await_ready(self, name: str, deadline: float) -> None:
+        url = f"{self.layout.places().url(name)}/readyz"
+        child, last = self.children[name], ""
+        async with httpx2.AsyncClient(trust_env=False, timeout=3.0) as client:
+            while time.monotonic() < deadline and child.pid is not None:
+                with contextlib.suppress(httpx2.TransportError):
+                    answer = await client.get(url)
+                    if answer.is_success:
+                        return
+                    last = answer.text
+                await asyncio.sleep(0.1)
+        raise SuiteFailed(f"{name} is not ready: {last}\n{child.tail()}")
+
+
+@contextlib.asynccontextmanager
+async def running(layout: Layout, say: Say = lambda _line: None) -> AsyncIterator[Suite]:
+    """A started suite that is stopped at the end of the block, also after a failed start."""
+    suite = Suite(layout, say)
+    try:
+        await suite.start()
+        yield suite
+    finally:
+        await suite.stop()

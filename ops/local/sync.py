@@ -1,0 +1,36 @@
+"""The sync service with one name of this machine: how people without a CRM try the product.
+
+Only this module and tests hand the egress guard an injected name; no setting or environment
+variable reaches that argument, and a rule test keeps it so.
+"""
+
+import argparse
+from pathlib import Path
+
+from kit import http, logs
+from services.sync.app import create_app
+from services.sync.egress import Egress, InjectedName
+from services.sync.settings import SyncSettings
+
+
+def main() -> None:
+    """`python -m ops.local.sync NAME PORT AUTHORITY`: NAME leads to 127.0.0.1:PORT."""
+    parser = argparse.ArgumentParser(prog="python -m ops.local.sync")
+    parser.add_argument("name")
+    parser.add_argument("port", type=int)
+    parser.add_argument("authority", type=Path)
+    given = parser.parse_args()
+    settings = SyncSettings()
+    logs.setup("sync", settings.log_level)
+    simulator = InjectedName(given.name, "127.0.0.1", given.port, given.authority.read_text())
+    http.serve(
+        create_app(settings, egress=Egress.injecting(simulator)),
+        host=settings.host,
+        port=settings.port,
+        metrics_port=settings.metrics_port,
+        drain_s=settings.drain_s,
+    )
+
+
+if __name__ == "__main__":
+    main()

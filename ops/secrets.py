@@ -1,0 +1,62 @@
+"""Makes the secrets of an installation: random, one file each, mode 0600, never overwritten."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from kit import base64url
+from kit.sealing import SigningKey, new_key
+from ops.bootstrap import SERVICES
+from ops.programs import PROGRAMS
+
+_RANDOM: dict[str, Callable[[], str]] = {
+    "identity_key": lambda: SigningKey.generate().seed_base64url(),
+    "signing_key": lambda: SigningKey.generate().seed_base64url(),
+    "manifest_key": lambda: SigningKey.generate().seed_base64url(),
+    "kek": lambda: base64url.encode(new_key()),
+}
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def make_keys(folder: Path) -> None:
+    """Every key that is missing, and the list of the services' public identity keys."""
+    for program in PROGRAMS.values():
+        for name in program.secrets:
+            path = folder / program.name / name
+            if name in _RANDOM and not path.exists():
+                write_private(path, _RANDOM[name]() + "\n")
+    identities = {
+        service: SigningKey.from_file(folder / service / "identity_key").public.to_base64url()
+        for service in SERVICES
+    }
+    for service in SERVICES:
+        write_private(folder / service / "identities.json", json.dumps(identities) + "\n")
+
+
+def database_passwords(folder: Path) -> dict[str, str]:
+    """A password for each database role, made once and kept."""
+    path = folder / "database_passwords.json"
+    if not path.exists():
+        made = {name: secrets.token_urlsafe(32) for name in (*SERVICES, "relay")}
+        write_private(path, json.dumps(made, indent=1) + "\n")
+    passwords: dict[str, str] = json.loads(path.read_text())
+    return passwords
+
+
+def write_addresses(folder: Path, database_url: Callable[[str, str], str], amqp_url: str) -> None:
+    """The addresses with passwords in them: `database_url(role, service)` and the broker's."""
+    for service in SERVICES:
+        write_private(folder / service / "database_url", database_url(service, service) + "\n")
+        write_private(folder / "relay" / "outbox" / service, database_url("relay", service) + "\n")
+    for program in PROGRAMS.values():
+        write_private(folder / program.name / "amqp_url", amqp_url + "\n")

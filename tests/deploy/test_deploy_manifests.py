@@ -1,0 +1,156 @@
+"""docker-compose and Kubernetes run the programs exactly as the local launcher does."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from ops.local.envoy import command as envoy_command
+from ops.programs import EDGE_DIR, PROGRAMS, in_container
+
+ROOT = Path(__file__).parents[2]
+KUBERNETES = "1.34"
+WORKLOADS = {"Deployment", "StatefulSet", "Job"}
+PER_INSTALLATION = "BULKHEAD_GLOBAL_RANGES"
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> str:
+    """kubectl renders kustomize; Debian has it as kubernetes-client."""
+    if shutil.which("kubectl") is None:
+        assert os.geteuid() == 0, "install kubectl (Debian: kubernetes-client)"
+        install = ["apt-get", "install", "-y", "--no-install-recommends", "kubernetes-client"]
+        subprocess.run(["apt-get", "update"], check=True, capture_output=True)
+        subprocess.run(install, check=True, capture_output=True)
+    return "kubectl"
+
+
+@pytest.fixture(scope="session", params=["base", "overlays/dev"])
+def manifests(request, kubectl) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [kubectl, "kustomize", str(ROOT / "deploy/k8s" / request.param)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return list(yaml.safe_load_all(done.stdout))
+
+
+@pytest.fixture(scope="session")
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    return found
+
+
+def workloads(manifests) -> dict[str, dict[str, Any]]:
+    return {
+        one["metadata"]["name"]: one["spec"]["template"]["spec"]
+        for one in manifests
+        if one["kind"] in WORKLOADS
+    }
+
+
+def containers(pod) -> list[dict[str, Any]]:
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+def settings(container) -> dict[str, str]:
+    return {
+        one["name"]: one["value"]
+        for one in container.get("env", [])
+        if one["name"] != PER_INSTALLATION
+    }
+
+
+def test_every_manifest_is_valid(manifests):
+    for one in manifests:
+        kubernetes_validate.validate(one, KUBERNETES, strict=True)
+
+
+def test_kubernetes_runs_each_program_as_the_launcher_does(manifests):
+    pods = workloads(manifests)
+    for name, program in PROGRAMS.items():
+        main = pods[name]["containers"][0]
+        assert tuple(main["command"]) == program.command
+        assert settings(main) == in_container(name)
+        migrations = pods[name].get("initContainers", [])
+        assert [tuple(one["command"]) for one in migrations] == (
+            [program.migration] if program.migrates else []
+        )
+        assert all(settings(one) == in_container(name) for one in migrations)
+    envoy = pods["gateway"]["containers"][1]
+    assert envoy["command"] == envoy_command(EDGE_DIR)
+
+
+def test_every_pod_is_restricted_bounded_and_probed(manifests):
+    for name, pod in workloads(manifests).items():
+        assert pod["automountServiceAccountToken"] is False, name
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        for container in containers(pod):
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False, name
+            assert context["capabilities"] == {"drop": ["ALL"]}, name
+            assert container["resources"]["requests"].keys() == {"cpu", "memory"}, name
+            assert "memory" in container["resources"]["limits"], name
+        if name != "bootstrap":
+            assert all("readinessProbe" in one for one in pod["containers"]), name
+
+
+def test_nothing_may_speak_unless_a_policy_says_so(manifests):
+    policies = [one for one in manifests if one["kind"] == "NetworkPolicy"]
+    closed = [one["spec"] for one in policies if one["metadata"]["name"] == "default-deny"]
+    assert closed == [{"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}]
+    outside = [
+        one["metadata"]["name"]
+        for one in policies
+        for rule in one["spec"].get("egress", [])
+        if any("ipBlock" in peer for peer in rule.get("to", [{"ipBlock": "anywhere"}]))
+    ]
+    assert outside == ["sync-out"]
+
+
+def test_no_manifest_holds_a_secret(manifests, compose):
+    assert not [one for one in manifests if one["kind"] == "Secret"]
+    for pod in workloads(manifests).values():
+        for container in containers(pod):
+            assert all(
+                "password" not in value.lower()
+                for value in settings(container).values()
+                if "/" not in value
+            )
+    for name, service in compose["services"].items():
+        values = service.get("environment", {}).values()
+        assert not [v for v in values if "://" in str(v) and "@" in str(v)], name
+
+
+def test_compose_runs_each_program_as_the_launcher_does(compose):
+    services = compose["services"]
+    for name, program in PROGRAMS.items():
+        assert tuple(services[name]["command"]) == program.command
+        values = dict(services[name]["environment"])
+        values.pop(PER_INSTALLATION, None)
+        assert {key: str(value) for key, value in values.items()} == in_container(name)
+        if program.migrates:
+            assert tuple(services[f"migrate-{name}"]["command"]) == program.migration
+    assert services["envoy"]["command"] == envoy_command(EDGE_DIR)
+
+
+def test_compose_publishes_the_edge_alone_and_on_this_machine_alone(compose):
+    published = {n: s["ports"] for n, s in compose["services"].items() if "ports" in s}
+    assert published == {"envoy": ["127.0.0.1:8443:8443"]}
+    assert compose["networks"]["inside"] == {"internal": True}
+    outside = {n for n, s in compose["services"].items() if "outside" in s.get("networks", [])}
+    assert outside == {"sync", "envoy"}
+
+
+def test_each_program_sees_its_own_secrets_only(compose):
+    for name in PROGRAMS:
+        mounts = [m for m in compose["services"][name]["volumes"] if isinstance(m, dict)]
+        assert [m["volume"]["subpath"] for m in mounts] == [name]
+        assert all(m["read_only"] for m in mounts)

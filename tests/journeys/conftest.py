@@ -1,0 +1,37 @@
+"""The whole suite, once, as `make run` starts it; journeys share it and bring their own tenants."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ops.local.first_operator import first_operator
+from ops.local.layout import Layout
+from ops.local.suite import Suite, running
+from ops.story.crm import Crm
+from ops.story.scene import Scene, scene
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys run in one process, because they share the suite."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.journey)
+            item.add_marker(pytest.mark.xdist_group("journeys"))
+
+
+@pytest.fixture(scope="session")
+async def suite(scratch: Path) -> AsyncIterator[Suite]:
+    async with running(Layout(scratch / "suite")) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+async def stage(suite: Suite) -> AsyncIterator[Scene]:
+    """A scene with an operator's session and no tenants yet."""
+    layout = suite.layout
+    operator = await first_operator(layout, suite)
+    ca = layout.certificates / "authority.pem"
+    crm = Crm(layout.ports["simulator"], ca, layout.root / "simulator")
+    async with scene(layout.url, ca, operator, crm, layout.crm_url) as made:
+        yield made

@@ -1,0 +1,99 @@
+"""Every operation says who may call it, exactly once."""
+
+from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from contracts.authorise import LOGIN, PUBLIC, Rule, needs, public
+from contracts.permissions import OPERATOR_PERMISSIONS, PERMISSIONS
+
+PUBLIC_OPERATIONS = {
+    "auth": {
+        "POST /v1/operators/login",
+        "POST /v1/operators/invitations/accept",
+        "POST /v1/operators/sessions/refresh",
+        "POST /t/{tenant}/v1/login",
+        "POST /t/{tenant}/v1/invitations/accept",
+        "POST /t/{tenant}/v1/sessions/refresh",
+        "GET /.well-known/jwks.json",
+    },
+    "sync": {"GET /v1/egress-addresses"},
+}
+UNGUARDED = {"/livez", "/readyz", "/problems/{slug}"}
+
+
+def rules(dependant: Dependant) -> list[Rule]:
+    own = [dependant.call] if isinstance(dependant.call, Rule) else []
+    return own + [rule for one in dependant.dependencies for rule in rules(one)]
+
+
+def operations(app: FastAPI) -> dict[str, list[str]]:
+    """Method and path -> the permissions that guard it."""
+    found = {}
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        if isinstance(route, APIRoute) and context.path not in UNGUARDED:
+            for method in route.methods:
+                guards = [rule.permission for rule in rules(route.dependant)]
+                found[f"{method} {context.path}"] = guards
+    return found
+
+
+def test_every_operation_names_exactly_one_permission(apps):
+    for service, app in apps.items():
+        found = operations(app)
+        assert found, service
+        wrong = {name: guards for name, guards in found.items() if len(guards) != 1}
+        assert not wrong, service
+
+
+def test_the_walk_sees_what_openapi_describes(apps):
+    """A loop over app.routes alone finds nothing of an included router and would pass empty."""
+    for service, app in apps.items():
+        described = {
+            f"{method.upper()} {path}"
+            for path, entry in app.openapi()["paths"].items()
+            for method in entry
+        }
+        assert described <= operations(app).keys(), service
+
+
+def test_only_these_operations_are_public(apps):
+    for service, app in apps.items():
+        found = {name for name, guards in operations(app).items() if guards == [PUBLIC]}
+        assert found == PUBLIC_OPERATIONS.get(service, set()), service
+
+
+def test_internal_operations_are_for_services_and_only_they(apps):
+    for app in apps.values():
+        for name, (guard,) in operations(app).items():
+            assert ("/internal/" in name) == guard.startswith("service:"), name
+
+
+def test_tenant_paths_are_for_tenants_and_others_for_operators(apps):
+    for app in apps.values():
+        for name, (guard,) in operations(app).items():
+            path = name.split()[1]
+            if guard in PERMISSIONS or guard.startswith("{module}"):
+                assert path.startswith("/t/{tenant}/v1/"), name
+            elif guard.startswith("operators:"):
+                assert guard.removeprefix("operators:") in OPERATOR_PERMISSIONS, name
+                assert path.startswith("/v1/"), name
+            else:
+                assert guard in {PUBLIC, LOGIN} or guard.startswith("service:"), name
+
+
+def test_the_rule_sees_an_operation_without_and_one_with_two_permissions():
+    router = APIRouter()
+
+    @router.get("/none")
+    async def none() -> None: ...
+
+    @router.get("/two", dependencies=[public(), needs("backup.view")])
+    async def two() -> None: ...
+
+    app = FastAPI()
+    app.include_router(router)
+    found = operations(app)
+    assert found["GET /none"] == []
+    assert found["GET /two"] == [PUBLIC, "backup.view"]
