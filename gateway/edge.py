@@ -21,10 +21,9 @@ def publish_static(settings: GatewaySettings) -> None:
     publish.write(folder / "cds.json", xds.discovery(*clusters.render(settings)))
     publish.write(folder / "lds.json", xds.discovery(listener.render(settings)))
     for name, content in render_lists(settings.global_ranges, {}).items():
-        if not (
-            folder / f"{name}.pb"
-        ).exists():  # a list in force is never replaced by an empty one
-            publish.write(folder / f"{name}.pb", content)
+        path = folder / f"{name}.pb"
+        if not path.exists():  # a list in force is never replaced by an empty one
+            publish.write(path, content)
     publish.write(folder / "bootstrap.json", xds.document(bootstrap.render(settings)))
 
 

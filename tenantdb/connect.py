@@ -21,7 +21,12 @@ _BEGIN = {
 }
 _CHECK = """SELECT current_database()::text, current_user::text,
     (SELECT tenant FROM public.tenant_identity), set_config('app.actor', $1, true)"""
-_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+# The same proof in the one statement of `read_row`: it yields a row even where the query has none.
+_PROVED = """SELECT current_database()::text AS proved_database, current_user::text AS proved_role,
+    (SELECT tenant FROM public.tenant_identity) AS proved_tenant, q.*
+    FROM (SELECT) AS one LEFT JOIN LATERAL ({query}) AS q ON true"""
+# InternalClientError: the server's farewell arrived in the moment a statement was sent.
+_LOST = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 class TenantDatabaseRefused(Problem, status=503, slug="tenant-database-refused"):
@@ -80,6 +85,21 @@ class TenantDatabases:
         """
         return self._session(tenant, "write", actor)
 
+    async def read_row(self, tenant: TenantId, query: str, *args: object) -> asyncpg.Record | None:
+        """The row of one SELECT in a single round trip, proof included; None where there is none.
+
+        `query` is constant text that gives at most one row, with a column `id` that is not NULL.
+        """
+        address = await self._lookup(tenant)
+
+        async def fetch(connection: Connection) -> asyncpg.Record:
+            row = await _fetch_proof(connection, _PROVED.format(query=query), *args)
+            return _proved(row, address)
+
+        slot, row = await self._checkout(address, fetch)
+        self._budget.give_back(slot)
+        return None if row["id"] is None else row
+
     async def drain(self, tenant: TenantId) -> None:
         """End every connection of a tenant: idle ones now, busy ones within seconds."""
         await self._budget.drain(tenant)
@@ -92,7 +112,13 @@ class TenantDatabases:
     async def _session(
         self, tenant: TenantId, mode: Mode, actor: str
     ) -> AsyncIterator[TenantSession]:
-        slot = await self._checkout(await self._lookup(tenant), mode, actor)
+        address = await self._lookup(tenant)
+
+        async def begin(connection: Connection) -> asyncpg.Record:
+            await connection.execute(_BEGIN[mode])
+            return _proved(await _fetch_proof(connection, _CHECK, actor), address)
+
+        slot, _ = await self._checkout(address, begin)
         try:
             yield TenantSession(slot.connection, tenant, mode, maker=MAKER)
             await _commit(slot.connection)
@@ -107,21 +133,20 @@ class TenantDatabases:
         finally:
             self._budget.give_back(slot)
 
-    async def _checkout(self, address: Address, mode: Mode, actor: str) -> Slot:
-        """A slot in a fresh transaction on a database that has proved to be the tenant's."""
+    async def _checkout(
+        self, address: Address, prove: Callable[[Connection], Awaitable[asyncpg.Record]]
+    ) -> tuple[Slot, asyncpg.Record]:
+        """A slot on a database that has proved to be the tenant's, and the row that proved it."""
         while True:
             slot, is_new = await self._budget.take(address.tenant)
             try:
-                await slot.connection.execute(_BEGIN[mode])
-                await _prove(slot.connection, address, actor)
-                return slot
+                return slot, await prove(slot.connection)
             except BaseException as error:
-                was_cut = slot.connection.is_closed()
                 slot.connection.terminate()
                 self._budget.give_back(slot)
                 if not isinstance(error, _LOST):
                     raise
-                if is_new or not was_cut:
+                if is_new:
                     raise DependencyDown("the tenant's database does not answer") from error
 
     async def _open(self, tenant: TenantId) -> Connection:
@@ -149,15 +174,20 @@ class TenantDatabases:
             raise DependencyDown("the tenant's database does not answer") from error
 
 
-async def _prove(connection: Connection, address: Address, actor: str) -> None:
-    """Raise unless database, role and identity row are all the tenant's; then name the actor."""
+async def _fetch_proof(connection: Connection, query: str, *args: object) -> asyncpg.Record | None:
+    """The row that names database, role and tenant first; None where that cannot be read."""
     try:
-        row = await connection.fetchrow(_CHECK, actor)
+        return await connection.fetchrow(query, *args)
     except (asyncpg.UndefinedTableError, asyncpg.InsufficientPrivilegeError):
-        row = None
+        return None
+
+
+def _proved(row: asyncpg.Record | None, address: Address) -> asyncpg.Record:
+    """The row; raises unless database, role and identity are all the tenant's."""
     if row is None or tuple(row)[:3] != (address.database, address.database, address.tenant):
         _log.error("tenant database refused", extra={"tenant": str(address.tenant)})
         raise TenantDatabaseRefused
+    return row
 
 
 async def _commit(connection: Connection) -> None:

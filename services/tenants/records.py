@@ -11,7 +11,7 @@ from uuid import UUID
 
 from contracts.access import Person, RecordFacts, decide
 from contracts.credentials import Actor
-from contracts.ids import new_id
+from contracts.ids import TenantId, new_id
 from kit.problems import Conflict, NotFound, NotPermitted, PreconditionFailed, PreconditionMissing
 from services.tenants import modules, refusals
 from services.tenants.modules import Module
@@ -19,7 +19,7 @@ from services.tenants.schemas import NewRecord, RecordChange
 from services.tenants.store import modules as module_store
 from services.tenants.store import records as store
 from services.tenants.store.records import Locked, Stored
-from tenantdb import TenantSession
+from tenantdb import TenantDatabases, TenantSession
 
 _ETAG = re.compile(r'"(?P<version>[1-9][0-9]{0,17})"')
 _FACTS = ("responsible", "second_responsible", "team", "territory")
@@ -43,8 +43,10 @@ def parse_if_match(header: str | None) -> int:
     return int(match["version"])
 
 
-async def read(session: TenantSession, actor: Actor, module: str, record: UUID) -> Stored:
-    found = await store.get(session, module, record)
+async def read(
+    databases: TenantDatabases, tenant: TenantId, actor: Actor, module: str, record: UUID
+) -> Stored:
+    found = await store.get(databases, tenant, module, record)
     if found is None or not _may(actor, f"{module}.view", found.facts):
         raise NotFound
     return found

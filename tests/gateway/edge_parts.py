@@ -97,7 +97,10 @@ class Upstreams:
 
 
 def claims(settings: GatewaySettings, tenant: UUID | None, **other: Any) -> dict[str, Any]:
-    """The claims of an administrator of the tenant; of an operator where it is None."""
+    """The claims of an administrator of the tenant; of an operator where it is None.
+
+    `other` replaces claims; None takes one away.
+    """
     now = int(time.time())
     realm: Literal["tenant", "operators"] = "tenant" if tenant else "operators"
     catalogue = ALL_PERMISSIONS[realm]
@@ -105,7 +108,8 @@ def claims(settings: GatewaySettings, tenant: UUID | None, **other: Any) -> dict
     session = SessionId(UUID(int=1))
     actor = Actor(realm, UserId(USER), TenantId(tenant) if tenant else None, session, 80, grants)
     usual = {"iss": settings.issuer, "aud": "bulkhead", "iat": now, "exp": now + 300}
-    return {**usual, **claims_of(actor, 1), **other}
+    merged = {**usual, **claims_of(actor, 1), **other}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +11,14 @@ import pytest
 
 from contracts.ids import TenantId
 from kit.problems import DependencyDown
-from tenantdb import Address, TenantDatabases, TenantSession, TransactionLost, array
+from tenantdb import (
+    Address,
+    TenantDatabaseRefused,
+    TenantDatabases,
+    TenantSession,
+    TransactionLost,
+    array,
+)
 from tests.eventually import eventually
 
 ADD = "INSERT INTO record (id, module, data) VALUES (gen_random_uuid(), 'person', '{}')"
@@ -152,3 +160,18 @@ async def test_a_server_that_is_not_there_is_a_dependency_that_is_down(
     with pytest.raises(DependencyDown):
         async with ways_in(nowhere).read(nowhere.tenant):
             pass
+
+
+async def test_a_row_in_one_round_trip_carries_the_same_proof(
+    neighbours: tuple[Address, Address], ways_in: Callable[..., TenantDatabases]
+) -> None:
+    address, other = neighbours
+    databases = ways_in(address)
+    query = "SELECT tenant AS id, $1::text AS word FROM tenant_identity WHERE $1::text = 'a'"
+    row = await databases.read_row(address.tenant, query, "a")
+    assert row is not None
+    assert (row["id"], row["word"]) == (address.tenant, "a")
+    assert await databases.read_row(address.tenant, query, "b") is None
+    misled = ways_in(replace(address, tenant=other.tenant))
+    with pytest.raises(TenantDatabaseRefused):
+        await misled.read_row(other.tenant, query, "a")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from contracts.authorise import needs_module
 from contracts.credentials import Actor
+from contracts.ids import TenantId
 from services.tenants import listing, records
 from services.tenants.routes import sessions
 from services.tenants.schemas import NewRecord, RecordChange, RecordPage, RecordView
@@ -55,8 +56,8 @@ async def read_record(
     actor: Annotated[Actor, needs_module("view")],
 ) -> Any:
     """A record; its ETag goes into If-Match of a change."""
-    async with sessions.reading(request, tenant) as session:
-        return sessions.record(await records.read(session, actor, module, record))
+    databases = request.app.state.databases
+    return sessions.record(await records.read(databases, TenantId(tenant), actor, module, record))
 
 
 @router.patch("/{record}", response_model=RecordView)

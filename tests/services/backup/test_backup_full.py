@@ -15,6 +15,7 @@ import pytest
 from contracts.ids import RestoreId, SnapshotId, TenantId, new_id
 from kit import clock
 from kit.sealing import Kek, new_key
+from services.backup.archive import Place, seal_archive
 from services.backup.failures import Reason, RunFailed
 from services.backup.keyring import KeyMissing, Keyring
 from services.backup.pg_tools import PgTools
@@ -169,7 +170,10 @@ async def test_every_altered_stored_backup_fails_its_check_and_the_result_is_kep
         good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
         for at in range(0, len(good), len(good) // 40)
     ]
-    for altered in [*cuts, *flips, good + b"\0"]:
+    place, key = Place(tenant, entry.manifest.backup), workshop.keyring.current(tenant)
+    dump = list(stored_dump(workshop.catalogue.vault, workshop.keyring, entry.manifest))
+    another_attempt = b"".join(seal_archive(dump, place, key))
+    for altered in [*cuts, *flips, good + b"\0", another_attempt]:
         file.write_bytes(altered)
         with pytest.raises(RunFailed) as failed:
             await workshop.fulls.verify(entry)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from contracts.ids import RestoreId, new_id
+from contracts.ids import RestoreId
 from kit import base64url
 from kit.sealing import SigningKey
 from services.backup.fingerprint import differing
@@ -146,12 +146,7 @@ async def test_a_plan_is_executed_once_and_one_restore_runs_at_a_time(backup: Ba
     tenant = await backup.peer.add(20)
     made = await backup.backed_up(tenant)
     first, second = [await backup.planned(tenant, made["id"]) for _ in range(2)]
-    await _set(
-        backup,
-        "INSERT INTO turn VALUES (:tenant, :holder, now() + interval '1 hour')",
-        tenant=tenant,
-        holder=new_id(),
-    )
+    await backup.keep_busy(tenant)
     answers = [
         await backup.post(tenant, f"/restores/{one['id']}/execute")
         for one in (first, first, second)

@@ -3,9 +3,6 @@
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import text
-
-from contracts.ids import new_id
 from tests.services.backup.running_backup import Backup, bearer
 
 _SOME = "00000000-0000-7000-8000-000000000000"
@@ -67,10 +64,7 @@ async def test_bad_bodies_get_a_problem_that_does_not_echo_them(backup: Backup) 
 async def test_asking_again_while_one_is_queued_gives_the_same_backup(backup: Backup) -> None:
     tenant = await backup.peer.add(10)
     await backup.backed_up(tenant)
-    async with backup.db.write() as session:
-        values = {"tenant": tenant, "holder": new_id()}
-        sql = "INSERT INTO turn VALUES (:tenant, :holder, now() + interval '1 hour')"
-        await session.run(text(sql), values)
+    await backup.keep_busy(tenant)
     answers = [(await backup.post(tenant, "/backups")).json() for _ in range(3)]
     assert {answer["state"] for answer in answers} == {"queued"}
     assert len({answer["id"] for answer in answers}) == 1
