@@ -26,11 +26,11 @@ check: setup ## lint, format, types, architecture; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy $(CODE)
-	@$(BIN)/lint-imports --no-timings
+	@$(BIN)/lint-imports
 fmt: setup ## format and mend what can be mended
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-docs: setup ## write the generated pages again (docs/events.md, docs/asyncapi.json, docs/openapi/)
+docs: setup ## write the generated pages again (docs/events.md, docs/asyncapi.json)
 	@$(BIN)/python -m ops.docs
 bench: setup ## benchmarks; ratios side by side
 	@$(BIN)/python -m bench

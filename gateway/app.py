@@ -58,7 +58,8 @@ def create_app(
     app = build_app(
         title=SERVICE,
         routers=[routes.router],
-        checks={"database": db.ping, "broker": broker.ping, "keys": keys},
+        checks={"database": db.ping, "keys": keys},
+        wanted={"broker": broker.ping},
         lifespan=lifespan,
     )
     authorise.install(app, settings, SERVICE)

@@ -23,8 +23,8 @@ loopback_users.guest = true
 def make_secrets(folder: Path, database: str, broker: str, names: tuple[str, ...]) -> None:
     """Keys, passwords and addresses for servers named `database` and `broker`; never overwrites.
 
-    `names` are those of the edge's development certificate; replace edge.pem and edge.key by your
-    own for anything that others reach.
+    `names` are those of the edge's development certificate; replace edge/tls.crt and edge/tls.key
+    by your own for anything that others reach.
     """
     make_keys(folder)
     passwords = database_passwords(folder / "bootstrap")
@@ -41,9 +41,10 @@ def make_secrets(folder: Path, database: str, broker: str, names: tuple[str, ...
         ),
         f"amqp://bulkhead:{broker_password}@{broker}:5672/",
     )
-    made = certificates.ensure(folder / "certificates", names=names)
-    write_private(folder / "gateway" / "edge.pem", made.certificate.read_text())
-    write_private(folder / "gateway" / "edge.key", made.key.read_text())
+    if not (folder / "edge" / "tls.crt").exists():
+        made = certificates.ensure(folder / "certificates", names=names)
+        write_private(folder / "edge" / "tls.crt", made.certificate.read_text())
+        write_private(folder / "edge" / "tls.key", made.key.read_text())
 
 
 def _kept(path: Path) -> str:

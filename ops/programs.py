@@ -8,6 +8,8 @@ from pathlib import Path
 METRICS_OFFSET = 1000
 EDGE_DIR = Path("/run/edge")
 """Where the gateway and Envoy share files in a container."""
+EDGE_CERTIFICATE = Path("/run/secrets/edge")
+"""Where both find the edge's certificate: tls.crt and tls.key, as Kubernetes names them."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ _COMMON = ("database_url", "amqp_url", "identity_key")
 PROGRAMS: dict[str, Program] = {
     program.name: program
     for program in (
-        Program("auth", "services.auth", secrets=(*_COMMON, "signing_key", "kek")),
+        Program("auth", "services.auth", secrets=(*_COMMON, "signing_key")),
         Program("tenants", "services.tenants", secrets=(*_COMMON, "kek")),
         Program("sync", "services.sync", secrets=(*_COMMON, "kek")),
         Program("backup", "services.backup", secrets=(*_COMMON, "kek", "manifest_key")),
@@ -101,7 +103,7 @@ def in_container(name: str) -> dict[str, str]:
         values |= {
             "BULKHEAD_EDGE_DIR": str(EDGE_DIR),
             "BULKHEAD_EDGE_HOST": "0.0.0.0",  # noqa: S104  # the edge is what faces the world
-            "BULKHEAD_CERTIFICATE_FILE": "/run/secrets/bulkhead/edge.pem",
-            "BULKHEAD_CERTIFICATE_KEY_FILE": "/run/secrets/bulkhead/edge.key",
+            "BULKHEAD_CERTIFICATE_FILE": str(EDGE_CERTIFICATE / "tls.crt"),
+            "BULKHEAD_CERTIFICATE_KEY_FILE": str(EDGE_CERTIFICATE / "tls.key"),
         }
     return values

@@ -1,6 +1,7 @@
 """The HTTP house of every service: one app factory, so that no service can forget a rule."""
 
-from kit.http.app import Check, build_app
+from kit.http.app import build_app
+from kit.http.health import Check
 from kit.http.serving import serve
 from kit.http.sessions import Read, Write
 

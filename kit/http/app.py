@@ -1,7 +1,7 @@
 """The app factory: body rules, time-outs, problems, health, metrics and headers for every route."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -10,9 +10,7 @@ from starlette.types import Lifespan
 from kit.http.bodies import BodyRules
 from kit.http.envelope import Envelope
 from kit.http.errors import install as install_errors
-from kit.http.health import health_router
-
-Check = Callable[[], Awaitable[None]]
+from kit.http.health import Check, health_router
 
 
 def build_app(
@@ -20,6 +18,7 @@ def build_app(
     title: str,
     routers: Sequence[APIRouter],
     checks: Mapping[str, Check],
+    wanted: Mapping[str, Check] | None = None,
     lifespan: Lifespan[FastAPI],
     body_limits: Mapping[str, int] | None = None,
     body_timeout_s: float = 30.0,
@@ -27,6 +26,8 @@ def build_app(
     """An app with the house rules.
 
     `checks` are awaited at /readyz, one per dependency; one that raises makes it answer 503.
+    `wanted` are those that the service can do without for a while (the broker: events wait in the
+    outbox): they are shown there, but do not take it out of service.
     `body_limits` maps a regular expression over the path to bytes (1 MiB where none matches).
     """
     app = FastAPI(
@@ -41,7 +42,7 @@ def build_app(
         responses=_problem_responses(),
     )
     app.state.draining = asyncio.Event()
-    for router in [*routers, health_router(checks)]:
+    for router in [*routers, health_router(checks, wanted or {})]:
         app.include_router(router)
     install_errors(app)
     app.add_middleware(BodyRules, limits=body_limits or {}, timeout_s=body_timeout_s)

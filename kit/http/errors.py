@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -21,6 +22,14 @@ _BY_STATUS: dict[int, type[Problem]] = {
     415: problems.MediaTypeUnsupported,
 }
 _MAX_ERRORS = 100
+# the database is away, out of resources, or has cancelled the statement at its time-out
+_GONE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+)
+_GONE_STATES = {"08", "53", "57"}
 
 
 def install(app: FastAPI) -> None:
@@ -31,6 +40,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ConnectionError, _down)
     app.add_exception_handler(InterfaceError, _down)
     app.add_exception_handler(PoolTimeout, _down)
+    for gone in _GONE:
+        app.add_exception_handler(gone, _down)
     app.add_exception_handler(DBAPIError, _database)
 
 
@@ -91,7 +102,8 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DBAPIError)
-    if error.connection_invalidated or isinstance(error.__cause__, ConnectionError):
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    if error.connection_invalidated or state[:2] in _GONE_STATES:
         return await _down(request, error)
     raise error
 

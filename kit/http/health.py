@@ -9,12 +9,18 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from kit import logs, problems
 
+Check = Callable[[], Awaitable[None]]
 _log = logs.get(__name__)
 _CHECK_TIMEOUT_S = 2.0
 
 
-def health_router(checks: Mapping[str, Callable[[], Awaitable[None]]]) -> APIRouter:
-    """GET /livez, /readyz and /problems/{slug}; public, without data."""
+def health_router(needed: Mapping[str, Check], wanted: Mapping[str, Check]) -> APIRouter:
+    """GET /livez, /readyz and /problems/{slug}; public, without data.
+
+    Not ready while one of the `needed` is down; the `wanted` are shown, but their absence takes
+    nothing out of service.
+    """
+    checks = {**needed, **wanted}
     router = APIRouter(include_in_schema=False)
 
     @router.get("/livez")
@@ -27,7 +33,7 @@ def health_router(checks: Mapping[str, Callable[[], Awaitable[None]]]) -> APIRou
             zip(checks, await asyncio.gather(*(_verdict(c) for c in checks.items())), strict=True)
         )
         draining = request.app.state.draining.is_set()
-        ready = all(verdict == "ok" for verdict in verdicts.values()) and not draining
+        ready = all(verdicts[name] == "ok" for name in needed) and not draining
         body: dict[str, Any] = {"ready": ready, "draining": draining, "checks": verdicts}
         return JSONResponse(body, status_code=200 if ready else 503)
 
@@ -41,7 +47,7 @@ def health_router(checks: Mapping[str, Callable[[], Awaitable[None]]]) -> APIRou
     return router
 
 
-async def _verdict(check: tuple[str, Callable[[], Awaitable[None]]]) -> str:
+async def _verdict(check: tuple[str, Check]) -> str:
     name, probe = check
     try:
         await asyncio.wait_for(probe(), _CHECK_TIMEOUT_S)

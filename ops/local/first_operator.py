@@ -18,6 +18,7 @@ _EMAIL = "operator@bulkhead.example"
 async def first_operator(layout: Layout, suite: Suite) -> Login:
     """Make the account and write its login to the credentials file (mode 0600)."""
     invitation = layout.secrets / "first-invitation"
+    invitation.unlink(missing_ok=True)  # of a start that did not get further
     await _invite(suite, invitation)
     login = Login(_EMAIL, secrets.token_urlsafe(24))
     authority = layout.certificates / "authority.pem"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import getpass
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -39,6 +40,9 @@ log_min_error_statement = panic
 log_parameter_max_length_on_error = 0
 {extra}
 """
+
+
+_PORTS = range(10_000, 31_000)
 
 
 class PostgresUnavailable(Exception):
@@ -202,7 +206,10 @@ def _copy_to_reachable(folder: Path) -> Path:
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on 127.0.0.1 that nobody listens on now, below those of outgoing connections."""
+    for _ in range(1000):
+        port = secrets.randbelow(_PORTS.stop - _PORTS.start) + _PORTS.start
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise PostgresUnavailable("no free port on 127.0.0.1")

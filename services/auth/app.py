@@ -67,7 +67,8 @@ def create_app(
     app = build_app(
         title=NAME,
         routers=ROUTERS,
-        checks={"database": db.ping, "broker": check_broker},
+        checks={"database": db.ping},
+        wanted={"broker": check_broker},
         lifespan=lifespan,
     )
     authorise.install(app, settings, NAME)

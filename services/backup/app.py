@@ -96,7 +96,8 @@ def create_app(
     app = build_app(
         title=NAME,
         routers=[router],
-        checks={"database": db.ping, "broker": check_broker, "vault": check_vault},
+        checks={"database": db.ping, "vault": check_vault},
+        wanted={"broker": check_broker},
         lifespan=lifespan,
     )
     authorise.install(app, settings, NAME)

@@ -77,7 +77,8 @@ def create_app(
     app = build_app(
         title=NAME,
         routers=[tenant_routes, public_routes],
-        checks={"database": db.ping, "broker": check_broker, "keys": check_keys},
+        checks={"database": db.ping, "keys": check_keys},
+        wanted={"broker": check_broker},
         lifespan=lifespan,
     )
     app.state.db, app.state.keyring = db, keyring

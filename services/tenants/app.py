@@ -78,7 +78,8 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
             field_choices.router,
             changes.router,
         ],
-        checks={"database": db.ping, "broker": check_broker},
+        checks={"database": db.ping},
+        wanted={"broker": check_broker},
         lifespan=lifespan,
         body_limits=bulk.BODY_LIMITS,
     )

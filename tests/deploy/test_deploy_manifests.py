@@ -152,5 +152,6 @@ def test_compose_publishes_the_edge_alone_and_on_this_machine_alone(compose):
 def test_each_program_sees_its_own_secrets_only(compose):
     for name in PROGRAMS:
         mounts = [m for m in compose["services"][name]["volumes"] if isinstance(m, dict)]
-        assert [m["volume"]["subpath"] for m in mounts] == [name]
+        shared = ["edge"] if name == "gateway" else []
+        assert [m["volume"]["subpath"] for m in mounts] == [name, *shared]
         assert all(m["read_only"] for m in mounts)

@@ -54,11 +54,12 @@ async def failing() -> None:
     raise ConnectionRefusedError
 
 
-def client(**checks) -> httpx2.AsyncClient:
+def client(wanted=None, **checks) -> httpx2.AsyncClient:
     app = build_app(
         title="test",
         routers=[router],
         checks=checks,
+        wanted=wanted,
         lifespan=lifespan,
         body_limits={"/bulk$": 2 * 1024 * 1024},
     )
@@ -152,6 +153,13 @@ async def test_readiness_gives_a_verdict_per_dependency():
     assert answer.json()["checks"] == {"database": "ok", "broker": "down"}
     async with client(database=fine) as http:
         assert (await http.get("/readyz")).json()["ready"] is True
+
+
+async def test_a_wanted_dependency_is_shown_but_takes_nothing_out_of_service():
+    async with client(wanted={"broker": failing}, database=fine) as http:
+        answer = await http.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["checks"] == {"database": "ok", "broker": "down"}
 
 
 async def test_each_problem_has_a_page():

@@ -82,7 +82,7 @@ async def take(
 async def fence(session: WriteSession, tenant: TenantId, holder: UUID) -> None:
     """Raise TurnLost unless the turn is still ours; it stays so until the session commits."""
     where = (turn.c.tenant == tenant, turn.c.holder == holder)
-    if False:
+    if await session.first(select(turn).where(*where).with_for_update()) is None:
         raise TurnLost
 
 

@@ -5,21 +5,24 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
 from sqlalchemy import text
 
 from contracts.ids import TenantId
+from kit import clock
 from kit.db import Database
-from services.backup.store import snapshots, tenants
+from services.backup.full_run import FullRun
+from services.backup.store import snapshots, tenants, turns
 from services.backup.tables import snapshot as tables
 from services.backup.vault import Vault
 from tests.eventually import eventually
-from tests.services.backup.running_backup import running_backup, settings_in
+from tests.services.backup.running_backup import Workshop, running_backup, settings_in
 from tests.services.backup.tenants_peer import TenantsPeer
 
 ROOT = Path(__file__).parents[3]
@@ -173,3 +176,22 @@ async def _locked(peer: TenantsPeer, tenant: TenantId) -> AsyncIterator[None]:
             yield
     finally:
         await connection.close()
+
+
+async def test_a_run_that_lost_its_turn_changes_nothing(
+    service_db: Callable[[str], Awaitable[str]],
+    open_db: Callable[[str], Database],
+    workshop: Workshop,
+) -> None:
+    """It was paused for so long that another process took over: it must not have the last word."""
+    db, tenant = open_db(await service_db("backup")), await workshop.peer.add(10)
+    workshop.keyring.ensure(tenant)
+    now, soon = clock.now(), clock.now() + timedelta(minutes=1)
+    async with db.write() as session:
+        await tenants.add(session, tenant)
+        asked = (await snapshots.ask(session, tenant, "demand"))["snapshot"]
+        job = await turns.claim(session, uuid4(), now, soon)
+    assert job is not None
+    with pytest.raises(turns.TurnLost):
+        await FullRun(db, workshop.fulls, timedelta(days=1)).run(job, uuid4())
+    assert await _is_running(db, asked)
