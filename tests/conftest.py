@@ -34,8 +34,13 @@ _FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off"
 
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
-    """A folder that servers under their own accounts can reach (pytest's own is closed)."""
-    folder = Path(tempfile.mkdtemp(prefix="bulkhead-test-"))
+    """A folder that servers under their own accounts can reach (pytest's own is closed).
+
+    In memory where there is room: creating databases is mostly the opening of small files.
+    """
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 4 << 30
+    folder = Path(tempfile.mkdtemp(prefix="bulkhead-test-", dir=memory if roomy else None))
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,1 +1,1 @@
-"""The tenants service: records, bulk upserts, field choices, and the life of every tenant database."""
+"""The tenants service: records, field choices, and the life of every tenant database."""

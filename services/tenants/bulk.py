@@ -12,12 +12,14 @@ _MAX_DEPTH = 2
 
 
 def parse(body: bytes, module: Module) -> Batch:
-    """Check every line; blank lines are skipped. Raises TooManyRows."""
+    """Check every line; blank ones are skipped. Raises TooManyRows."""
     batch = Batch(module)
     for number, line in enumerate(body.split(b"\n"), start=1):
         stripped = line.strip(b" \t\r")
         if stripped:
             _parse_line(batch, number, stripped)
+    if not batch.rows and not batch.faults:
+        batch.refuse(1, [Fault("", "the body holds no row")])
     return batch
 
 
