@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from contracts import authorise
 from contracts.clients import TenantsClient
-from gateway import consumers, routes, store
+from gateway import consumers, pages, routes, store
 from gateway.admin import EnvoyAdmin
 from gateway.directory import Directory
 from gateway.edge import Edge, publish_static
@@ -57,7 +57,7 @@ def create_app(
 
     app = build_app(
         title=SERVICE,
-        routers=[routes.router],
+        routers=[pages.router, routes.router],
         checks={"database": db.ping, "keys": keys},
         wanted={"broker": broker.ping},
         lifespan=lifespan,

@@ -52,8 +52,7 @@ PUBLIC_PATHS = (
         "operator-refresh", "auth", "/v1/operators/sessions/refresh", "operators", token=False
     ),
     PublicPath("key-set", "auth", "/.well-known/jwks.json", "public", token=False),
-    PublicPath("edge-problems", "gateway", "/problems/edge-{word}", "public", token=False),
-    PublicPath("problems", "auth", "/problems/{word}", "public", token=False),
+    PublicPath("problems", "gateway", "/problems/{word}", "public", token=False),
     PublicPath("egress-addresses", "sync", "/v1/egress-addresses", "public", token=False),
     PublicPath("record-upload", "tenants", f"{_T}/records/{{word}}/{{upload}}", large=True),
     PublicPath("sessions", "auth", f"{_T}/sessions/**"),

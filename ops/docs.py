@@ -1,13 +1,18 @@
-"""Writes the generated pages: what events there are, in words and as AsyncAPI."""
+"""Writes the generated pages: events in words and as AsyncAPI, and what each problem means."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from contracts.events import EVENTS
+from kit import problems
 from kit.notice import Notice
+from ops.programs import PROGRAMS
 
+_OURS = {"kit", "contracts", "tenantdb", "services", "gateway"}
 _DOCS = Path(__file__).parents[1] / "docs"
+_PROBLEMS = Path(__file__).parents[1] / "gateway" / "problem_pages.json"
 _HEAD = """# Events
 Generated from `contracts/events.py` by `make docs`; a test fails when this page is stale.
 
@@ -26,6 +31,7 @@ def pages() -> dict[Path, str]:
     return {
         _DOCS / "events.md": _HEAD + "".join(_row(event) for event in EVENTS),
         _DOCS / "asyncapi.json": json.dumps(_asyncapi(), indent=1) + "\n",
+        _PROBLEMS: json.dumps(_problems(), indent=1) + "\n",
     }
 
 
@@ -36,6 +42,17 @@ def _row(event: type[Notice]) -> str:
 
 def _meaning(event: type[Notice]) -> str:
     return (event.__doc__ or "").strip().splitlines()[0]
+
+
+def _problems() -> dict[str, str]:
+    """Slug -> status and explanation, of every problem that a service can answer with."""
+    for program in PROGRAMS.values():
+        import_module(f"{program.module}.app")
+    return {
+        slug: f"{kind.status} {kind.explanation()}\n"
+        for slug, kind in problems.registry().items()
+        if kind.__module__.split(".")[0] in _OURS
+    }
 
 
 def _asyncapi() -> dict[str, Any]:

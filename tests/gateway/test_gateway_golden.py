@@ -69,7 +69,6 @@ def test_only_named_routes_go_without_a_token() -> None:
         "operator-accept",
         "operator-refresh",
         "key-set",
-        "edge-problems",
         "problems",
         "egress-addresses",
     }

@@ -1,0 +1,1 @@
+"""Benchmarks: this code beside the usual way, in one run on one machine, as ratios."""
