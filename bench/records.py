@@ -26,13 +26,15 @@ from kit.migrate import migrate
 from kit.sealing import SigningKey
 from kit.tokens import Signer
 from ops.bootstrap import SERVICES, bootstrap
-from ops.local.postgres import LocalPostgres, free_port
+from ops.local.ports import Ports
+from ops.local.postgres import LocalPostgres
 from tenantdb import names, provision, template
 from tenantdb.cluster import Cluster
 
 ROUNDS, SECONDS = 3, 2.0
 ROWS, READERS, WRITERS = 1000, 32, 2
 _ISSUER = "https://bench"
+_PORTS = Ports()
 _MIGRATIONS = Path(__file__).parents[1] / "services" / "tenants" / "migrations"
 
 
@@ -64,7 +66,7 @@ class Side:
 async def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as folder:
         Path(folder).chmod(0o711)
-        server = LocalPostgres(Path(folder) / "pg", free_port())
+        server = LocalPostgres(Path(folder) / "pg", _PORTS.free())
         await server.start()
         try:
             async with _sides(server, Path(folder)) as (ours, usual):
@@ -189,7 +191,7 @@ async def _sides(server: LocalPostgres, folder: Path) -> AsyncIterator[tuple[Sid
     sides, processes = [], []
     try:
         for name, media_type in (("ours", "application/x-ndjson"), ("usual", "application/json")):
-            port = free_port()
+            port = _PORTS.free()
             file = folder / f"{name}.json"
             file.write_text(setting.model_copy(update={"port": port}).model_dump_json())
             file.chmod(0o600)

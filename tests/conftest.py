@@ -18,9 +18,9 @@ from kit.db import Database
 from kit.migrate import migrate
 from ops.bootstrap import SERVICES, bootstrap, role_of
 from ops.local.postgres import LocalPostgres
-from ops.local.postgres import free_port as _free_port
 from ops.local.rabbitmq import RabbitMq
 from ops.local.rabbitmq_install import ensure_installed
+from tests.ports import PORTS
 
 ROOT = Path(__file__).parents[1]
 # copies of control databases, one per test, are named bulkhead_<service>_<random>
@@ -48,7 +48,7 @@ def scratch() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
-    return _free_port
+    return PORTS.free
 
 
 @pytest.fixture(scope="session")
@@ -117,7 +117,7 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 async def cluster(scratch: Path) -> AsyncIterator[Cluster]:
-    server = LocalPostgres(scratch / "pg", _free_port(), extra=_FAST, extra_hba=_TEST_HBA)
+    server = LocalPostgres(scratch / "pg", PORTS.free(), extra=_FAST, extra_hba=_TEST_HBA)
     await server.start()
     passwords = {name: secrets.token_urlsafe(32) for name in (*SERVICES, "relay")}
     try:
@@ -158,7 +158,7 @@ async def open_db() -> AsyncIterator[Callable[[str], Database]]:
 def rabbitmq(scratch: Path) -> Iterator[RabbitMq]:
     """A private RabbitMQ node; tests that kill it start it again."""
     ensure_installed()
-    node = RabbitMq(scratch / "rabbitmq")
+    node = RabbitMq(scratch / "rabbitmq", PORTS)
     node.start()
     yield node
     node.stop()

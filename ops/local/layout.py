@@ -1,12 +1,12 @@
 """Where the local suite keeps things, and which ports it uses; the same on every later start."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from ops.local.accounts import reachable
-from ops.local.postgres import free_port
+from ops.local.ports import Ports, is_free
 from ops.programs import METRICS_OFFSET, PROGRAMS, Places
 from ops.secrets import write_private
 
@@ -20,6 +20,7 @@ class Layout:
     """The folders and ports below one folder (`.run` for `make run`)."""
 
     root: Path
+    free_ports: Ports = field(default_factory=Ports)
 
     @cached_property
     def secrets(self) -> Path:
@@ -52,7 +53,7 @@ class Layout:
         """Chosen once, then kept, so that addresses stay the same."""
         path = self.root / "ports.json"
         if not path.exists():
-            write_private(path, json.dumps(_choose_ports(), indent=1) + "\n")
+            write_private(path, json.dumps(_choose_ports(self.free_ports), indent=1) + "\n")
         ports: dict[str, int] = json.loads(path.read_text())
         return ports
 
@@ -76,14 +77,15 @@ class Layout:
         )
 
 
-def _choose_ports() -> dict[str, int]:
+def _choose_ports(free: Ports) -> dict[str, int]:
     """A free port each; a program's metrics port is a fixed distance away."""
-    ports: dict[str, int] = {}
-    for name in (*PROGRAMS, *_SINGLE):
-        port = free_port()
-        while {port, port + METRICS_OFFSET, port - METRICS_OFFSET} & set(ports.values()) or (
-            port + METRICS_OFFSET > 65535
-        ):
-            port = free_port()
-        ports[name] = port
-    return ports
+    taken: set[int] = set()
+
+    def fits(port: int) -> bool:
+        pair = {port, port + METRICS_OFFSET}
+        if pair & taken or not is_free(port + METRICS_OFFSET):
+            return False
+        taken.update(pair)
+        return True
+
+    return {name: free.free(fits) for name in (*PROGRAMS, *_SINGLE)}

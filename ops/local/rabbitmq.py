@@ -14,9 +14,10 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from ops.local.accounts import is_open_to_others, server_account
+from ops.local.ports import Ports, is_free
 from ops.local.rabbitmq_install import RabbitMqUnavailable, find_script, refuse_missing
 
 AMQP_GREETING = b"AMQP\x00\x00\x09\x01"
@@ -31,6 +32,9 @@ raft.wal_max_size_bytes = 67108864
 """
 
 
+_PORTS: tuple[Literal["port", "dist_port", "epmd_port"], ...] = ("port", "dist_port", "epmd_port")
+
+
 class _Identity(TypedDict):
     name: str
     password: str
@@ -42,7 +46,8 @@ class _Identity(TypedDict):
 class RabbitMq:
     """One node with its data in `state`; the same data and password after every start."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, ports: Ports | None = None) -> None:
+        self._ports = ports or Ports()
         self.state, self._account = state.resolve(), server_account()
         self._server: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
@@ -105,8 +110,9 @@ class RabbitMq:
             known: _Identity = json.loads(file.read_text())
         else:
             known = _new_identity()
-        wanted = [known["port"], known["dist_port"], known["epmd_port"]]
-        known["port"], known["dist_port"], known["epmd_port"] = _free_ports(wanted)
+        for name in _PORTS:
+            if not known[name] or not is_free(known[name]):
+                known[name] = self._ports.free()
         _write_private(file, json.dumps(known))
         return known
 
@@ -193,22 +199,6 @@ def _new_identity() -> _Identity:
         dist_port=0,
         epmd_port=0,
     )
-
-
-def _free_ports(wanted: Sequence[int]) -> list[int]:
-    """Each wanted port where it is free, else another; all different."""
-    with contextlib.ExitStack() as held:
-        return [_bind(held, port) for port in wanted]
-
-
-def _bind(held: contextlib.ExitStack, port: int) -> int:
-    listener = held.enter_context(socket.socket())
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError:
-        listener.bind(("127.0.0.1", 0))
-    return int(listener.getsockname()[1])
 
 
 def _answers_amqp(port: int) -> bool:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import httpx2
 
 from ops.bootstrap import bootstrap, role_of
 from ops.local import certificates
-from ops.local.envoy import LocalEnvoy
+from ops.local.envoy import EnvoyUnavailable, LocalEnvoy
 from ops.local.layout import CRM_NAME, Layout
 from ops.local.postgres import LocalPostgres
 from ops.local.processes import Child
@@ -66,15 +67,22 @@ class Suite:
 
     async def supervise(self) -> None:
         """Start again whatever ends by itself, more and more slowly; until cancelled."""
-        falls: dict[str, int] = {}
+        falls: Counter[str] = Counter()
         while True:
             await asyncio.sleep(0.5)
-            for name, child in self.children.items():
-                if child.pid is None:
-                    falls[name] = falls.get(name, 0) + 1
-                    self._say(f"{name} has ended and is started again: see {child.log}")
-                    await asyncio.sleep(min(0.2 * 2 ** falls[name], 10))
-                    child.start()
+            running = {name: child.pid for name, child in self.children.items()}
+            for name in [name for name, pid in running.items() if pid is None]:
+                await self._lift(name, falls)
+                self.children[name].start()
+            if self.envoy.pid is None:
+                await self._lift("envoy", falls)
+                with contextlib.suppress(EnvoyUnavailable):  # the next round tries again
+                    await self.envoy.start()
+
+    async def _lift(self, name: str, falls: Counter[str]) -> None:
+        falls[name] += 1
+        self._say(f"{name} has ended and is started again: see {self.layout.logs}")
+        await asyncio.sleep(min(0.2 * 2 ** falls[name], 10))
 
     async def restart(self, name: str, deadline_s: float = 30.0) -> None:
         """Start a killed program again and wait until it is ready."""
@@ -107,7 +115,7 @@ class Suite:
         if given := os.environ.get("AMQP_URL"):
             return given
         ensure_installed()
-        self.rabbitmq = RabbitMq(self.layout.servers / "rabbitmq")
+        self.rabbitmq = RabbitMq(self.layout.servers / "rabbitmq", self.layout.free_ports)
         self.rabbitmq.start()
         return self.rabbitmq.url
 

@@ -18,13 +18,13 @@ class Teller:
     """Numbers the steps; a step that raises is told as failed and ends the story."""
 
     def __init__(self, console: Console) -> None:
-        self._console, self._number, self._begun = console, 0, time.monotonic()
-        self.proofs = 0
+        self._console, self._begun = console, time.monotonic()
+        self.steps = self.proofs = 0
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[Prove]:
         """A step; the block calls what it is given with each thing that it proved."""
-        self._number += 1
+        self.steps += 1
         begun = time.monotonic()
         proofs: list[str] = []
         try:
@@ -40,12 +40,12 @@ class Teller:
         """The closing line."""
         seconds = time.monotonic() - self._begun
         self._console.print(
-            f"\n[bold]{self._number} steps, {self.proofs} facts proved in {seconds:.1f} s[/]",
+            f"\n[bold]{self.steps} steps, {self.proofs} facts proved in {seconds:.1f} s[/]",
             highlight=False,
         )
 
     def _line(self, colour: str, word: str, title: str, seconds: float, proofs: list[str]) -> None:
-        head = f"[bold]{self._number:>3}. {title}[/]  [{colour}]{word}[/] [dim]{seconds:.1f} s[/]"
+        head = f"[bold]{self.steps:>3}. {title}[/]  [{colour}]{word}[/] [dim]{seconds:.1f} s[/]"
         self._console.print(head, highlight=False)
         for proof in proofs:
             self._console.print(f"       [{colour}]·[/] {proof}", highlight=False, markup=True)

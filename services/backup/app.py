@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
-import httpx2
 from fastapi import FastAPI
 
 from contracts import authorise
@@ -40,15 +39,12 @@ def create_app(
     settings: BackupSettings,
     *,
     broker: Broker | None = None,
-    tenants_transport: httpx2.AsyncBaseTransport | None = None,
+    tenants: TenantsClient | None = None,
 ) -> FastAPI:
     """The overrides are for tests: another broker, another way to the tenants service."""
     db = Database(settings.database_url)
-    tenants = TenantsClient(
-        settings.tenants_url,
-        key=SigningKey.from_file(settings.identity_key_file),
-        service=NAME,
-        transport=tenants_transport,
+    tenants = tenants or TenantsClient(
+        settings.tenants_url, key=SigningKey.from_file(settings.identity_key_file), service=NAME
     )
     keyring = Keyring(settings.keyring_dir, Kek.from_file(settings.kek_file))
     manifest_key = SigningKey.from_file(settings.manifest_key_file)

@@ -10,6 +10,7 @@ from ops.local.layout import Layout
 from ops.local.suite import Suite, running
 from ops.story.crm import Crm
 from ops.story.scene import Scene, scene
+from tests.ports import PORTS
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 async def suite(scratch: Path) -> AsyncIterator[Suite]:
-    async with running(Layout(scratch / "suite")) as started:
+    async with running(Layout(scratch / "suite", PORTS)) as started:
         yield started
 
 

@@ -12,5 +12,5 @@ STEPS = 16
 async def test_the_whole_story_is_proved(stage):
     text = io.StringIO()
     tell = await play(stage, Console(file=text, width=160))
-    assert "failed" not in text.getvalue()
+    assert tell.steps == text.getvalue().count(" proved ") == STEPS
     assert tell.proofs > STEPS

@@ -33,7 +33,7 @@ def operations(app: FastAPI) -> dict[str, list[str]]:
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if isinstance(route, APIRoute) and context.path not in UNGUARDED:
-            for method in route.methods:
+            for method in route.methods or ():
                 guards = [rule.permission for rule in rules(route.dependant)]
                 found[f"{method} {context.path}"] = guards
     return found

@@ -142,7 +142,7 @@ async def test_it_is_ready_while_its_parts_are_up(auth: Auth) -> None:
     assert (await auth.get("/readyz")).status_code == 200
     auth.broker.down = True
     answer = await auth.get("/readyz")
-    assert answer.status_code == 503
+    assert answer.status_code == 200, "it does without the broker for a while, and says so"
     assert answer.json()["checks"]["broker"] == "down"
 
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from contracts.access import Grants, Scope
+from contracts.clients import TenantsClient
 from contracts.credentials import ACCESS_AUDIENCE, AccessVerifier, Actor, claims_of
 from contracts.ids import SessionId, TenantId, UserId, new_id
 from contracts.permissions import PERMISSIONS
@@ -132,7 +133,10 @@ async def running_backup(
     db = Database(url)
     backup = Backup(db, peer, folder)
     settings = settings_in(folder, url, peer.identity, **changes)
-    backup.app = create_app(settings, broker=backup.broker, tenants_transport=peer.transport)
+    tenants = TenantsClient(
+        settings.tenants_url, key=peer.identity, service="backup", transport=peer.transport
+    )
+    backup.app = create_app(settings, broker=backup.broker, tenants=tenants)
     keys = KeyRing(_keys)
     await keys.fetch()
     backup.app.state.access = AccessVerifier(keys, settings.issuer)

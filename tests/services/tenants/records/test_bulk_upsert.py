@@ -139,7 +139,7 @@ async def test_the_body_must_be_ndjson_and_bounded(api: Any) -> None:
     assert (await api.bulk(b" " * (33 * 1024 * 1024))).status_code == 413
     empty = await api.bulk(b"\n")
     assert empty.status_code == 422
-    assert empty.json()["failed"][0]["message"] == "the body holds no row"
+    assert empty.json()["errors"][0]["message"] == "the body holds no row"
 
 
 async def test_bulk_delete_removes_all_or_nothing_or_skips(api: Any) -> None:
