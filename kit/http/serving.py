@@ -9,8 +9,6 @@ from fastapi import FastAPI
 from prometheus_client import start_http_server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-_HEADER_TIMEOUT_S = 10.0
-
 
 class DeadlineProtocol(HttpToolsProtocol):
     """Closes a connection whose request headers are not complete in time (slow loris).
@@ -19,6 +17,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     from the first moment of the connection and from the first byte of each later request.
     """
 
+    header_timeout_s = 10.0
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -39,7 +38,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def _start_deadline(self) -> None:
         self._stop_deadline()
-        self._deadline = self.loop.call_later(_HEADER_TIMEOUT_S, self.transport.close)
+        self._deadline = self.loop.call_later(self.header_timeout_s, self.transport.close)
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None:
@@ -64,16 +63,26 @@ class _DrainingServer(uvicorn.Server):
 
 
 def serve(
-    app: FastAPI, *, host: str, port: int, metrics_port: int | None = None, drain_s: float = 2.0
+    app: FastAPI,
+    *,
+    host: str,
+    port: int,
+    metrics_port: int | None = None,
+    drain_s: float = 2.0,
+    header_timeout_s: float = 10.0,
 ) -> None:
-    """Run `app` until SIGTERM or SIGINT; /metrics is served on its own port."""
+    """Run `app` until SIGTERM or SIGINT; /metrics is served on its own port.
+
+    After SIGTERM /readyz is red for `drain_s` while requests still come in; then no new ones are
+    taken and those under way end. Headers must be complete within `header_timeout_s`.
+    """
     if metrics_port is not None:
         start_http_server(metrics_port, addr=host)
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=DeadlineProtocol,
+        http=type("Protocol", (DeadlineProtocol,), {"header_timeout_s": header_timeout_s}),
         loop="uvloop",
         lifespan="on",
         log_config=None,

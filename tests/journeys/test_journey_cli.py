@@ -1,0 +1,136 @@
+"""The command line as an operator uses it: through the gateway, JSON out, honest exit codes."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.story.scene import CHOSEN
+from ops.story.syncing import KEY
+
+NAME = "Command line"
+ADMIN = "admin@cli.example.com"
+
+
+class Shell:
+    """Runs `bulkhead` with a credentials file."""
+
+    def __init__(self, credentials: Path) -> None:
+        self._credentials = credentials
+
+    async def run(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", "from ops.cli import main; main()"]
+        options = ["--credentials", str(self._credentials), "--output", "json"]
+        return await asyncio.to_thread(
+            subprocess.run,
+            [*command, *options, *words],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    async def json(self, *words: str, given: str = "") -> Any:
+        done = await self.run(*words, given=given)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+async def shell(suite, stage) -> Shell:
+    return Shell(suite.layout.credentials)
+
+
+@pytest.fixture(scope="module")
+async def tenant(shell) -> str:
+    """Signed up by command, with an administrator whose login the credentials file remembers."""
+    made = await shell.json("tenant", "create", NAME, "--allow", "127.0.0.1/32", "--admin", ADMIN)
+    words = ("user", "accept", ADMIN, "--tenant", made["id"], "--name", NAME, "--generate")
+    accepted = await shell.json(*words, given=made["invitation"] + "\n")
+    assert accepted["level"] == 80
+    return str(made["id"])
+
+
+async def test_a_tenant_is_signed_up_listed_suspended_and_resumed(shell, tenant):
+    assert (await shell.json("status"))["tenants"]["active"] >= 1
+    await shell.json("tenant", "suspend", tenant)
+    states = {one["id"]: one["state"] for one in await shell.json("tenant", "list")}
+    assert states[tenant] == "suspended"
+    await shell.json("tenant", "resume", tenant)
+
+
+async def test_the_credentials_file_is_private_and_nothing_prints_a_password(suite, shell, tenant):
+    assert suite.layout.credentials.stat().st_mode & 0o777 == 0o600
+    known = json.loads(suite.layout.credentials.read_text())
+    password = known["tenants"][tenant]["password"]
+    for words in (["status"], ["tenant", "list"], ["backup", "list", "--tenant", NAME]):
+        done = await shell.run(*words)
+        assert password not in done.stdout + done.stderr
+
+
+async def test_an_allowlist_is_shown_and_set(shell, tenant):
+    assert (await shell.json("allowlist", "show", tenant))["ranges"] == ["127.0.0.1/32"]
+    ranges = ["127.0.0.0/8", "2001:db8::/32"]
+    await shell.json("allowlist", "set", tenant, *ranges)
+    assert sorted((await shell.json("allowlist", "show", tenant))["ranges"]) == sorted(ranges)
+
+
+async def test_a_connection_is_added_listed_and_tested(shell, tenant, stage, tmp_path):
+    known = stage.crm.credentials()
+    definition = {
+        "name": "CRM",
+        "environment_url": stage.crm_url,
+        "authority_url": stage.crm_url,
+        "directory_id": known["directory_id"],
+        "client_id": known["client_id"],
+        "modules": {"organisation": {"table": "accounts", "key_attribute": KEY, "fields": CHOSEN}},
+        "choose": {"organisation": ["name"]},
+    }
+    file, secret = tmp_path / "crm.json", tmp_path / "secret"
+    file.write_text(json.dumps(definition))
+    secret.write_text(known["client_secret"])
+    made = await shell.json(
+        "connection", "add", str(file), "--tenant", NAME, "--secret-file", str(secret)
+    )
+    assert known["client_secret"] not in str(made)
+    listed = await shell.json("connection", "list", "--tenant", NAME)
+    assert [one["id"] for one in listed] == [made["id"]]
+    await shell.json("connection", "test", made["id"], "--tenant", NAME)
+
+
+async def test_a_backup_runs_is_listed_and_restored(shell, tenant):
+    done = await shell.json("backup", "run", "--tenant", NAME)
+    assert done["state"] == "verified"
+    assert [one["id"] for one in await shell.json("backup", "list", "--tenant", NAME)] == [
+        done["id"]
+    ]
+    restored = await shell.json("backup", "restore", done["id"], "--tenant", NAME, "--yes")
+    assert restored["state"] == "completed"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["tenant", "suspend", "01890000-0000-7000-8000-000000000000"], 1),
+        (["backup", "list", "--tenant", "nobody"], 1),
+        (["allowlist", "set", "global", "not-a-range"], 1),
+        (["tenant", "create"], 2),
+        (["nonsense"], 2),
+    ],
+)
+async def test_a_refusal_says_why_and_has_its_exit_code(shell, words, code):
+    done = await shell.run(*words)
+    assert done.returncode == code
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+
+
+async def test_an_edge_that_is_not_there_is_exit_code_3(suite, tmp_path):
+    known = json.loads(suite.layout.credentials.read_text())
+    file = tmp_path / "credentials.json"
+    file.write_text(json.dumps(known | {"url": "https://localhost:9"}))
+    assert (await Shell(file).run("status")).returncode == 3
