@@ -25,13 +25,7 @@ def main() -> None:
     elif command == "render":
         publish_static(settings)
     else:
-        serve(
-            create_app(settings),
-            host=settings.host,
-            port=settings.port,
-            metrics_port=settings.metrics_port,
-            drain_s=settings.drain_s,
-        )
+        serve(create_app(settings), settings)
 
 
 if __name__ == "__main__":

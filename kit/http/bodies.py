@@ -24,6 +24,9 @@ class BodyRules:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if "\x00" in scope["path"]:
+            await render(problems.NotFound())(scope, receive, send)
+            return
         try:
             body = await self._read(Headers(scope=scope), self._limit(scope["path"]), receive)
         except problems.Problem as problem:
@@ -36,6 +39,9 @@ class BodyRules:
         return next((n for pattern, n in self._limits if pattern.search(path)), _DEFAULT_LIMIT)
 
     async def _read(self, headers: Headers, limit: int, receive: Receive) -> bytes | None:
+        is_json = _is_json(headers.get("content-type", ""))
+        if is_json:  # parsed here and now: a larger one would hold up everybody
+            limit = min(limit, _DEFAULT_LIMIT)
         if headers.get("content-length", "0").isdecimal():
             _check_size(int(headers.get("content-length", "0")), limit)
         if headers.get("content-encoding", "identity").lower() != "identity":
@@ -44,7 +50,7 @@ class BodyRules:
             body = await asyncio.wait_for(_collect(receive, limit), self._timeout_s)
         except TimeoutError:
             raise problems.RequestTimedOut from None
-        if body and _is_json(headers.get("content-type", "")):
+        if body and is_json:
             _check_json(body)
         return body
 

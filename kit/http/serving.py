@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 from fastapi import FastAPI
@@ -62,26 +62,34 @@ class _DrainingServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(
-    app: FastAPI,
-    *,
-    host: str,
-    port: int,
-    metrics_port: int | None = None,
-    drain_s: float = 2.0,
-    header_timeout_s: float = 10.0,
-) -> None:
+class Place(Protocol):
+    """Where and how an app is served; every program's settings are one."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def metrics_port(self) -> int | None: ...
+
+    @property
+    def drain_s(self) -> float: ...
+
+
+def serve(app: FastAPI, place: Place, *, header_timeout_s: float = 10.0) -> None:
     """Run `app` until SIGTERM or SIGINT; /metrics is served on its own port.
 
-    After SIGTERM /readyz is red for `drain_s` while requests still come in; then no new ones are
-    taken and those under way end. Headers must be complete within `header_timeout_s`.
+    After SIGTERM /readyz is red for `place.drain_s` while requests still come in; then no new ones
+    are taken and those under way end. Headers must be complete within `header_timeout_s`.
     """
-    if metrics_port is not None:
-        start_http_server(metrics_port, addr=host)
+    if place.metrics_port is not None:
+        start_http_server(place.metrics_port, addr=place.host)
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
+        host=place.host,
+        port=place.port,
         http=type("Protocol", (DeadlineProtocol,), {"header_timeout_s": header_timeout_s}),
         loop="uvloop",
         lifespan="on",
@@ -95,4 +103,4 @@ def serve(
         timeout_graceful_shutdown=20,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    _DrainingServer(config, app, drain_s).run()
+    _DrainingServer(config, app, place.drain_s).run()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.admin import EnvoyAdmin
 from gateway.http_filters import GLOBAL_LIST, TENANT_LIST
+from ops.local.processes import open_private
 
 
 class EnvoyUnavailable(Exception):
@@ -54,7 +55,7 @@ class LocalEnvoy:
     async def start(self, deadline_s: float = 20.0) -> None:
         """Start, and return when both address lists are in force; nothing is served before."""
         arguments = command(self._edge_dir, program=find(), concurrency=self._concurrency)
-        with self._log.open("ab") as output:
+        with open_private(self._log) as output:
             self._process = await asyncio.create_subprocess_exec(
                 *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
             )

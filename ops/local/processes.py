@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 _ROOT = Path(__file__).parents[2]
 
@@ -30,7 +31,7 @@ class Child:
     def start(self) -> None:
         """Start it, ending first what an earlier, killed launcher left under this name."""
         self._end_leftover()
-        with self.log.open("ab") as log:
+        with open_private(self.log) as log:
             self._process = subprocess.Popen(
                 self._command,
                 env=self._environment,
@@ -83,6 +84,11 @@ class Child:
             if _started_at(int(pid)) == started:
                 os.killpg(int(pid), signal.SIGKILL)
                 _await_end(int(pid))
+
+
+def open_private(path: Path) -> BinaryIO:
+    """Open a log for appending that only its owner can read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
 def _started_at(pid: int) -> str:

@@ -17,7 +17,7 @@ from ops.local import certificates
 from ops.local.envoy import EnvoyUnavailable, LocalEnvoy
 from ops.local.layout import CRM_NAME, Layout
 from ops.local.postgres import LocalPostgres
-from ops.local.processes import Child
+from ops.local.processes import Child, open_private
 from ops.local.rabbitmq import RabbitMq
 from ops.local.rabbitmq_install import ensure_installed
 from ops.programs import PROGRAMS, Program, environment
@@ -125,7 +125,7 @@ class Suite:
 
     async def _run_migration(self, program: Program) -> None:
         log = self.layout.logs / f"{program.name}.log"
-        with log.open("ab") as output:
+        with open_private(log) as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *program.migration[1:],

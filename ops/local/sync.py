@@ -23,13 +23,7 @@ def main() -> None:
     settings = SyncSettings()
     logs.setup("sync", settings.log_level)
     simulator = InjectedName(given.name, "127.0.0.1", given.port, given.authority.read_text())
-    http.serve(
-        create_app(settings, egress=Egress.injecting(simulator)),
-        host=settings.host,
-        port=settings.port,
-        metrics_port=settings.metrics_port,
-        drain_s=settings.drain_s,
-    )
+    http.serve(create_app(settings, egress=Egress.injecting(simulator)), settings)
 
 
 if __name__ == "__main__":

@@ -31,13 +31,7 @@ def main() -> None:
         case "first-invitation":
             _first_invitation(settings, arguments.email, arguments.output)
         case _:
-            serve(
-                create_app(settings),
-                host=settings.host,
-                port=settings.port,
-                metrics_port=settings.metrics_port,
-                drain_s=settings.drain_s,
-            )
+            serve(create_app(settings), settings)
 
 
 def _arguments() -> argparse.Namespace:

@@ -21,13 +21,7 @@ def main() -> None:
         case "migrate":
             asyncio.run(migrate(settings.database_url, MIGRATIONS, phase=arguments.phase))
         case _:
-            serve(
-                create_app(settings),
-                host=settings.host,
-                port=settings.port,
-                metrics_port=settings.metrics_port,
-                drain_s=settings.drain_s,
-            )
+            serve(create_app(settings), settings)
 
 
 def _arguments() -> argparse.Namespace:

@@ -9,13 +9,7 @@ def main() -> None:
     """Serve with the settings of the environment."""
     settings = RelaySettings()
     logs.setup("relay", settings.log_level)
-    http.serve(
-        create_app(settings),
-        host=settings.host,
-        port=settings.port,
-        metrics_port=settings.metrics_port,
-        drain_s=settings.drain_s,
-    )
+    http.serve(create_app(settings), settings)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from services.tenants.routes import (
     restores,
 )
 from services.tenants.settings import TenantsSettings
+from services.tenants.uploads import Uploads
 from tenantdb import TenantDatabases
 from tenantdb.cluster import Cluster
 
@@ -85,6 +86,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
     )
     authorise.install(app, settings, NAME)
     app.state.db, app.state.databases, app.state.notices = db, databases, notices
+    app.state.uploads = Uploads()
     app.state.leases = Leases(db, cluster)
     app.state.provisioning = Provisioning(db, cluster, kek, found, databases)
     app.state.restore_targets = RestoreTargets(db, cluster, app.state.leases, found, databases)

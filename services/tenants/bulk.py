@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from kit import strict_json
 from services.tenants.fields import Fault
 from services.tenants.modules import Module
-from services.tenants.rows import Batch
+from services.tenants.rows import MAX_ROWS, Batch, TooManyRows
 
 MEDIA_TYPE = "application/x-ndjson"
 _MAX_DEPTH = 2
+_BLANK_LINES = 1_000
 
 
 def parse(body: bytes, module: Module) -> Batch:
     """Check every line; blank ones are skipped. Raises TooManyRows."""
+    if body.count(b"\n") > MAX_ROWS + _BLANK_LINES:
+        raise TooManyRows
     batch = Batch(module)
     for number, line in enumerate(body.split(b"\n"), start=1):
         stripped = line.strip(b" \t\r")

@@ -45,11 +45,13 @@ class Batch:
     rows: list[Row] = field(default_factory=list)
     faults: list[RowFault] = field(default_factory=list)
     _seen: dict[str, int] = field(default_factory=dict)
+    _taken: int = 0
 
     def add(
         self, line: int, key: object, values: Mapping[str, object], text: str | None = None
     ) -> None:
         """Check a row and take it in; `text` is its JSON where the caller has it already."""
+        self._count()
         given = key, values
         key, values = modules.with_key(self.module, key, values)
         faults = modules.check_record(self.module, key, values, is_partial=key is not None)
@@ -58,15 +60,23 @@ class Batch:
         if not faults and isinstance(key, str):
             faults = self._claim(line, key)
         if faults:
-            self.refuse(line, faults)
+            self._keep(line, faults)
             return
         if text is None or (key, values) != given:
             text = json.dumps({"key": key, "fields": values}, ensure_ascii=False)
         self.rows.append(Row(line, key if isinstance(key, str) else None, text))
-        if len(self.rows) > MAX_ROWS:
-            raise TooManyRows
 
     def refuse(self, line: int, faults: Iterable[Fault]) -> None:
+        """A line that is no row at all; it counts like one."""
+        self._count()
+        self._keep(line, faults)
+
+    def _count(self) -> None:
+        self._taken += 1
+        if self._taken > MAX_ROWS:
+            raise TooManyRows
+
+    def _keep(self, line: int, faults: Iterable[Fault]) -> None:
         self.faults += [RowFault(line, *fault) for fault in faults]
 
     def refuse_keys(self, keys: Iterable[str], pointer: str, message: str) -> None:

@@ -4,12 +4,21 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI, Request
 
 from kit import http
 
 router = APIRouter()
+
+
+@dataclass
+class Here:
+    port: int
+    metrics_port: int
+    host: str = "127.0.0.1"
+    drain_s: float = 0.5
 
 
 @router.get("/slow")
@@ -32,7 +41,4 @@ if __name__ == "__main__":
     app = http.build_app(
         title="serving", routers=[router], checks={}, lifespan=lifespan, body_timeout_s=0.5
     )
-    port, metrics = int(sys.argv[1]), int(sys.argv[2])
-    http.serve(
-        app, host="127.0.0.1", port=port, metrics_port=metrics, drain_s=0.5, header_timeout_s=0.5
-    )
+    http.serve(app, Here(int(sys.argv[1]), int(sys.argv[2])), header_timeout_s=0.5)

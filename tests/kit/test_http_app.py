@@ -103,8 +103,17 @@ async def test_json_that_two_parsers_may_read_differently_is_a_400(content, reas
 
 async def test_a_body_over_the_limit_is_a_413_and_a_route_may_take_more():
     assert (await post(b'"' + b"a" * (1024 * 1024) + b'"')).status_code == 413
-    assert (await post(b'"' + b"a" * (1024 * 1024) + b'"', "/big/bulk")).status_code == 200
-    assert (await post(b'"' + b"a" * (3 * 1024 * 1024) + b'"', "/big/bulk")).status_code == 413
+    rows, csv = b"a" * (1024 * 1024 + 2), {"content-type": "text/csv"}
+    assert (await post(rows, "/big/bulk", **csv)).status_code == 200
+    assert (await post(rows * 3, "/big/bulk", **csv)).status_code == 413
+
+
+async def test_json_is_never_larger_than_the_default_because_it_is_parsed_in_the_loop():
+    assert (await post(b'"' + b"a" * (1024 * 1024) + b'"', "/big/bulk")).status_code == 413
+
+
+async def test_a_path_with_nul_names_nothing():
+    assert (await post(b"{}", "/secrets%00")).status_code == 404
 
 
 async def test_a_refused_body_is_never_echoed():

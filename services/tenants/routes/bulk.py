@@ -43,9 +43,10 @@ async def upsert_records(
     """Create or update by key, one `{"key", "fields"}` a line; named fields change, null clears."""
     body = await _read(request, bulk.MEDIA_TYPE)
     definition = await _definition(request, tenant, module)
-    batch = await _parse(lambda: bulk.parse(body, definition))
-    async with sessions.writing(request, tenant, actor) as session:
-        return await upsert.write(session, actor, batch, "bulk_edit", skips=on_error == "skip")
+    async with request.app.state.uploads.turn(tenant):
+        batch = await _parse(lambda: bulk.parse(body, definition))
+        async with sessions.writing(request, tenant, actor) as session:
+            return await upsert.write(session, actor, batch, "bulk_edit", skips=on_error == "skip")
 
 
 @router.post("/import", response_model=BulkOutcome, openapi_extra=_body(csv_import.MEDIA_TYPE))
@@ -62,9 +63,10 @@ async def import_records(
     """Create or update from CSV with a header of field names; an empty cell clears the field."""
     body = await _read(request, csv_import.MEDIA_TYPE)
     definition = await _definition(request, tenant, module)
-    batch = await _parse(lambda: csv_import.parse(body, definition, key))
-    async with sessions.writing(request, tenant, actor) as session:
-        return await upsert.write(session, actor, batch, "import", skips=on_error == "skip")
+    async with request.app.state.uploads.turn(tenant):
+        batch = await _parse(lambda: csv_import.parse(body, definition, key))
+        async with sessions.writing(request, tenant, actor) as session:
+            return await upsert.write(session, actor, batch, "import", skips=on_error == "skip")
 
 
 @router.post("/bulk-delete", response_model=DeleteOutcome)

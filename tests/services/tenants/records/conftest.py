@@ -29,6 +29,7 @@ from kit.sealing import SigningKey
 from kit.tokens import KeyRing, Signer
 from services.tenants.notices import Notices
 from services.tenants.routes import bulk, changes, field_choices, modules, records
+from services.tenants.uploads import Uploads
 from tenantdb import Address, TenantDatabases, names, provision, template
 from tenantdb.cluster import Cluster
 
@@ -198,5 +199,5 @@ async def api(address: Address, databases: TenantDatabases, control: Database) -
     app.state.access = AccessVerifier(ring, ISSUER)
     app.state.callers = CallerVerifier("tenants", {"sync": service_key.public.to_base64url()})
     app.state.databases, app.state.db = databases, control
-    app.state.notices = Notices(control, databases)
+    app.state.notices, app.state.uploads = Notices(control, databases), Uploads()
     return Api(app, address.tenant, Signer(key, "test"), service_key)
