@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from ops.api import Api
-from ops.cli.session import session
+from ops.cli.session import ask, session
 
 app = typer.Typer(help="Connections to a CRM: add, list, test.", no_args_is_help=True)
 _TENANT = typer.Option(..., help="tenant id or name")
@@ -25,7 +25,7 @@ def add(
     body = json.loads(definition.read_text())
     choice = body.pop("choose", {})
     secret = secret_file.read_text().strip() if secret_file else ""
-    body["client_secret"] = secret or typer.prompt("Client secret", hide_input=True, err=True)
+    body["client_secret"] = secret or ask("Client secret")
     login = here.tenant(tenant)
 
     async def work(api: Api) -> Any:

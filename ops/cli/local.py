@@ -141,7 +141,7 @@ def _print_addresses(layout: Layout) -> None:
         ("CRM simulator", f"{layout.crm_url} (for the sync service only)"),
     ):
         _console.print(f"  {name:<14}{place}", highlight=False, soft_wrap=True)
-    _console.print("Try `bulkhead status`. Ctrl-C stops everything; the data stays.")
+    _console.print("Try `.venv/bin/bulkhead status`. Ctrl-C stops everything; the data stays.")
 
 
 def _say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -86,7 +87,9 @@ class Session:
         if self.output is Output.JSON:
             typer.echo(json.dumps(list(rows), indent=1))
             return
-        table = Table(*columns)
+        table = Table()
+        for column in columns:  # ids are for the next command: never cut short
+            table.add_column(column, overflow="fold", no_wrap=column == "id")
         for row in rows:
             table.add_row(*(_cell(row.get(column)) for column in columns))
         Console().print(table)
@@ -105,6 +108,14 @@ def session(context: typer.Context) -> Session:
     found = context.obj
     assert isinstance(found, Session)
     return found
+
+
+def ask(what: str, *, twice: bool = False) -> str:
+    """A secret from the terminal without echo, or the next line of standard input."""
+    if sys.stdin.isatty():
+        answer: str = typer.prompt(what, hide_input=True, confirmation_prompt=twice, err=True)
+        return answer
+    return sys.stdin.readline().strip()
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 
 from ops.api import Api, Login
-from ops.cli.session import session
+from ops.cli.session import ask, session
 
 app = typer.Typer(help="Users: invite, accept.", no_args_is_help=True)
 
@@ -38,12 +38,8 @@ def accept(
 ) -> None:
     """Accept an invitation (asked for, or the first line of standard input) and remember it."""
     here = session(context)
-    invitation = typer.prompt("Invitation", hide_input=True, err=True)
-    password = (
-        secrets.token_urlsafe(24)
-        if generate
-        else typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    )
+    invitation = ask("Invitation")
+    password = secrets.token_urlsafe(24) if generate else ask("Password", twice=True)
     login = Login(email, password, tenant or None)
 
     async def work(api: Api) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import httpx2
@@ -204,10 +205,25 @@ class Suite:
 
 @contextlib.asynccontextmanager
 async def running(layout: Layout, say: Say = lambda _line: None) -> AsyncIterator[Suite]:
-    """A started suite that is stopped at the end of the block, also after a failed start."""
+    """A started suite that is stopped at the end of the block, also after a failed start.
+
+    Raises SuiteFailed where another launcher holds the folder.
+    """
     suite = Suite(layout, say)
-    try:
-        await suite.start()
-        yield suite
-    finally:
-        await suite.stop()
+    with _alone(layout.root):
+        try:
+            await suite.start()
+            yield suite
+        finally:
+            await suite.stop()
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """The kernel lets go of the lock when the launcher ends, however it ends."""
+    with open_private(folder / "lock") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SuiteFailed(f"it is already running in {folder}") from None
+        yield

@@ -46,9 +46,9 @@ class Teller:
 
     def _line(self, colour: str, word: str, title: str, seconds: float, proofs: list[str]) -> None:
         head = f"[bold]{self.steps:>3}. {title}[/]  [{colour}]{word}[/] [dim]{seconds:.1f} s[/]"
-        self._console.print(head, highlight=False)
+        self._console.print(head, highlight=False, soft_wrap=True)
         for proof in proofs:
-            self._console.print(f"       [{colour}]·[/] {proof}", highlight=False, markup=True)
+            self._console.print(f"       [{colour}]·[/] {proof}", highlight=False, soft_wrap=True)
 
 
 def must(holds: object, claim: str) -> None:
