@@ -23,6 +23,7 @@ from ops.local.rabbitmq_install import ensure_installed
 from tests.ports import PORTS
 
 ROOT = Path(__file__).parents[1]
+_SERVERS = {"scratch", "free_port"}
 # copies of control databases, one per test, are named bulkhead_<service>_<random>
 _TEST_HBA = "\n".join(
     f"host /^{role_of(name)}_[a-z0-9]+$ {role} all scram-sha-256"
@@ -30,6 +31,13 @@ _TEST_HBA = "\n".join(
     for role in (role_of(name), "bulkhead_relay")
 )
 _FAST = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test's level comes from the fixtures it asks for."""
+    for item in items:
+        if _SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
 
 
 @pytest.fixture(scope="session")

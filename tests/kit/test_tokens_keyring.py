@@ -1,5 +1,6 @@
 """Key sets travel as JWKS; an unknown kid reloads them, but a flood of unknown kids does not."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,20 +9,33 @@ import pytest
 from pydantic import JsonValue
 
 from kit.sealing import SigningKey, VerifyKey
-from kit.tokens import KeyRing, Signer, UnknownKey, Verifier, from_jwks, key_id, to_jwks
+from kit.tokens import (
+    KeyRing,
+    Signer,
+    UnknownKey,
+    Verifier,
+    from_jwks,
+    key_id,
+    keyring,
+    to_jwks,
+)
+from tests.eventually import eventually
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 IAT = int(NOW.timestamp())
 
 
 class Source:
-    """A key set that can change and fail, and counts who asks."""
+    """A key set that can change, fail and be slow, and counts who asks."""
 
     def __init__(self, *keys: SigningKey) -> None:
         self.keys, self.asked, self.down = keys, 0, False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def fetch(self) -> Mapping[str, VerifyKey]:
         self.asked += 1
+        await self.answers.wait()
         if self.down:
             raise ConnectionError
         return from_jwks(json.dumps(to_jwks(key.public for key in self.keys)).encode())
@@ -113,3 +127,57 @@ async def test_a_failed_fetch_keeps_the_old_keys() -> None:
     source.down = True
     assert not await ring.fetch()
     assert verifier(ring).verify(token(key), NOW)
+
+
+async def test_all_who_come_first_at_once_share_one_fetch() -> None:
+    key = SigningKey.generate()
+    source = Source(key)
+    source.answers.clear()
+    checking = verifier(KeyRing(source.fetch))
+    first = [asyncio.create_task(checking.verify_reloading(token(key), NOW)) for _ in range(5)]
+    await eventually(lambda: source.asked)
+    source.answers.set()
+    assert all(await asyncio.gather(*first))
+    assert source.asked == 1
+
+
+async def test_who_stops_waiting_takes_the_answer_from_nobody_else() -> None:
+    key = SigningKey.generate()
+    source = Source(key)
+    source.answers.clear()
+    checking = verifier(KeyRing(source.fetch))
+    first, second = (
+        asyncio.create_task(checking.verify_reloading(token(key), NOW)) for _ in range(2)
+    )
+    await eventually(lambda: source.asked)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    source.answers.set()
+    assert await second
+    assert source.asked == 1
+
+
+async def test_a_fetch_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring, "FETCH_WITHIN_S", 0.05)
+    key = SigningKey.generate()
+    source = Source(key)
+    source.answers.clear()
+    ring = KeyRing(source.fetch)
+    async with asyncio.timeout(5):
+        assert not await ring.fetch()
+    source.answers.set()
+    assert await ring.fetch()
+
+
+async def test_without_any_keys_they_are_asked_for_every_second() -> None:
+    key = SigningKey.generate()
+    source, clock = Source(key), Clock()
+    source.down = True
+    ring = KeyRing(source.fetch, clock=clock)
+    for _ in range(3):
+        assert not await ring.reload()
+    assert (source.asked, ring.is_loaded) == (1, False)
+    source.down, clock.now = False, 1.0
+    assert await verifier(ring).verify_reloading(token(key), NOW)
+    assert (source.asked, ring.is_loaded) == (2, True)

@@ -1,0 +1,46 @@
+"""A timer goes on after a failure, can be woken early, and ends with its block."""
+
+import asyncio
+
+from kit.timers import Timer, running
+
+
+class Work:
+    def __init__(self, failures: int = 0) -> None:
+        self.runs, self._failures = 0, failures
+        self.ran = asyncio.Condition()
+
+    async def __call__(self) -> None:
+        async with self.ran:
+            self.runs += 1
+            self.ran.notify_all()
+        if self.runs <= self._failures:
+            raise RuntimeError("again")
+
+    async def until(self, runs: int) -> None:
+        async with asyncio.timeout(5), self.ran:
+            await self.ran.wait_for(lambda: self.runs >= runs)
+
+
+async def test_it_runs_at_once_and_again_and_survives_failures():
+    work = Work(failures=2)
+    async with running([Timer("test", 0.001, work)]):
+        await work.until(4)
+
+
+async def test_waking_runs_it_before_its_time():
+    work = Work()
+    timer = Timer("test", 3600, work)
+    async with running([timer]):
+        await work.until(1)
+        timer.wake()
+        await work.until(2)
+
+
+async def test_it_ends_with_its_block():
+    work = Work()
+    async with running([Timer("test", 0.001, work)]):
+        await work.until(1)
+    runs = work.runs
+    await asyncio.sleep(0.01)
+    assert work.runs == runs
