@@ -15,9 +15,11 @@ from contracts.credentials import Actor, CallerVerifier, access_verifier
 from contracts.permissions import OPERATOR_PERMISSIONS, PERMISSIONS
 from contracts.settings import ServiceSettings
 from kit.problems import NotAuthenticated, NotFound, NotPermitted
+from kit.timers import Timer
 
 PUBLIC = "PUBLIC"
 LOGIN = "LOGIN"
+REFRESH_KEYS_EVERY_S = 30.0  # so long may a key still be accepted that auth publishes no more
 
 
 class Rule:
@@ -36,6 +38,15 @@ def install(app: FastAPI, settings: ServiceSettings, service: str) -> None:
     app.state.callers = CallerVerifier(service, settings.identities)
 
 
+def refreshing_keys(app: FastAPI) -> Timer:
+    """For the timers of every service that loads auth's key set."""
+
+    async def refresh() -> None:
+        await app.state.access.refresh()
+
+    return Timer("keys", REFRESH_KEYS_EVERY_S, refresh)
+
+
 def needs(permission: str) -> Any:
     """A user of the tenant in the path, with the permission; gives the Actor."""
     if permission not in PERMISSIONS:
@@ -43,7 +54,7 @@ def needs(permission: str) -> Any:
 
     async def check(request: Request) -> Actor:
         actor = await _tenant_actor(request)
-        return _permitted(actor, permission)
+        return permitted(actor, permission)
 
     return Depends(Rule(permission, check))
 
@@ -56,7 +67,7 @@ def needs_module(action: str) -> Any:
         permission = f"{request.path_params['module']}.{action}"
         if permission not in PERMISSIONS:
             raise NotFound
-        return _permitted(actor, permission)
+        return permitted(actor, permission)
 
     return Depends(Rule(f"{{module}}.{action}", check))
 
@@ -70,7 +81,7 @@ def needs_operator(permission: str) -> Any:
         actor = await _actor(request)
         if actor.realm != "operators":
             raise NotPermitted("this operation is for operators")
-        return _permitted(actor, permission)
+        return permitted(actor, permission)
 
     return Depends(Rule(f"operators:{permission}", check))
 
@@ -101,6 +112,13 @@ def public() -> Any:
     return Depends(Rule(PUBLIC, check))
 
 
+def permitted(actor: Actor, permission: str) -> Actor:
+    """The actor; NotPermitted unless its grants hold the permission."""
+    if not decide(actor.grants, permission, Person(actor.user)).allowed:
+        raise NotPermitted(f"needs {permission}")
+    return actor
+
+
 async def _actor(request: Request) -> Actor:
     actor: Actor = await request.app.state.access.actor(_bearer(request))
     return actor
@@ -115,12 +133,6 @@ async def _tenant_actor(request: Request) -> Actor:
         raise NotFound from None
     if actor.tenant != tenant:
         raise NotFound
-    return actor
-
-
-def _permitted(actor: Actor, permission: str) -> Actor:
-    if not decide(actor.grants, permission, Person(actor.user)).allowed:
-        raise NotPermitted(f"needs {permission}")
     return actor
 
 

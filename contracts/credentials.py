@@ -81,19 +81,26 @@ class AccessVerifier:
     def __init__(self, keys: KeyRing, issuer: str) -> None:
         self._keys = keys
         self._verifier = Verifier(keys, issuer, ACCESS_AUDIENCE, ACCESS_LIFETIME_S)
-        self._loaded = False
 
     async def actor(self, token: str) -> Actor:
-        """Raises NotAuthenticated without saying which check failed."""
+        """Raises NotAuthenticated without saying which check failed.
+
+        DependencyDown while no key set was ever seen: the token may well be a good one.
+        """
         try:
             return actor_of(await self._verifier.verify_reloading(token, clock.now()))
-        except TokenRefused:
+        except TokenRefused as refused:
+            if isinstance(refused, UnknownKey) and not self._keys.is_loaded:
+                raise DependencyDown("no key set yet") from None
             raise NotAuthenticated("the access token is not valid") from None
 
+    async def refresh(self) -> None:
+        """Fetch the key set again, so that a key that was taken out of it is forgotten."""
+        await self._keys.fetch()
+
     async def check(self) -> None:
-        """Ready once a key set has been seen: without one, every request would be refused."""
-        self._loaded = self._loaded or await self._keys.fetch()
-        if not self._loaded:
+        """Ready once a key set has been seen: without one, no token can be judged."""
+        if not self._keys.is_loaded and not await self._keys.fetch():
             raise DependencyDown("no key set yet")
 
 

@@ -49,7 +49,7 @@ def create_app(
             async with db.write() as session:
                 await store.seed_global(session, settings.global_ranges)
             await consume(broker, db, SERVICE, consumers.handlers(sweep.wake))
-            await stack.enter_async_context(running(timers))
+            await stack.enter_async_context(running([*timers, authorise.refreshing_keys(app)]))
             yield
 
     async def keys() -> None:

@@ -68,9 +68,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
         async with self._engine.connect() as connection, connection.begin():
-            await connection.execute(
-                text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            )
+            await connection.execute(_READ_ONLY)
             yield ReadSession(connection)
 
     @contextlib.asynccontextmanager

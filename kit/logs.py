@@ -27,6 +27,7 @@ FIELDS = frozenset(
         "error",
         "event_id",
         "host",
+        "item",
         "kind",
         "lease",
         "level",

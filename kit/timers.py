@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
 from kit import logs
 
+_Item = TypeVar("_Item")
 _log = logs.get(__name__)
 
 
@@ -31,6 +33,23 @@ class Timer:
                 _log.exception("timer failed", extra={"timer": self.name})
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._every_s)
+
+
+async def each(
+    items: Iterable[_Item], work: Callable[[_Item], Awaitable[object]], name: str
+) -> list[_Item]:
+    """Work on one item after the other; those that failed are logged, passed over and returned.
+
+    Items are ids or names: the log says which one failed.
+    """
+    failed = []
+    for item in items:
+        try:
+            await work(item)
+        except Exception:
+            _log.exception("item failed", extra={"timer": name, "item": str(item)})
+            failed.append(item)
+    return failed
 
 
 @contextlib.asynccontextmanager

@@ -10,6 +10,7 @@ import asyncpg
 from tenantdb.budget import Connection
 from tenantdb.names import checked
 
+_LOCK = 0x656E6473  # "ends": two cannot grant the same role at the same time
 _SESSIONS = """SELECT pid, usename::text AS role FROM pg_stat_activity
     WHERE datname = $1 AND pid <> pg_backend_pid() AND usename IS NOT NULL"""
 
@@ -32,9 +33,15 @@ class Cluster:
             await connection.close()
 
     @contextlib.asynccontextmanager
-    async def inside(self, database: str, role: str | None = None) -> AsyncIterator[Connection]:
-        """One transaction inside a database, as the provisioner or as a role it may set."""
+    async def inside(
+        self, database: str, role: str | None = None, *, actor: str = ""
+    ) -> AsyncIterator[Connection]:
+        """One transaction inside a database, as the provisioner or as a role it may set.
+
+        `actor` stands in the journal rows that it causes.
+        """
         async with self.connected(database, role) as connection, connection.transaction():
+            await connection.execute("SELECT set_config('app.actor', $1, true)", actor)
             yield connection
 
     @contextlib.asynccontextmanager
@@ -69,11 +76,16 @@ class Cluster:
             for name in names:
                 await admin.execute(f"DROP ROLE IF EXISTS {checked(name)}")
 
-    async def end_sessions(self, admin: Connection, database: str, role: str | None = None) -> None:
-        """End the sessions in a database (of one role or all) and wait until they are gone."""
+    async def end_sessions(
+        self, admin: Connection, database: str, *, role: str | None = None, but: int = 0
+    ) -> None:
+        """End the sessions in a database (of one role or all) and wait until they are gone.
+
+        `but` is the process id of the one that stays.
+        """
         for _ in range(100):
             rows = await admin.fetch(_SESSIONS, database)
-            found = [row for row in rows if role in (None, row["role"])]
+            found = [row for row in rows if role in (None, row["role"]) and row["pid"] != but]
             if not found:
                 return
             await _terminate(admin, found)
@@ -112,6 +124,7 @@ async def _terminate(admin: Connection, sessions: list[asyncpg.Record]) -> None:
     me = await admin.fetchval("SELECT current_user::text")
     others = {row["role"] for row in sessions} - {me}
     async with admin.transaction():
+        await admin.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         for role in others:
             await admin.execute(f"GRANT {checked(role)} TO CURRENT_USER WITH INHERIT TRUE")
         for row in sessions:

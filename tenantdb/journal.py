@@ -33,6 +33,8 @@ _PAGE = f"""SELECT seq, at, tab, op, pk::text AS pk, ({_IMAGE})::text AS image, 
     WHERE {_DIFFERENCE} AND pg_visible_in_snapshot(txid, $2::text::pg_snapshot)
         AND seq > $3 AND ($4::text IS NULL OR tab = $4)
     ORDER BY seq LIMIT $5"""  # noqa: S608 - constant text
+_HAS_CHANGED = f"""SELECT EXISTS (SELECT FROM public.journal WHERE {_DIFFERENCE}
+    AND tab = $2 AND (op = 'T' OR pk ->> 0 = $3))"""  # noqa: S608 - constant text
 
 _SNAPSHOT = r"[0-9]{1,19}:[0-9]{1,19}:[0-9,]*"
 _FORM = re.compile(
@@ -129,6 +131,14 @@ async def changes(
     # Of a difference that was paged, the end is its own upper snapshot, not the present one.
     is_old = bool(position.upto) and upto != here["snapshot"]
     return Page(page, _Position(position.chain, upto).text(), more=is_old)
+
+
+async def has_changed(session: TenantSession, after: str, *, table: str, first: str) -> bool:
+    """Whether rows of a table whose primary key begins with `first` changed since a position.
+
+    For a position of this chain: `changes` refuses others.
+    """
+    return bool(await session.fetchval(_HAS_CHANGED, parse(after).seen, table, first))
 
 
 def parse(text: str) -> _Position:

@@ -43,8 +43,12 @@ async def grant_restore(
 
 
 async def end(cluster: Cluster, role: str, database: str) -> None:
-    """End the lease's sessions and drop its role; nothing happens where there is none."""
+    """End the lease's sessions and drop its role; nothing happens where there is none.
+
+    Of two that end the same lease, the second waits and finds nothing left to do.
+    """
     async with cluster.admin() as admin:
+        await admin.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", role)
         if await admin.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", checked(role)):
             await admin.execute(f"ALTER ROLE {role} NOLOGIN")
             await cluster.end_sessions(admin, database, role=role)

@@ -38,6 +38,11 @@ async def upgrade(cluster: Cluster, database: str, owner: str) -> list[str]:
         return await migrate.apply(connection, migrate.files(MIGRATIONS))
 
 
+async def lock(connection: Connection) -> None:
+    """One at a time may change rights and identity in this database, until the commit."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+
+
 async def _make(admin: Connection) -> None:
     with contextlib.suppress(asyncpg.DuplicateObjectError):
         await admin.execute(f"CREATE ROLE {TEMPLATE_OWNER} NOLOGIN")

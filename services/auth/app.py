@@ -30,6 +30,9 @@ from services.auth.settings import AuthSettings
 NAME = "auth"
 SWEEP_EVERY_S = 60.0
 FORGET_EVERY_S = 3600.0
+# a login keeps its connection while its password is checked, which one a core does at a time:
+# these are for everything else, so that logins alone cannot stop it
+CONNECTIONS_BESIDES_LOGINS = 5
 
 
 def create_app(
@@ -41,12 +44,14 @@ def create_app(
     passwords: Passwords | None = None,
 ) -> FastAPI:
     """The overrides are for tests: a broker, a list of tenants, a clock, a cheaper hash."""
-    db = Database(settings.database_url)
+    passwords = passwords or Passwords()
+    size = passwords.at_once + CONNECTIONS_BESIDES_LOGINS
+    db = Database(settings.database_url, size=size)
     identity = SigningKey.from_file(settings.identity_key_file)
     peer = TenantsClient(settings.tenants_url, key=identity, service=NAME)
     tokens = AccessTokens(settings.signing_key, settings.issuer, settings.other_keys)
     directory = Directory(db, list_tenants or peer.tenants, now)
-    parts = Parts(db, passwords or Passwords(), tokens, directory, now)
+    parts = Parts(db, passwords, tokens, directory, now)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -16,6 +16,8 @@ from services.auth.problems import InvitationNotValid, TenantHasUsers, UserExist
 from services.auth.store import invitations, tenants, users
 from services.auth.store.users import new_user
 
+MANAGE_USERS = "configuration.users_manage"
+INVITE_AS_OPERATOR = "operator.invite"
 LIFETIME = timedelta(hours=72)
 
 
@@ -46,28 +48,23 @@ async def invite(
     session: WriteSession, tenant: TenantId | None, email: str, level: int, now: datetime
 ) -> Invitation:
     """Invite, or invite again who has not joined yet: the earlier invitation stops working."""
-    user = await users.by_email(session, tenant, email)
-    if user is not None and user.has_joined:
+    user = await users.add(session, new_user(new_id(), tenant, email, level, now))
+    if not await users.invite_again(session, user.id, level, now):
         raise UserExists
-    if user is None:
-        user = new_user(new_id(), tenant, email, level, now)
-        await users.add(session, user)
-    else:
-        await users.invite_again(session, user.id, level, now)
     token, ends = secret_text.fresh(), now + LIFETIME
     await invitations.put(session, user.id, secret_text.hashed(token), ends)
     await outbox.add(session, UserInvited(tenant=tenant, user=user.id))
     return Invitation(token, ends)
 
 
-async def invite_first_user(parts: Parts, tenant: TenantId, email: str, level: int) -> Invitation:
+async def invite_first_user(
+    session: WriteSession, tenant: TenantId, email: str, level: int, now: datetime
+) -> Invitation:
     """By an operator, until somebody has joined: later users are the tenant's own business."""
-    await parts.directory.check_open(tenant)
-    async with parts.db.write() as session:
-        await tenants.lock(session, tenant)
-        if await users.count_joined(session, tenant):
-            raise TenantHasUsers
-        return await invite(session, tenant, email, level, parts.now())
+    await tenants.lock(session, tenant)
+    if await users.count_joined(session, tenant):
+        raise TenantHasUsers
+    return await invite(session, tenant, email, level, now)
 
 
 async def invite_first_operator(db: Database, email: str, now: datetime) -> Invitation:
@@ -91,8 +88,10 @@ async def accept(parts: Parts, tenant: TenantId | None, token: str, password: st
     async with parts.passwords.turn():
         password_hash = await parts.passwords.hash(password)
     async with parts.db.write() as session:
+        # the user first, then the invitation: inviting again locks them in the same order
+        if not await users.join(session, user.id, password_hash, now):
+            raise InvitationNotValid
         if not await invitations.take(session, hashed):
             raise InvitationNotValid
-        await users.join(session, user.id, password_hash, now)
         await outbox.add(session, UserJoined(tenant=tenant, user=user.id))
     return user.id

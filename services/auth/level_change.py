@@ -1,26 +1,34 @@
 """Changing a user's level: nobody gives or takes more than they have, one administrator stays."""
 
+from datetime import datetime
+
+from contracts.authorise import permitted
 from contracts.credentials import Actor
 from contracts.events import LevelChanged
 from contracts.ids import TenantId, UserId
 from kit import outbox
 from kit.db import WriteSession
 from kit.problems import NotFound
-from services.auth.invitation import check_may_give, level_grants
+from services.auth.invitation import MANAGE_USERS, check_may_give, level_grants
 from services.auth.levels import ADMINISTRATOR
 from services.auth.problems import LastAdministrator
+from services.auth.sessions import present
 from services.auth.store import tenants, users
 from services.auth.store.users import User
 
 
-async def change_level(session: WriteSession, actor: Actor, user: UserId, level: int) -> User:
+async def change_level(
+    session: WriteSession, actor: Actor, user: UserId, level: int, now: datetime
+) -> User:
     """The user with the new level; tokens carry it from their next refresh on."""
     assert actor.tenant is not None
     new = level_grants(actor.tenant, level)
     await tenants.lock(session, actor.tenant)
+    # asked under the lock: of two who demote each other, the second has lost the right to
+    own = permitted(await present(session, actor, now), MANAGE_USERS).grants
     target = await _target(session, actor.tenant, user)
-    check_may_give(actor.grants, level_grants(actor.tenant, target.level))
-    check_may_give(actor.grants, new)
+    check_may_give(own, level_grants(actor.tenant, target.level))
+    check_may_give(own, new)
     if target.level == level:
         return target
     if await _is_last_administrator(session, actor.tenant, target):

@@ -35,7 +35,7 @@ class Passwords:
     def __init__(
         self, *, cores: int | None = None, waiting: int | None = None, cost_kib: int = COST_KIB
     ) -> None:
-        cores = cores or os.cpu_count() or 1
+        self.at_once = cores = cores or os.cpu_count() or 1
         self._hasher = PasswordHasher(time_cost=1, memory_cost=cost_kib, parallelism=1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="argon2")
         self._turns = asyncio.Semaphore(cores)

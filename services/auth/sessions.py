@@ -2,12 +2,14 @@
 
 from datetime import datetime, timedelta
 
+from contracts.credentials import Actor
 from contracts.events import SessionRevoked
 from contracts.ids import SessionId, TenantId, new_id
 from kit import outbox
-from kit.db import WriteSession
-from kit.problems import Problem
+from kit.db import ReadSession, WriteSession
+from kit.problems import NotAuthenticated, Problem
 from services.auth import secret_text
+from services.auth.access_tokens import actor_for
 from services.auth.parts import Parts
 from services.auth.problems import SessionEnded, TenantSuspended
 from services.auth.rotation import REFRESH_LIFETIME, SESSION_LIFETIME, Meaning, judge
@@ -42,6 +44,17 @@ async def end_session(session: WriteSession, user: User, which: SessionId, now: 
     if await sessions.end(session, which, now):
         notice = SessionRevoked(tenant=user.tenant, user=user.id, session=which)
         await outbox.add(session, notice)
+
+
+async def present(session: ReadSession, actor: Actor, now: datetime) -> Actor:
+    """The actor of a token as it is now; NotAuthenticated once its session has ended.
+
+    A token says what was true when it was issued. What decides about users asks here.
+    """
+    user = await sessions.user_of_open(session, actor.session, actor.user, now)
+    if user is None:
+        raise NotAuthenticated("the session has ended")
+    return actor_for(user, actor.session)
 
 
 async def forget_old(parts: Parts) -> None:

@@ -19,6 +19,7 @@ from kit.timers import Timer, running
 from services.backup.catalogue import Catalogue
 from services.backup.consumers import handlers
 from services.backup.daily import queue_due
+from services.backup.forgetting import forgetting
 from services.backup.full import Fulls
 from services.backup.full_run import FullRun
 from services.backup.keyring import Keyring
@@ -52,6 +53,7 @@ def create_app(
     tools = PgTools.find(settings.pg_bin_dir)
     known = KnownTenants(db, keyring, tenants)
     restores = Restores(catalogue, keyring, tenants, tools)
+    plan_lives = timedelta(seconds=settings.plan_lives_s)
     leftovers_after = timedelta(seconds=settings.leftovers_after_s)
     runs = Runs(
         db,
@@ -67,6 +69,7 @@ def create_app(
         Timer("runs", settings.tick_s, runs.tick),
         Timer("daily fulls", settings.schedule_s, queue_daily),
         Timer("tenants", settings.sweep_s, known.sweep),
+        forgetting(db, plan_lives),
         inbox.forgetting(db),
     ]
 
@@ -80,11 +83,14 @@ def create_app(
             app.state.broker = link
             await consume(link, db, NAME, handlers(known))
             stack.push_async_callback(runs.stop)
-            await stack.enter_async_context(running(timers))
+            await stack.enter_async_context(running([*timers, authorise.refreshing_keys(app)]))
             yield
 
     async def check_broker() -> None:
         await app.state.broker.ping()
+
+    async def check_keys() -> None:
+        await app.state.access.check()
 
     async def check_vault() -> None:
         await catalogue.vault.list("readiness")
@@ -92,11 +98,11 @@ def create_app(
     app = build_app(
         title=NAME,
         routers=[router],
-        checks={"database": db.ping, "vault": check_vault},
+        checks={"database": db.ping, "keys": check_keys, "vault": check_vault},
         wanted={"broker": check_broker},
         lifespan=lifespan,
     )
     authorise.install(app, settings, NAME)
     app.state.db = db
-    app.state.parts = Parts(db, known, restores, timedelta(seconds=settings.plan_lives_s))
+    app.state.parts = Parts(db, known, restores, plan_lives, settings.plans_most)
     return app

@@ -1,10 +1,14 @@
-"""The daily round: queues the full of every tenant whose slot has begun."""
+"""The daily round: queues the full of every tenant that has none or whose slot has begun."""
+
+from datetime import datetime
 
 from prometheus_client import Gauge
+from sqlalchemy import RowMapping
 
 from contracts.ids import TenantId
 from kit import clock
 from kit.db import Database
+from kit.timers import each
 from services.backup.schedule import is_due
 from services.backup.store import snapshots, tenants
 
@@ -19,10 +23,17 @@ async def queue_due(db: Database) -> None:
     now = clock.now()
     async with db.read() as session:
         known = await tenants.known(session)
-    for row in known:
-        tenant, last = TenantId(row["tenant"]), row["covered_until"] or row["known_at"]
-        if is_due(tenant, last, now) and (row["retry_at"] is None or row["retry_at"] <= now):
-            async with db.write() as session:
-                await snapshots.ask(session, tenant, "schedule")
+    due = [TenantId(row["tenant"]) for row in known if _is_due(row, now)]
+
+    async def ask(tenant: TenantId) -> None:
+        async with db.write() as session:
+            await snapshots.ask(session, tenant, "schedule")
+
+    await each(due, ask, "daily fulls")
     ages = [(now - (row["covered_until"] or row["known_at"])).total_seconds() for row in known]
     _UNCOVERED.set(max(ages, default=0.0))
+
+
+def _is_due(row: RowMapping, now: datetime) -> bool:
+    waits = row["retry_at"] is not None and row["retry_at"] > now
+    return not waits and is_due(TenantId(row["tenant"]), row["covered_until"], now)

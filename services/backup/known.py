@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from contracts.clients import TenantsClient
 from contracts.ids import TenantId
 from kit.db import Database, WriteSession
+from kit.timers import each
 from services.backup.keyring import Keyring
 from services.backup.store import tenants as store
 
@@ -29,6 +30,9 @@ class KnownTenants:
 
     async def sweep(self) -> None:
         """Heal lost notices: ask for all tenants there are."""
-        for entry in await self.tenants.tenants():
-            async with self.db.write() as session:
-                await self.add(session, TenantId(entry.id))
+        found = [TenantId(entry.id) for entry in await self.tenants.tenants()]
+        await each(found, self._add_alone, "tenants")
+
+    async def _add_alone(self, tenant: TenantId) -> None:
+        async with self.db.write() as session:
+            await self.add(session, tenant)

@@ -13,10 +13,13 @@ from services.backup.restore import Restores
 
 @dataclass(frozen=True)
 class Parts:
+    """`plans_most` bounds a tenant's open plans, each of which lives for `plan_lives`."""
+
     db: Database
     known: KnownTenants
     restores: Restores
     plan_lives: timedelta
+    plans_most: int
 
 
 def _parts(request: Request) -> Parts:

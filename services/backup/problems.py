@@ -44,3 +44,10 @@ class RestoreRunning(Problem, status=409, slug="restore-running"):
 
     A tenant is restored by one restore at a time. Wait until it has ended.
     """
+
+
+class RestorePlansTooMany(Problem, status=409, slug="restore-plans-too-many"):
+    """Too many restore plans
+
+    Execute one of the plans that are open, or wait: a plan ends an hour after it was made.
+    """

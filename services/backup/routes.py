@@ -19,13 +19,14 @@ from services.backup.parts import Parts, With
 from services.backup.problems import (
     RestoreNotFound,
     RestoreNotPlanned,
+    RestorePlansTooMany,
     RestoreRunning,
     SnapshotBroken,
     SnapshotNotFound,
     SnapshotNotRestorable,
 )
 from services.backup.schemas import Restore, RestoreList, RestoreRequest, Snapshot, Snapshots
-from services.backup.store import restores, snapshots
+from services.backup.store import restores, snapshots, tenants
 from services.backup.vault import ObjectMissing, VaultDown
 
 router = APIRouter(prefix="/t/{tenant}/v1")
@@ -73,6 +74,7 @@ async def plan_restore(
     """Show what a restore would do, without doing anything: rows of each table then and now."""
     async with parts.db.read() as session:
         row = await snapshots.find(session, TenantId(tenant), body.snapshot)
+        await _require_room(session, TenantId(tenant), parts)
     if row is None:
         raise SnapshotNotFound
     if row["state"] != "verified":
@@ -81,6 +83,8 @@ async def plan_restore(
     plan = await _plan(parts, TenantId(tenant), snapshot)
     response.headers["location"] = f"/t/{tenant}/v1/restores/{restore}"
     async with parts.db.write() as writing:
+        await tenants.hold(writing, TenantId(tenant))
+        await _require_room(writing, TenantId(tenant), parts)
         await restores.add(writing, restore, TenantId(tenant), snapshot, plan, actor.user)
         return await _restore(writing, tenant, restore)
 
@@ -123,6 +127,14 @@ async def _restore(session: ReadSession, tenant: UUID, restore: UUID) -> Restore
     if row is None:
         raise RestoreNotFound
     return Restore.of(row)
+
+
+async def _require_room(session: ReadSession, tenant: TenantId, parts: Parts) -> None:
+    since = clock.now() - parts.plan_lives
+    try:
+        await restores.require_room(session, tenant, since, parts.plans_most)
+    except restores.PlansTooMany:
+        raise RestorePlansTooMany(f"{parts.plans_most} plans are open") from None
 
 
 async def _plan(parts: Parts, tenant: TenantId, snapshot: SnapshotId) -> dict[str, Any]:

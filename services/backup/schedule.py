@@ -1,4 +1,7 @@
-"""When a tenant's daily full is due, pure: spread over the day by tenant, missed runs are one."""
+"""When a tenant's full is due, pure: the first at once, then daily at a time of its own.
+
+Missed runs are one.
+"""
 
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -24,9 +27,9 @@ def latest_slot(tenant: TenantId, now: datetime) -> datetime:
     return slot if slot <= now else slot - _DAY
 
 
-def is_due(tenant: TenantId, last: datetime, now: datetime) -> bool:
-    """Whether a slot has begun since `last` (the last full, or when the tenant was first seen)."""
-    return last < latest_slot(tenant, now)
+def is_due(tenant: TenantId, last: datetime | None, now: datetime) -> bool:
+    """Whether a slot has begun since the last full; the first full is due at once."""
+    return last is None or last < latest_slot(tenant, now)
 
 
 def pause_after(failures: int) -> timedelta:

@@ -67,11 +67,14 @@ class Plan(Strict):
 
 
 class Restore(Strict):
-    """A restore from plan to end; `reason` says why it failed, and then nothing was changed."""
+    """A restore from plan to end; `reason` says why it failed, and then nothing was changed.
+
+    A plan that nobody executed in time is expired.
+    """
 
     id: UUID
     snapshot: UUID
-    state: Literal["planned", "queued", "running", "swapping", "completed", "failed"]
+    state: Literal["planned", "queued", "running", "swapping", "completed", "failed", "expired"]
     reason: str | None
     plan: Plan
     planned_at: datetime

@@ -26,3 +26,4 @@ class BackupSettings(ServiceSettings):
     sweep_s: float = Field(300.0, gt=0)
     leftovers_after_s: float = Field(86_400.0, ge=0)
     plan_lives_s: float = Field(3_600.0, gt=0)
+    plans_most: int = Field(10, ge=1)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from fastapi import FastAPI
 
@@ -18,6 +19,7 @@ from kit.timers import Timer, running
 from services.sync.consumers import handlers
 from services.sync.egress import Egress
 from services.sync.environments import Environments
+from services.sync.forgetting import forgetting
 from services.sync.keyring import Keyring
 from services.sync.ledger import Ledger
 from services.sync.push import Pusher
@@ -55,7 +57,9 @@ def create_app(
         subscription = await consume(app.state.broker, db, NAME, handlers(app.state.pusher.wake))
         sweep = Timer("sweep", settings.sweep_s, app.state.pusher.sweep)
         pushing = asyncio.create_task(app.state.pusher.run(), name="pushing")
-        async with running([sweep, inbox.forgetting(db)]):
+        old = forgetting(db, timedelta(days=settings.ledger_keep_days))
+        timers = [sweep, old, inbox.forgetting(db), authorise.refreshing_keys(app)]
+        async with running(timers):
             yield
             await subscription.close()
         pushing.cancel()
@@ -82,7 +86,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.state.db, app.state.keyring = db, keyring
-    app.state.registry = Registry(db, keyring, environments)
+    app.state.registry = Registry(db, keyring, environments, settings.connections_most)
     app.state.egress_addresses = settings.egress_addresses
     authorise.install(app, settings, NAME)
     return app

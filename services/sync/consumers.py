@@ -17,7 +17,7 @@ from kit.db import WriteSession
 from kit.notice import Notice
 from services.sync.store import connections
 
-Wake = Callable[[ConnectionId], None]
+Wake = Callable[[TenantId, ConnectionId], None]
 
 
 async def push_soon(wake: Wake, session: WriteSession, notice: JournalAdvanced) -> None:
@@ -32,9 +32,9 @@ async def read_all_again(wake: Wake, session: WriteSession, notice: DatabaseSwap
 async def read_connection_again(
     wake: Wake, session: WriteSession, notice: FieldChoiceChanged
 ) -> None:
-    id_ = ConnectionId(notice.connection)
-    await connections.start_over(session, TenantId(notice.tenant), id_)
-    wake(id_)
+    tenant, id_ = TenantId(notice.tenant), ConnectionId(notice.connection)
+    await connections.start_over(session, tenant, id_)
+    wake(tenant, id_)
 
 
 async def stop_tenant(_wake: Wake, session: WriteSession, notice: TenantSuspended) -> None:
@@ -47,8 +47,8 @@ async def resume_tenant(wake: Wake, session: WriteSession, notice: TenantResumed
 
 
 async def _wake_all(wake: Wake, session: WriteSession, tenant: TenantId) -> None:
-    for connection in await connections.pushable(session, tenant):
-        wake(connection)
+    for owner, connection in await connections.pushable(session, tenant):
+        wake(owner, connection)
 
 
 def handlers(wake: Wake) -> Handlers:

@@ -31,3 +31,10 @@ class SecretMissing(Problem, status=409, slug="connection-secret-missing"):
 
     Put one with PUT .../credentials.
     """
+
+
+class ConnectionsTooMany(Problem, status=409, slug="connections-too-many"):
+    """The tenant has too many connections
+
+    Remove a connection that is not needed any more before making another one.
+    """

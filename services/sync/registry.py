@@ -1,5 +1,7 @@
 """Making and changing connections: looked at before saved, secrets sealed, never shown again."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -14,7 +16,12 @@ from services.sync.dataverse import Probe, probe
 from services.sync.egress import AddressRefused, origin
 from services.sync.environments import CURRENT, NEXT, Environments
 from services.sync.keyring import Keyring
-from services.sync.problems import ConnectionStateConflict, CrmAddressRefused, CrmProbeFailed
+from services.sync.problems import (
+    ConnectionStateConflict,
+    ConnectionsTooMany,
+    CrmAddressRefused,
+    CrmProbeFailed,
+)
 from services.sync.schemas import NewConnection
 from services.sync.store import connections, outgoing
 
@@ -22,19 +29,30 @@ from services.sync.store import connections, outgoing
 class Registry:
     """No transaction is open while the CRM is asked."""
 
-    def __init__(self, db: Database, keyring: Keyring, environments: Environments) -> None:
+    def __init__(
+        self, db: Database, keyring: Keyring, environments: Environments, most: int
+    ) -> None:
         self._db, self._keyring, self._environments = db, keyring, environments
+        self._most = most  # connections of one tenant
 
     async def register(self, tenant: TenantId, wanted: NewConnection) -> ConnectionId:
-        """Check the addresses, probe, save. Raises CrmAddressRefused, CrmProbeFailed."""
+        """Check the addresses, probe, save.
+
+        Raises ConnectionsTooMany, CrmAddressRefused, CrmProbeFailed.
+        """
         row = _row(tenant, wanted)
+        with _limited(self._most):
+            async with self._db.read() as reading:
+                await connections.require_room(reading, tenant, self._most)
         connection, secret = Connection.of(row), wanted.client_secret.get_secret_value()
         _require(await probe(self._environments.for_probe(connection, secret)))
         version, sealed = await self._keyring.seal(tenant, connection.id, CURRENT, secret)
-        async with self._db.write() as session:
-            await connections.add(session, row)
-            await connections.put_credential(session, connection.id, CURRENT, version, sealed)
-            await outbox.add(session, ConnectionCreated(tenant=tenant, connection=connection.id))
+        with _limited(self._most):
+            async with self._db.write() as session:
+                await connections.add(session, row, self._most)
+                await connections.put_credential(session, connection.id, CURRENT, version, sealed)
+                made = ConnectionCreated(tenant=tenant, connection=connection.id)
+                await outbox.add(session, made)
         return connection.id
 
     async def test(self, tenant: TenantId, id_: ConnectionId) -> Probe:
@@ -123,6 +141,14 @@ def _host(url: str, pointer: str) -> str:
         return origin(url)
     except AddressRefused as refused:
         raise CrmAddressRefused(refused.reason, pointer=pointer) from None
+
+
+@contextmanager
+def _limited(most: int) -> Iterator[None]:
+    try:
+        yield
+    except connections.TooMany:
+        raise ConnectionsTooMany(f"a tenant has at most {most}") from None
 
 
 def _require(found: Probe) -> None:

@@ -62,7 +62,7 @@ async def create_connection(
 ) -> schemas.ConnectionView:
     """Look at the CRM with the given credentials and, if all is well, save the connection."""
     id_ = await registry.register(TenantId(tenant), wanted)
-    pushes.wake(id_)
+    pushes.wake(TenantId(tenant), id_)
     async with request.app.state.db.read() as db:
         return await _view(db, tenant, id_)
 
@@ -96,7 +96,7 @@ async def probe_connection(
 ) -> schemas.ProbeView:
     """Look at the CRM again; a broken connection that is well becomes active."""
     found = await registry.test(TenantId(tenant), ConnectionId(connection))
-    pushes.wake(ConnectionId(connection))
+    pushes.wake(TenantId(tenant), ConnectionId(connection))
     return views.probe(found)
 
 
@@ -112,7 +112,7 @@ async def put_credentials(
     """Switch to a new client secret, after it has proved itself; no push fails meanwhile."""
     secret = wanted.client_secret.get_secret_value()
     await registry.replace_secret(TenantId(tenant), ConnectionId(connection), secret)
-    pushes.wake(ConnectionId(connection))
+    pushes.wake(TenantId(tenant), ConnectionId(connection))
     return Response(status_code=204)
 
 
@@ -140,7 +140,7 @@ async def resume_connection(
     """Send again, beginning with everything that has waited."""
     was = ("active", "paused")
     await registry.set_state(TenantId(tenant), ConnectionId(connection), "active", was=was)
-    pushes.wake(ConnectionId(connection))
+    pushes.wake(TenantId(tenant), ConnectionId(connection))
     return Response(status_code=204)
 
 
@@ -185,7 +185,7 @@ async def retry_parked(
 ) -> schemas.Retried:
     """Give every parked record another chance."""
     retried = await registry.retry(TenantId(tenant), ConnectionId(connection))
-    pushes.wake(ConnectionId(connection))
+    pushes.wake(TenantId(tenant), ConnectionId(connection))
     return schemas.Retried(retried=retried)
 
 

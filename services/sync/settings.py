@@ -10,7 +10,10 @@ from kit.sealing import Kek, SigningKey
 
 
 class SyncSettings(ServiceSettings):
-    """`egress_addresses` is what customers put into their CRM's firewall; published as it is."""
+    """`egress_addresses` is what customers put into their CRM's firewall; published as it is.
+
+    No tenant holds more than half of the `workers`, and a push at most `push_s` in one go.
+    """
 
     kek_file: Path
     egress_addresses: tuple[str, ...] = ()
@@ -19,6 +22,10 @@ class SyncSettings(ServiceSettings):
     page_rows: int = Field(default=500, ge=1, le=5000)
     batch_rows: int = Field(default=50, ge=1, le=100)
     workers: int = Field(default=4, ge=1, le=64)
+    parallel_batches: int = Field(default=4, ge=1, le=16)
+    push_s: float = Field(default=600.0, gt=0)
+    connections_most: int = Field(default=20, ge=1)
+    ledger_keep_days: int = Field(default=400, ge=1)
     max_attempts: int = Field(default=8, ge=1)
     backoff_s: float = Field(default=1.0, gt=0)
 

@@ -60,9 +60,12 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
             stack.push_async_callback(link.close)
             app.state.broker = link
             await stack.enter_async_context(_running(notices))
-            await consume(link, db, NAME, handlers(databases))
+            await consume(link, db, NAME, handlers(cluster))
             await stack.enter_async_context(running(_timers(app, db)))
             yield
+
+    async def check_keys() -> None:
+        await app.state.access.check()
 
     async def check_broker() -> None:
         await app.state.broker.ping()
@@ -79,7 +82,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
             field_choices.router,
             changes.router,
         ],
-        checks={"database": db.ping},
+        checks={"database": db.ping, "keys": check_keys},
         wanted={"broker": check_broker},
         lifespan=lifespan,
         body_limits=bulk.BODY_LIMITS,
@@ -110,5 +113,7 @@ def _timers(app: FastAPI, db: Database) -> list[Timer]:
         Timer("swaps", 15.0, app.state.restore_targets.resume_swaps),
         Timer("restore targets", 3600.0, app.state.restore_targets.sweep),
         Timer("half-made tenants", 60.0, app.state.provisioning.sweep),
+        Timer("suspensions", 30.0, app.state.provisioning.apply_pending),
         inbox.forgetting(db),
+        authorise.refreshing_keys(app),
     ]

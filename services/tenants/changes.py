@@ -2,7 +2,8 @@
 
 Without a position, or with one of another chain, a feed starts over: it walks all present records
 by id and then goes on from the position taken at the start, so nothing is missed meanwhile.
-`reset` marks the first page of such a walk.
+So does a reader whose own view has changed: no notice has to arrive for that. `reset` marks the
+first page of such a walk.
 """
 
 import json
@@ -23,6 +24,9 @@ class Source(Protocol):
     """What a reader may see of the records, cut to size inside the database."""
 
     async def modules(self) -> frozenset[str]: ...
+    async def is_another(self, after: str) -> bool:
+        """Whether what the reader may see was changed since a position."""
+
     async def present(self, ids: Sequence[UUID]) -> Mapping[UUID, str]: ...
     async def walk(self, after: UUID | None, limit: int) -> Mapping[UUID, str]: ...
 
@@ -72,7 +76,7 @@ async def _follow(session: TenantSession, source: Source, after: str, limit: int
         page = await journal.changes(session, after, limit=limit, table=_TABLE, members=_MEMBERS)
     except journal.ChainChanged:
         return await _walk(session, source, None, None, limit)
-    if any(change.op == "T" for change in page.changes):
+    if any(change.op == "T" for change in page.changes) or await source.is_another(after):
         return await _walk(session, source, None, None, limit)
     latest = {UUID(change.pk[0]): change for change in page.changes if change.pk}
     present = await source.present(list(latest))

@@ -4,18 +4,22 @@ from contracts.events import ConnectionRemoved
 from contracts.ids import TenantId
 from kit.consuming import Handlers
 from kit.db import WriteSession
-from services.tenants.store import field_choice
-from tenantdb import TenantDatabases
+from services.tenants import field_choice
+from services.tenants.store import directory
+from tenantdb.cluster import Cluster
 
 
-def handlers(databases: TenantDatabases) -> Handlers:
-    """The table of handlers; they work on tenant databases, so they are given the way in."""
+def handlers(cluster: Cluster) -> Handlers:
+    """The table of handlers, with the provisioner's hands on the tenant databases."""
 
-    async def on_connection_removed(_session: WriteSession, notice: ConnectionRemoved) -> None:
-        """Nothing may leave over a connection that is gone: its field choice goes too."""
-        tenant = TenantId(notice.tenant)
-        async with databases.write(tenant, actor="service:tenants") as session:
-            await field_choice.forget(session, notice.connection)
+    async def on_connection_removed(session: WriteSession, notice: ConnectionRemoved) -> None:
+        """Nothing may leave over a connection that is gone: its field choice goes too.
+
+        Not over a tenant session: a suspended tenant's choice would stay for ever.
+        """
+        row = await directory.find(session, TenantId(notice.tenant))
+        if row is not None and row.state != "provisioning":
+            await field_choice.forget(cluster, row.database, notice.connection)
 
     return {
         ConnectionRemoved: on_connection_removed,

@@ -6,7 +6,8 @@ from uuid import UUID
 from services.tenants import records, refusals
 from services.tenants.fields import Fault
 from services.tenants.store import field_choice as store
-from tenantdb import TenantSession
+from tenantdb import TenantSession, names
+from tenantdb.cluster import Cluster
 
 
 async def get(session: TenantSession, connection: UUID, module: str) -> list[str]:
@@ -29,3 +30,10 @@ async def put(
         refusals.refuse(faults)
     await store.put(session, connection, module, sorted(set(fields)))
     return await store.get(session, connection, module)
+
+
+async def forget(cluster: Cluster, database: str, connection: UUID) -> None:
+    """Remove every choice of a connection that is gone, whatever state its tenant is in."""
+    owner = names.owner_of(database)
+    async with cluster.inside(database, owner, actor="service:tenants") as inside:
+        await store.forget(inside, connection)

@@ -8,6 +8,8 @@ from contracts.ids import LeaseId, TenantId, new_id
 from kit import clock, logs
 from kit.db import Database
 from kit.problems import NotFound
+from kit.timers import each
+from services.tenants.problems import TenantBeingRestored
 from services.tenants.store import directory as tenants
 from services.tenants.store import leases as store
 from services.tenants.store import restores
@@ -41,11 +43,16 @@ class Leases:
         self._db, self._cluster = db, cluster
 
     async def grant_dump(self, tenant: TenantId) -> Lease:
-        """Reading everything in the tenant's database, suspended or not. Raises NotFound."""
+        """Reading everything in the tenant's database, suspended or not.
+
+        Raises NotFound, and TenantBeingRestored while that database is about to go.
+        """
         async with self._db.read() as session:
             row = await tenants.find(session, tenant)
         if row is None or row.state == "provisioning":
             raise NotFound("no such tenant")
+        if row.is_swapping:
+            raise TenantBeingRestored
         return await self._grant(tenant, "dump", row.database, row.database)
 
     async def grant_restore(self, tenant: TenantId, target: str) -> Lease:
@@ -69,9 +76,13 @@ class Leases:
         """End every lease whose time is over."""
         async with self._db.read() as session:
             rows = await store.overdue(session, clock.now())
-        for row in rows:
-            _log.warning("lease ended by the timer", extra={"lease": str(row["id"])})
-            await self._end(LeaseId(row["id"]), row["role"], row["database"])
+        overdue = {LeaseId(row["id"]): row for row in rows}
+
+        async def end(lease: LeaseId) -> None:
+            _log.warning("lease ended by the timer", extra={"lease": str(lease)})
+            await self._end(lease, overdue[lease]["role"], overdue[lease]["database"])
+
+        await each(overdue, end, "leases")
 
     async def end_on(self, database: str) -> None:
         """End every lease on a database that is about to change its name or go."""

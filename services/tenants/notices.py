@@ -11,11 +11,15 @@ from contracts.events import FieldChoiceChanged, JournalAdvanced
 from contracts.ids import TenantId
 from kit import logs, outbox
 from kit.db import Database
-from kit.problems import Problem
+from kit.problems import NotFound
+from services.tenants.problems import TenantBeingRestored, TenantSuspended
 from tenantdb import TenantDatabases, journal
 
 _PAUSE_S = 0.1
 _PAUSE_AFTER_FAILURE_S = 1.0
+_LONGEST_S = 1.0  # for one tenant: the others wait for it
+# its readers are not served either, and are told when they are again
+_DROPPED = (NotFound, TenantSuspended, TenantBeingRestored)
 _log = logs.get(__name__)
 
 
@@ -49,11 +53,14 @@ class Notices:
             await self._flush_or_keep()
 
     async def flush(self) -> None:
-        """Write what is waiting; on failure it stays waiting."""
+        """Write what is waiting; on failure it stays waiting.
+
+        A tenant whose database does not answer holds up no other, and is asked again later.
+        """
         self._woken.clear()
         taken, self._advanced = self._advanced, set()
         try:
-            await self._write([await self._notice(tenant) for tenant in taken])
+            await self._write(await asyncio.gather(*map(self._notice, taken)))
         except BaseException:
             self._advanced |= taken
             self._woken.set()
@@ -68,12 +75,17 @@ class Notices:
         return True
 
     async def _notice(self, tenant: TenantId) -> JournalAdvanced | None:
-        """None where the tenant may not be used just now: its readers are not served either."""
+        """None where there is nothing to tell, or not yet."""
         try:
-            async with self._databases.read(tenant) as session:
+            async with asyncio.timeout(_LONGEST_S), self._databases.read(tenant) as session:
                 position = await journal.position_now(session)
-        except Problem as problem:
-            _log.warning("no notice", extra={"tenant": str(tenant), "error": problem.slug})
+        except _DROPPED:
+            return None
+        except Exception as error:
+            extra = {"tenant": str(tenant), "error": type(error).__name__}
+            _log.warning("a notice waits", extra=extra)
+            loop = asyncio.get_running_loop()
+            loop.call_later(_PAUSE_AFTER_FAILURE_S, self.advanced, tenant)
             return None
         return JournalAdvanced(tenant=tenant, position=position)
 

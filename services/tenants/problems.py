@@ -38,5 +38,6 @@ class TenantBeingRestored(Problem, status=503, slug="tenant-being-restored"):
 class SwapRefused(Problem, status=409, slug="swap-refused"):
     """The swap cannot begin
 
-    Another restore of this tenant is being put in place.
+    Another restore of this tenant is being put in place, or the restored database cannot be
+    brought up to date (the operator finds the reason in the log). The tenant is as it was.
     """

@@ -9,14 +9,19 @@ from kit import clock, logs, outbox
 from kit.db import Database
 from kit.problems import Conflict, NotFound
 from kit.sealing import Kek
+from kit.timers import each
 from services.tenants.directory import Directory, seal_password
-from services.tenants.problems import TenantNameTaken
+from services.tenants.problems import TenantBeingRestored, TenantNameTaken
 from services.tenants.store import directory as store
 from tenantdb import TenantDatabases, names, provision, template
 from tenantdb.cluster import Cluster
 
 _UNFINISHED_AFTER = timedelta(minutes=10)
 _log = logs.get(__name__)
+
+
+class UpgradeIncomplete(Exception):
+    """Some tenant databases are not up to date: the log says which and why; migrate again."""
 
 
 class Provisioning:
@@ -66,22 +71,22 @@ class Provisioning:
 
     async def suspend(self, tenant: TenantId) -> store.Tenant:
         """No session any more, on any path; may be repeated."""
-        row = await self.find(tenant)
+        await self.find(tenant)
         async with self._db.write() as session:
             if await store.change_state(session, tenant, ["active"], "suspended"):
                 await outbox.add(session, TenantSuspended(tenant=tenant))
         self._directory.forget(tenant)
         await self._databases.drain(tenant)
-        await provision.lock_out(self._cluster, row.database)
+        await self._apply(tenant)
         return await self.find(tenant)
 
     async def resume(self, tenant: TenantId) -> store.Tenant:
         """Usable again; may be repeated."""
-        row = await self.find(tenant)
-        await provision.let_in(self._cluster, row.database)
+        await self.find(tenant)
         async with self._db.write() as session:
             if await store.change_state(session, tenant, ["suspended"], "active"):
                 await outbox.add(session, TenantResumed(tenant=tenant))
+        await self._apply(tenant)
         self._directory.forget(tenant)
         return await self.find(tenant)
 
@@ -89,18 +94,41 @@ class Provisioning:
         """Undo makings that were cut short."""
         async with self._db.read() as session:
             found = await store.unfinished(session, clock.now() - _UNFINISHED_AFTER)
-        for tenant in found:
-            await self._undo(tenant)
+        await each(found, self._undo, "half-made tenants")
+
+    async def apply_pending(self) -> None:
+        """Have the roles follow where a suspension or its end was cut short."""
+        async with self._db.read() as session:
+            found = await store.unapplied(session)
+        await each(found, self._apply, "suspensions")
 
     async def upgrade_all(self) -> None:
-        """Bring every tenant database up to the template, one after the other."""
-        for row in await self.existing():
-            if row.is_swapping:
-                continue  # what is swapped in is brought up to date on the way
-            owner = names.owner_of(row.database)
-            if await template.upgrade(self._cluster, row.database, owner):
-                async with self._cluster.inside(row.database) as connection:
-                    await provision.grant(connection, row.database)
+        """Bring every tenant database up to the template, one after the other.
+
+        One that fails holds up no other; UpgradeIncomplete at the end.
+        """
+        tenants = [row.id for row in await self.existing()]
+        failed = await each(tenants, self._upgrade, "upgrades")
+        if failed:
+            raise UpgradeIncomplete(f"{len(failed)} of {len(tenants)} tenant databases")
+
+    async def _upgrade(self, tenant: TenantId) -> None:
+        row = await self.find(tenant)
+        if row.is_swapping:
+            raise TenantBeingRestored  # what is about to be swapped in may be older than this
+        if await template.upgrade(self._cluster, row.database, names.owner_of(row.database)):
+            async with self._cluster.inside(row.database) as connection:
+                await provision.grant(connection, row.database)
+
+    async def _apply(self, tenant: TenantId) -> None:
+        """The role follows the state that the directory has now, whoever changed it last."""
+        async with self._db.write() as session:
+            row = await store.lock(session, tenant)
+            if row is None:
+                return
+            follow = provision.lock_out if row.state == "suspended" else provision.let_in
+            await follow(self._cluster, row.database)
+            await store.set_applied(session, tenant)
 
     async def _announce(self, tenant: TenantId) -> None:
         async with self._db.write() as session:

@@ -21,7 +21,7 @@ from services.tenants.store import records as store
 from services.tenants.store.records import Locked, Stored
 from tenantdb import TenantDatabases, TenantSession
 
-_ETAG = re.compile(r'"(?P<version>[1-9][0-9]{0,17})"')
+_ETAG = re.compile(r'"[0-9a-f]{8}-[1-9][0-9]{0,17}"')
 _FACTS = ("responsible", "second_responsible", "team", "territory")
 
 
@@ -33,14 +33,13 @@ async def load_module(session: TenantSession, name: str) -> Module:
     return module
 
 
-def parse_if_match(header: str | None) -> int:
-    """The version in an If-Match header. `*` is refused on purpose: it would guard nothing."""
+def parse_if_match(header: str | None) -> str:
+    """The entity tag of an If-Match header. `*` is refused on purpose: it would guard nothing."""
     if header is None:
-        raise PreconditionMissing('send If-Match with the ETag of your last read, like "3"')
-    match = _ETAG.fullmatch(header.strip())
-    if match is None:
+        raise PreconditionMissing('send If-Match with your last ETag, like "5eed00d5-3"')
+    if not _ETAG.fullmatch(header.strip()):
         raise PreconditionFailed
-    return int(match["version"])
+    return header.strip()
 
 
 async def read(
@@ -73,12 +72,12 @@ async def change(
     actor: Actor,
     name: str,
     record: UUID,
-    version: int,
+    etag: str,
     wanted: RecordChange,
 ) -> Stored:
     """Apply what is named; a change that changes nothing keeps the version."""
     module = await load_module(session, name)
-    locked = await _locked(session, actor, name, record, "edit", version)
+    locked = await _locked(session, actor, name, record, "edit", etag)
     key, fields = _merged(module, locked, wanted)
     facts = replace(
         locked.stored.facts,
@@ -94,22 +93,20 @@ async def change(
         raise _key_taken() from None
 
 
-async def delete(
-    session: TenantSession, actor: Actor, name: str, record: UUID, version: int
-) -> None:
-    await _locked(session, actor, name, record, "delete", version)
+async def delete(session: TenantSession, actor: Actor, name: str, record: UUID, etag: str) -> None:
+    await _locked(session, actor, name, record, "delete", etag)
     await store.delete(session, record)
 
 
 async def _locked(
-    session: TenantSession, actor: Actor, module: str, record: UUID, action: str, version: int
+    session: TenantSession, actor: Actor, module: str, record: UUID, action: str, etag: str
 ) -> Locked:
     """The record, locked: visible (404), within the action's scope (403), as expected (412)."""
     locked = await store.lock(session, module, record)
     if locked is None or not _may(actor, f"{module}.view", locked.stored.facts):
         raise NotFound
     _require(actor, f"{module}.{action}", locked.stored.facts)
-    if locked.stored.version != version:
+    if locked.stored.etag != etag:
         raise PreconditionFailed
     return locked
 

@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import asyncpg
+
 from contracts.events import DatabaseSwapped
 from contracts.ids import RestoreId, TenantId
-from kit import clock, outbox
+from kit import clock, logs, outbox
 from kit.db import Database
-from kit.problems import Conflict, NotFound
+from kit.problems import Conflict, DependencyDown, NotFound
+from kit.timers import each
 from services.tenants.directory import Directory
 from services.tenants.leases import Leases
 from services.tenants.problems import SwapRefused
@@ -17,6 +20,14 @@ from tenantdb.cluster import Cluster
 
 KEEP_ASIDE = timedelta(days=7)
 FORGOTTEN_AFTER = timedelta(days=2)
+# the cluster is away: asking again helps, as it does not for what the restored data holds
+_AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+)
+_log = logs.get(__name__)
 
 
 class RestoreTargets:
@@ -59,13 +70,15 @@ class RestoreTargets:
     async def swap(self, tenant: TenantId, restore_id: RestoreId, database: str) -> None:
         """Put the restored database in the tenant's place; repeatable.
 
-        The decision is committed before anything changes; from then on the tenant's sessions are
-        refused with "try again" until the swap is complete, by this call or by `resume_swaps`.
+        What can fail for good is done first, while the tenant is served as before: SwapRefused.
+        Then the decision is committed, and the tenant's sessions are refused with "try again"
+        until the swap is complete, by this call or by `resume_swaps`.
         """
         target = await self._find(tenant, restore_id)
         if target.database != database:
             raise NotFound("no such restore target")
         if target.state == "open":
+            await self._prepare(target)
             async with self._db.write() as session:
                 aside = names.aside_name(target.name)
                 if not await store.begin_swap(session, tenant, restore_id, aside):
@@ -76,8 +89,7 @@ class RestoreTargets:
         """Complete swaps that were cut short."""
         async with self._db.read() as session:
             found = await store.swapping(session)
-        for tenant, restore_id in found:
-            await self._complete(tenant, restore_id)
+        await each(found, lambda swap: self._complete(*swap), "swaps")
 
     async def sweep(self) -> None:
         """Drop databases set aside whose time is over, and targets that nobody came back for."""
@@ -85,28 +97,43 @@ class RestoreTargets:
         async with self._db.read() as session:
             asides = await store.asides_due(session, now)
             targets = await store.forgotten(session, now - FORGOTTEN_AFTER)
-        for aside in asides:
-            await self._cluster.drop_database(aside)
-            async with self._db.write() as session:
-                await store.aside_dropped(session, aside)
-        for target in targets:
-            await self._drop(target)
+        await each(asides, self._drop_aside, "databases set aside")
+        forgotten = {target.database: target for target in targets}
+        await each(forgotten, lambda name: self._drop(forgotten[name]), "forgotten targets")
+
+    async def _prepare(self, target: store.Target) -> None:
+        await self._leases.end_on(target.database)
+        try:
+            await restore.prepare(self._cluster, target.database, target.name, target.tenant)
+        except Exception as error:
+            if (await self._find(target.tenant, target.restore)).state != "open":
+                return  # the same swap, asked for twice: the other call has gone ahead
+            extra = {"tenant": str(target.tenant), "restore": str(target.restore)}
+            _log.exception("swap not prepared", extra=extra)
+            if isinstance(error, _AWAY):
+                raise DependencyDown from error
+            raise SwapRefused("the restored database cannot be brought up to date") from error
 
     async def _complete(self, tenant: TenantId, restore_id: RestoreId) -> None:
+        decided = await self._find(tenant, restore_id)
+        if decided.state == "swapping":
+            self._directory.forget(tenant)
+            await self._databases.drain(tenant)
+            for database in (decided.database, decided.name):
+                await self._leases.end_on(database)
         async with self._db.write() as session:
             swap = await store.lock_swap(session, tenant, restore_id)
             if swap is None or swap.aside is None:
                 return
-            self._directory.forget(tenant)
-            await self._databases.drain(tenant)
-            for database in (swap.database, swap.name):
-                await self._leases.end_on(database)
-            if not await self._cluster.has_database(swap.aside):
-                await restore.prepare(self._cluster, swap.database, swap.name, tenant)
             await restore.exchange(self._cluster, swap.name, swap.database, swap.aside)
             await store.finish_swap(session, tenant, restore_id, clock.now() + KEEP_ASIDE)
             await outbox.add(session, DatabaseSwapped(tenant=tenant, restore=restore_id))
         self._directory.forget(tenant)
+
+    async def _drop_aside(self, aside: str) -> None:
+        await self._cluster.drop_database(aside)
+        async with self._db.write() as session:
+            await store.aside_dropped(session, aside)
 
     async def _drop(self, target: store.Target) -> None:
         await self._leases.end_on(target.database)

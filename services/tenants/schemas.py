@@ -36,7 +36,7 @@ class RecordChange(Ownership):
 
 
 class RecordView(Ownership):
-    """A record; `version` is its entity tag without the quotes."""
+    """A record; its entity tag is the ETag header of a single read or write."""
 
     id: Id
     module: str

@@ -1,6 +1,6 @@
 """The tables of the directory, as the migrations make them."""
 
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, LargeBinary, MetaData, Table, Text, Uuid
 
 metadata = MetaData()
 
@@ -13,6 +13,7 @@ tenant = Table(
     Column("database", Text, nullable=False, unique=True),
     Column("wrapped_key", LargeBinary, nullable=False),
     Column("sealed_password", LargeBinary, nullable=False),
+    Column("is_applied", Boolean, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
 )
 

@@ -76,7 +76,7 @@ class Caller:
 
     async def send(self, operation: Operation, content: bytes, media: str) -> httpx2.Response:
         address = operation.address(self._tenant.id)
-        headers = {"content-type": media, "if-match": '"1"'}
+        headers = {"content-type": media, "if-match": '"00000000-1"'}
         if operation.is_internal:
             return await self._inside(operation, address, content, headers)
         api = self._stage.operator if operation.of_operators else self._tenant.api

@@ -96,6 +96,16 @@ async def test_ending_a_lease_ends_its_sessions_and_may_be_repeated(
         await login(address, user=role, password=password)
 
 
+async def test_a_lease_that_many_end_at_once_is_ended(
+    address: Address, hands: Cluster, login: Login
+) -> None:
+    role, password = await dump_lease(hands, address)
+    await login(address, user=role, password=password)
+    await asyncio.gather(*(leases.end(hands, role, address.database) for _ in range(4)))
+    with pytest.raises(asyncpg.PostgresError):
+        await login(address, user=role, password=password)
+
+
 async def test_a_lease_whose_time_is_over_does_not_open(
     address: Address, hands: Cluster, login: Login
 ) -> None:

@@ -7,11 +7,10 @@ from fastapi import APIRouter, Response
 from contracts.authorise import needs_login, public
 from contracts.credentials import Actor
 from kit.http import Read
-from kit.problems import NotAuthenticated
-from services.auth.access_tokens import actor_for
 from services.auth.parts import With
 from services.auth.schemas import KeySet, Me
-from services.auth.store import sessions, users
+from services.auth.sessions import present
+from services.auth.store import users
 
 router = APIRouter()
 
@@ -19,17 +18,14 @@ router = APIRouter()
 @router.get("/v1/me")
 async def me(actor: Annotated[Actor, needs_login()], parts: With, session: Read) -> Me:
     """The user as it is now, with each granted permission and its scope."""
-    user = await users.by_id(session, actor.user)
-    if user is None or not await sessions.is_open(session, actor.session, parts.now()):
-        raise NotAuthenticated("the session has ended")
-    grants = actor_for(user, actor.session).grants
+    actor = await present(session, actor, parts.now())
     return Me(
-        user=user.id,
-        realm=user.realm,
-        tenant=user.tenant,
-        email=user.email,
-        level=user.level,
-        access={permission: scope.name.lower() for permission, scope in grants.items()},
+        user=actor.user,
+        realm=actor.realm,
+        tenant=actor.tenant,
+        email=await users.email_of(session, actor.user),
+        level=actor.level,
+        access={permission: scope.name.lower() for permission, scope in actor.grants.items()},
     )
 
 

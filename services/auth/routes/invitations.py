@@ -5,14 +5,20 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from contracts.authorise import needs, needs_operator, public
+from contracts.authorise import needs, needs_operator, permitted, public
 from contracts.credentials import Actor
 from contracts.ids import TenantId
 from kit.http import Write
 from services.auth import invitation
-from services.auth.invitation import check_may_give, level_grants
+from services.auth.invitation import (
+    INVITE_AS_OPERATOR,
+    MANAGE_USERS,
+    check_may_give,
+    level_grants,
+)
 from services.auth.parts import With
 from services.auth.schemas import Acceptance, Invited, Joined, OperatorInvitation, UserInvitation
+from services.auth.sessions import present
 
 router = APIRouter()
 
@@ -20,31 +26,36 @@ router = APIRouter()
 @router.post("/v1/invitations", status_code=201)
 async def invite_by_operator(
     body: OperatorInvitation,
-    actor: Annotated[Actor, needs_operator("operator.invite")],
+    actor: Annotated[Actor, needs_operator(INVITE_AS_OPERATOR)],
     parts: With,
 ) -> Invited:
     """Invite another operator (tenant null), or a tenant's first users until one has joined."""
     tenant = None if body.tenant is None else TenantId(body.tenant)
-    given = level_grants(tenant, body.level)
-    if tenant is None:
-        check_may_give(actor.grants, given)
-        async with parts.db.write() as session:
-            made = await invitation.invite(session, None, body.email, body.level, parts.now())
-    else:
-        made = await invitation.invite_first_user(parts, tenant, body.email, body.level)
+    given, now = level_grants(tenant, body.level), parts.now()
+    if tenant is not None:
+        await parts.directory.check_open(tenant)
+    async with parts.db.write() as session:
+        own = permitted(await present(session, actor, now), INVITE_AS_OPERATOR).grants
+        if tenant is None:
+            check_may_give(own, given)
+            made = await invitation.invite(session, None, body.email, body.level, now)
+        else:
+            made = await invitation.invite_first_user(session, tenant, body.email, body.level, now)
     return Invited(invitation=made.token, expires_at=made.expires_at)
 
 
 @router.post("/t/{tenant}/v1/users/invitations", status_code=201)
 async def invite_user(
     body: UserInvitation,
-    actor: Annotated[Actor, needs("configuration.users_manage")],
+    actor: Annotated[Actor, needs(MANAGE_USERS)],
     parts: With,
     session: Write,
 ) -> Invited:
     """Invite a user of the tenant to a level that grants nothing the inviter does not have."""
+    now = parts.now()
+    actor = permitted(await present(session, actor, now), MANAGE_USERS)
     check_may_give(actor.grants, level_grants(actor.tenant, body.level))
-    made = await invitation.invite(session, actor.tenant, body.email, body.level, parts.now())
+    made = await invitation.invite(session, actor.tenant, body.email, body.level, now)
     return Invited(invitation=made.token, expires_at=made.expires_at)
 
 

@@ -5,23 +5,28 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from contracts.authorise import needs
+from contracts.authorise import needs, permitted
 from contracts.credentials import Actor
 from contracts.ids import UserId
 from kit.http import Read, Write
+from services.auth.invitation import MANAGE_USERS
 from services.auth.level_change import change_level
+from services.auth.parts import With
 from services.auth.schemas import LevelChange, UserList, UserView
+from services.auth.sessions import present
 from services.auth.store import users
 from services.auth.store.users import User
 
+VIEW_USERS = "configuration.users_view"
 router = APIRouter()
 
 
 @router.get("/t/{tenant}/v1/users")
 async def list_users(
-    actor: Annotated[Actor, needs("configuration.users_view")], session: Read
+    actor: Annotated[Actor, needs(VIEW_USERS)], parts: With, session: Read
 ) -> UserList:
     """Everybody of the tenant, in the order of their invitation."""
+    actor = permitted(await present(session, actor, parts.now()), VIEW_USERS)
     assert actor.tenant is not None
     return UserList(users=[_view(user) for user in await users.all_of(session, actor.tenant)])
 
@@ -30,11 +35,12 @@ async def list_users(
 async def put_level(
     user: UUID,
     body: LevelChange,
-    actor: Annotated[Actor, needs("configuration.users_manage")],
+    actor: Annotated[Actor, needs(MANAGE_USERS)],
+    parts: With,
     session: Write,
 ) -> UserView:
     """Give a user another level; it holds from the user's next refresh on."""
-    return _view(await change_level(session, actor, UserId(user), body.level))
+    return _view(await change_level(session, actor, UserId(user), body.level, parts.now()))
 
 
 def _view(user: User) -> UserView:

@@ -31,11 +31,17 @@ async def start(
     await session.run(insert(table).values(id=new, user_id=user, started_at=now, ends_at=ends))
 
 
-async def is_open(session: ReadSession, which: SessionId, now: datetime) -> bool:
-    query = select(table.c.id).where(
-        table.c.id == which, table.c.ended_at.is_(None), table.c.ends_at > now
+async def user_of_open(
+    session: ReadSession, which: SessionId, user: UserId, now: datetime
+) -> User | None:
+    """The user as it is now; None unless the session is the user's and has not ended."""
+    row = await session.first(
+        select(users)
+        .join(table, table.c.user_id == users.c.id)
+        .where(users.c.id == user, table.c.id == which)
+        .where(table.c.ended_at.is_(None), table.c.ends_at > now)
     )
-    return await session.scalar(query) is not None
+    return None if row is None else User(**row)
 
 
 async def end(session: WriteSession, which: SessionId, now: datetime) -> bool:

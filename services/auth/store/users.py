@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, func, insert, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import TenantId, UserId
 from kit.db import ReadSession, WriteSession
@@ -31,6 +32,10 @@ class User:
     @property
     def has_joined(self) -> bool:
         return self.joined_at is not None
+
+
+async def email_of(session: ReadSession, user: UserId) -> str:
+    return str(await session.scalar(select(users.c.email).where(users.c.id == user)))
 
 
 async def by_id(session: ReadSession, user: UserId) -> User | None:
@@ -62,13 +67,19 @@ async def count_joined(
     return int(await session.scalar(query))
 
 
-async def add(session: WriteSession, user: User) -> None:
-    await session.run(insert(users).values(_values(user)))
+async def add(session: WriteSession, user: User) -> User:
+    """The user of that address, who may have been there before; locked until the end."""
+    await session.run(insert(users).values(_values(user)).on_conflict_do_nothing())
+    query = select(users).where(_in(user.tenant), users.c.email == user.email)
+    there = _user(await session.first(query.with_for_update()))
+    assert there is not None
+    return there
 
 
-async def join(session: WriteSession, user: UserId, password_hash: str, now: datetime) -> None:
+async def join(session: WriteSession, user: UserId, password_hash: str, now: datetime) -> bool:
+    """False for a user who has joined already: a password is set once."""
     changes = update(users).values(password_hash=password_hash, joined_at=now)
-    await session.run(changes.where(users.c.id == user))
+    return await session.run(changes.where(_waits(user))) == 1
 
 
 async def set_level(session: WriteSession, user: UserId, level: int) -> None:
@@ -82,13 +93,20 @@ async def lock_all(session: WriteSession) -> None:
     await session.run(text("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE"))
 
 
-async def invite_again(session: WriteSession, user: UserId, level: int, now: datetime) -> None:
-    await session.run(update(users).where(users.c.id == user).values(level=level, invited_at=now))
+async def invite_again(session: WriteSession, user: UserId, level: int, now: datetime) -> bool:
+    """False for a user who has joined."""
+    changes = update(users).values(level=level, invited_at=now)
+    return await session.run(changes.where(_waits(user))) == 1
 
 
 def _in(tenant: TenantId | None) -> ColumnElement[bool]:
     """For None this renders IS NULL: the operators."""
     return users.c.tenant == tenant
+
+
+def _waits(user: UserId) -> ColumnElement[bool]:
+    """The user, as long as it has not joined."""
+    return (users.c.id == user) & users.c.joined_at.is_(None)
 
 
 def _user(row: RowMapping | None) -> User | None:

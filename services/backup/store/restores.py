@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from contracts.ids import RestoreId, SnapshotId, TenantId, UserId
@@ -17,6 +17,18 @@ _LIST_LIMIT = 100
 
 class RestoreOpen(Exception):
     """Another restore of this tenant is queued or running."""
+
+
+class PlansTooMany(Exception):
+    """The tenant has as many open plans as it may have."""
+
+
+async def require_room(session: ReadSession, tenant: TenantId, since: datetime, most: int) -> None:
+    """PlansTooMany where `most` plans, made after `since`, wait to be executed."""
+    open_plans = (table.c.state == "planned", table.c.planned_at > since)
+    statement = select(func.count()).where(table.c.tenant == tenant, *open_plans)
+    if await session.scalar(statement) >= most:
+        raise PlansTooMany
 
 
 async def add(
@@ -75,6 +87,29 @@ async def complete(session: WriteSession, restore: RestoreId, now: datetime) -> 
 async def fail(session: WriteSession, restore: RestoreId, reason: str, now: datetime) -> None:
     """The tenant is as it was."""
     await _set(session, restore, {"state": "failed", "reason": reason, "finished_at": now})
+
+
+async def expire(session: WriteSession, before: datetime, most: int) -> int:
+    """End plans from before this moment that were not executed; returns how many."""
+    old = _oldest(("planned",), before, most)
+    return await session.run(update(table).where(table.c.restore.in_(old)).values(state="expired"))
+
+
+async def forget_plans(session: WriteSession, before: datetime, most: int) -> int:
+    """Delete plans of before this moment that were never executed; returns how many."""
+    old = _oldest(("expired",), before, most)
+    return await session.run(delete(table).where(table.c.restore.in_(old)))
+
+
+async def forget_ended(session: WriteSession, before: datetime, most: int) -> int:
+    """Delete restores of before this moment that have ended; returns how many."""
+    old = _oldest(("completed", "failed"), before, most)
+    return await session.run(delete(table).where(table.c.restore.in_(old)))
+
+
+def _oldest(states: Sequence[str], before: datetime, most: int) -> Select[tuple[UUID]]:
+    where = (table.c.state.in_(states), table.c.planned_at < before)
+    return select(table.c.restore).where(*where).limit(most).with_for_update(skip_locked=True)
 
 
 async def _set(session: WriteSession, restore: RestoreId, values: dict[str, object]) -> None:

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import SnapshotId, TenantId, UserId, new_id
 from kit.db import ReadSession, WriteSession
 from services.backup.manifest import Level, Manifest
+from services.backup.tables import restore
 from services.backup.tables import snapshot as table
 
 _OPEN = ("queued", "running")
@@ -77,6 +78,15 @@ async def prove(session: WriteSession, snapshot: SnapshotId, level: Level) -> No
 
 async def expire(session: WriteSession, snapshots: Sequence[SnapshotId]) -> None:
     await _set(session, snapshots, {"state": "expired"})
+
+
+async def forget(session: WriteSession, before: datetime, most: int) -> int:
+    """Delete rows of before this moment whose backup is gone or never was; returns how many."""
+    gone = (table.c.state.in_(("failed", "expired")), table.c.requested_at < before)
+    unused = ~exists().where(restore.c.snapshot == table.c.snapshot)
+    old = select(table.c.snapshot).where(*gone, unused).limit(most)
+    locked = old.with_for_update(skip_locked=True)
+    return await session.run(delete(table).where(table.c.snapshot.in_(locked)))
 
 
 async def _set(

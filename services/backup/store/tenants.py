@@ -20,6 +20,11 @@ async def is_known(session: ReadSession, tenant: TenantId) -> bool:
     return await session.first(select(table).where(table.c.tenant == tenant)) is not None
 
 
+async def hold(session: WriteSession, tenant: TenantId) -> None:
+    """Others who hold the tenant wait until the session ends."""
+    await session.first(select(table).where(table.c.tenant == tenant).with_for_update())
+
+
 async def known(session: ReadSession) -> Sequence[RowMapping]:
     return await session.all(select(table).order_by(table.c.tenant))
 

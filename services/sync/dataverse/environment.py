@@ -28,6 +28,7 @@ _HEADERS = {
     "OData-Version": "4.0",
     "If-None-Match": "null",
 }
+_FAILURES = (TokenRefused, CallFailed, AddressRefused)
 _NOT_RUN = Outcome(Verdict.BACK_OFF, "the CRM stopped before this row")
 
 
@@ -57,6 +58,14 @@ class Environment:
     async def sign_in(self) -> None:
         """Get a token; raises TokenRefused and what the guard raises."""
         await self._token()
+
+    async def refusal(self) -> Outcome | None:
+        """Why there is no token; None where there is one, and batches can be sent at once."""
+        try:
+            await self._token()
+        except _FAILURES as failure:
+            return _outcome(failure)
+        return None
 
     async def who_am_i(self) -> Reply:
         return await self._call(WHO_AM_I, f"{API}/WhoAmI")
@@ -92,10 +101,8 @@ class Environment:
         )
         try:
             reply = await self._authorised(replace(call, fields=fields, rows=len(rows)))
-        except TokenRefused as refused:
-            return Sent(whole=refused.outcome)
-        except (CallFailed, AddressRefused) as failure:
-            return Sent(whole=Outcome(Verdict.BACK_OFF, failure.reason))
+        except _FAILURES as failure:
+            return Sent(whole=_outcome(failure))
         return _sent(reply, len(rows))
 
     async def _call(self, operation: Operation, path: str, *, table: str | None = None) -> Reply:
@@ -103,14 +110,15 @@ class Environment:
 
     async def _authorised(self, call: Call) -> Reply:
         """Send with a token; a 401 is answered once with a fresh one (nothing was carried out)."""
-        reply = await self._with_token(call)
+        token = await self._token()
+        reply = await self._with_token(call, token)
         if reply.status == 401:
-            self.tokens.forget(self.connection.id)
-            reply = await self._with_token(call)
+            self.tokens.forget(self.connection.id, token)
+            reply = await self._with_token(call, await self._token())
         return reply
 
-    async def _with_token(self, call: Call) -> Reply:
-        headers = {**call.headers, "Authorization": f"Bearer {await self._token()}"}
+    async def _with_token(self, call: Call, token: str) -> Reply:
+        headers = {**call.headers, "Authorization": f"Bearer {token}"}
         return await self.egress.send(replace(call, headers=headers), self.ledger)
 
     async def _token(self) -> str:
@@ -152,6 +160,12 @@ class Environment:
             body=body,
             table=table,
         )
+
+
+def _outcome(failure: TokenRefused | CallFailed | AddressRefused) -> Outcome:
+    if isinstance(failure, TokenRefused):
+        return failure.outcome
+    return Outcome(Verdict.BACK_OFF, failure.reason)
 
 
 def _sent(reply: Reply, expected: int) -> Sent:

@@ -1,7 +1,9 @@
 """OAuth client credentials (RFC 6749 section 4.4): a token is held until shortly before its end."""
 
+import asyncio
 import re
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -49,22 +51,27 @@ class Tokens:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._held: dict[ConnectionId, _Held] = {}
+        self._asking: defaultdict[ConnectionId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._monotonic = monotonic
 
     async def token(self, connection: Connection, secret: str, send: Send) -> str:
-        """A token that lives; raises TokenRefused and what `send` raises."""
+        """A token that lives, asked for once; raises TokenRefused and what `send` raises."""
         digest = blake2b(secret.encode()).digest()
-        held = self._held.get(connection.id)
-        if held and held.secret == digest and self._monotonic() < held.until:
-            return held.token
-        asked = self._monotonic()
-        token, lifetime_s = await _ask(connection, secret, send)
-        margin_s = min(_MARGIN_S, lifetime_s * _MARGIN_PART)
-        self._held[connection.id] = _Held(digest, token, asked + lifetime_s - margin_s)
-        return token
+        async with self._asking[connection.id]:
+            held = self._held.get(connection.id)
+            if held and held.secret == digest and self._monotonic() < held.until:
+                return held.token
+            asked = self._monotonic()
+            token, lifetime_s = await _ask(connection, secret, send)
+            margin_s = min(_MARGIN_S, lifetime_s * _MARGIN_PART)
+            self._held[connection.id] = _Held(digest, token, asked + lifetime_s - margin_s)
+            return token
 
-    def forget(self, connection: ConnectionId) -> None:
-        self._held.pop(connection, None)
+    def forget(self, connection: ConnectionId, token: str) -> None:
+        """The CRM refused this token; one that was fetched meanwhile stays."""
+        held = self._held.get(connection)
+        if held is not None and held.token == token:
+            del self._held[connection]
 
 
 async def _ask(connection: Connection, secret: str, send: Send) -> tuple[str, float]:

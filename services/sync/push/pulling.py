@@ -13,7 +13,7 @@ from services.sync.store import connections, outgoing
 
 
 class StartedOver(Exception):
-    """Somebody asked for a fresh read meanwhile: the page at hand must not be saved."""
+    """A fresh read was asked for, or the connection stopped: the page at hand is not saved."""
 
 
 async def pull(db: Database, tenants: TenantsClient, row: RowMapping, page_rows: int) -> None:

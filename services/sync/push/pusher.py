@@ -1,9 +1,8 @@
 """Wakes, sweeps and workers: each connection is pushed by one worker of one process at a time."""
 
 import asyncio
-from datetime import datetime
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import text
 
 from contracts.clients import TenantsClient
 from contracts.ids import ConnectionId, TenantId
@@ -13,15 +12,18 @@ from kit.problems import Problem
 from services.sync.connection import Connection
 from services.sync.environments import Environments
 from services.sync.keyring import Keyring
+from services.sync.push.patience import pause
 from services.sync.push.pulling import StartedOver, pull
-from services.sync.push.sending import Sending, Stopped
+from services.sync.push.sending import Sending, Stopped, may_send
+from services.sync.push.turns import Turns
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing
 
 _log = logs.get(__name__)
 _LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
 _BUSY_S = 1.0
-_LONGEST_PUSH_S = 600.0
+_REST_PART = 0.1
+_TOO_LONG = "sending took too long; it goes on after a pause"
 
 
 class Pusher:
@@ -38,13 +40,13 @@ class Pusher:
     ) -> None:
         self._db, self._locks, self._tenants = db, locks, tenants
         self._keyring, self._environments, self._settings = keyring, environments, settings
-        self._queue = asyncio.Queue[ConnectionId]()
+        self._turns = Turns(max(1, settings.workers // 2))
         self._timers: dict[ConnectionId, asyncio.TimerHandle] = {}
-        self._running: set[ConnectionId] = set()
-        self._again: set[ConnectionId] = set()
 
-    def wake(self, connection: ConnectionId, after_s: float | None = None) -> None:
-        """Push the connection soon; several wakes before that are one."""
+    def wake(
+        self, tenant: TenantId, connection: ConnectionId, after_s: float | None = None
+    ) -> None:
+        """Push the tenant's connection soon; several wakes before that are one."""
         delay = self._settings.settle_s if after_s is None else after_s
         loop = asyncio.get_running_loop()
         timer = self._timers.get(connection)
@@ -52,7 +54,7 @@ class Pusher:
             if timer.when() <= loop.time() + delay:
                 return
             timer.cancel()
-        self._timers[connection] = loop.call_later(delay, self._enqueue, connection)
+        self._timers[connection] = loop.call_later(delay, self._ask, tenant, connection)
 
     async def sweep(self) -> None:
         """Wake every connection that may send: a lost notice costs time, never data."""
@@ -62,8 +64,8 @@ class Pusher:
             await connections.suspend_all_but(session, active)
         async with self._db.read() as reading:
             found = await connections.pushable(reading)
-        for connection in found:
-            self.wake(connection, 0.0)
+        for tenant, connection in found:
+            self.wake(tenant, connection, 0.0)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -75,51 +77,64 @@ class Pusher:
             for timer in self._timers.values():
                 timer.cancel()
 
-    def _enqueue(self, connection: ConnectionId) -> None:
+    def _ask(self, tenant: TenantId, connection: ConnectionId) -> None:
         self._timers.pop(connection, None)
-        self._queue.put_nowait(connection)
+        self._turns.ask(tenant, connection)
 
     async def _work(self) -> None:
         while True:
-            connection = await self._queue.get()
-            if connection in self._running:
-                self._again.add(connection)
-                continue
-            self._running.add(connection)
+            tenant, connection = await self._turns.take()
             try:
                 with logs.bind_trace(None):
-                    await self._push_logged(connection)
+                    await self._push_logged(tenant, connection)
             finally:
-                self._running.discard(connection)
-            if connection in self._again:
-                self._again.discard(connection)
-                self.wake(connection, 0.0)
+                self._turns.give_back(connection)
 
-    async def _push_logged(self, connection: ConnectionId) -> None:
+    async def _push_logged(self, tenant: TenantId, connection: ConnectionId) -> None:
         extra = {"connection": str(connection)}
         try:
-            async with asyncio.timeout(_LONGEST_PUSH_S):
-                await self.push(connection)
+            await self._push_in_time(tenant, connection)
         except Stopped as stopped:
             _log.warning("push stopped", extra={**extra, "reason": str(stopped)})
-        except (StartedOver, TimeoutError):
-            self.wake(connection, 0.0)
+        except StartedOver:
+            self.wake(tenant, connection)
         except Problem as problem:
             _log.warning("push failed", extra={**extra, "slug": problem.slug})
         except Exception:
             _log.exception("push failed", extra=extra)
-        await self._wake_when_due(connection)
+        await self._wake_when_due(tenant, connection)
 
-    async def push(self, id_: ConnectionId) -> None:
+    async def _push_in_time(self, tenant: TenantId, connection: ConnectionId) -> None:
+        """One push; one that lasts too long is cut, and rests before it goes on."""
+        limit = asyncio.timeout(self._settings.push_s)
+        try:
+            async with limit:
+                await self.push(tenant, connection)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            await self._rest(connection)
+            raise Stopped(_TOO_LONG) from None
+
+    async def _rest(self, id_: ConnectionId) -> None:
+        """A part of the time that it had, and longer where the CRM has acknowledged nothing."""
+        async with self._db.write() as session:
+            row = await connections.get(session, id_)
+            if row is not None:
+                failures = row["failures"] + 1
+                until = clock.now() + pause(failures, self._settings.push_s * _REST_PART)
+                await connections.hold(session, id_, until, _TOO_LONG, failures)
+
+    async def push(self, tenant: TenantId, id_: ConnectionId) -> None:
         """One push; returns at once where another process is at it. Raises Stopped."""
         number = int.from_bytes(id_.bytes[8:], "big", signed=True)
         async with self._locks.write() as lock:
             if not await lock.scalar(_LOCK, {"number": number}):
-                self.wake(id_, _BUSY_S)
+                self.wake(tenant, id_, _BUSY_S)
                 return
             async with self._db.read() as session:
                 row = await connections.get(session, id_)
-            if row is None or not _may_push(row, clock.now()):
+            if row is None or not may_send(row, clock.now()):
                 return
             secret = await self._environments.secret(row)
             await pull(self._db, self._tenants, row, self._settings.page_rows)
@@ -129,7 +144,7 @@ class Pusher:
             )
             await sending.run()
 
-    async def _wake_when_due(self, id_: ConnectionId) -> None:
+    async def _wake_when_due(self, tenant: TenantId, id_: ConnectionId) -> None:
         """Rows that wait, or a connection that was told to, are looked at in time."""
         try:
             async with self._db.read() as session:
@@ -144,9 +159,4 @@ class Pusher:
             moment = max(due, row["retry_at"] or due)
             delay_s = (moment - clock.now()).total_seconds()
             if delay_s > 0 and delay_s < self._settings.sweep_s:
-                self.wake(id_, delay_s)
-
-
-def _may_push(row: RowMapping, now: datetime) -> bool:
-    held = row["retry_at"] is not None and row["retry_at"] > now
-    return row["state"] == "active" and not row["suspended"] and not held
+                self.wake(tenant, id_, delay_s)

@@ -1,5 +1,6 @@
 """Sending what is due: intent before the call, outcome after it, present values every time."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,12 +11,13 @@ from sqlalchemy import RowMapping
 from contracts.clients import TenantsClient
 from contracts.events import ConnectionChanged, PushFinished
 from kit import clock, outbox
-from kit.db import Database, WriteSession
+from kit.db import Database, ReadSession, WriteSession
 from services.sync.connection import Connection, ModuleMapping
 from services.sync.dataverse import Environment, Outcome, Sent, Verdict
 from services.sync.keyring import Keyring
 from services.sync.push.patience import is_exhausted, pause
 from services.sync.push.plan import Item, plan
+from services.sync.push.pulling import StartedOver
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing
 from services.sync.store.outgoing import Settlement
@@ -27,9 +29,15 @@ class Stopped(Exception):
     """The connection has to wait or needs a person; what is due stays due."""
 
 
+def may_send(row: RowMapping, now: datetime) -> bool:
+    """Whether anything may go out over the connection of this row."""
+    held = row["retry_at"] is not None and row["retry_at"] > now
+    return row["state"] == "active" and not row["suspended"] and not held
+
+
 @dataclass
 class Sending:
-    """One run over everything that is due for a connection."""
+    """One run over everything that is due for a connection; `row` is its row at the beginning."""
 
     db: Database
     tenants: TenantsClient
@@ -38,13 +46,17 @@ class Sending:
     environment: Environment
     row: RowMapping
     sent_rows: int = field(default=0, init=False)
+    parallel_hint: int | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.parallel_hint = self.row["parallel_hint"]
 
     @property
     def connection(self) -> Connection:
         return self.environment.connection
 
     async def run(self) -> None:
-        """Send until nothing is due; raises Stopped."""
+        """Send until nothing is due; raises Stopped, and StartedOver where reading has to."""
         hash_key = await self.keyring.hash_key(self.connection.tenant)
         for module, mapping in self.connection.modules.items():
             while await self._round(module, mapping, hash_key):
@@ -52,9 +64,11 @@ class Sending:
         await self._finish()
 
     async def _round(self, module: str, mapping: ModuleMapping, hash_key: bytes) -> bool:
-        """One batch; False when nothing was due."""
+        """A few batches at once, no key in two of them; False when nothing was due."""
+        rows = self.settings.batch_rows * self._batches_at_once()
         async with self.db.read() as session:
-            due = await outgoing.due(session, self.connection.id, module, self.settings.batch_rows)
+            await self._require_permission(session)
+            due = await outgoing.due(session, self.connection.id, module, rows)
         if not due:
             return False
         found = await self.tenants.read_records(
@@ -66,25 +80,66 @@ class Sending:
             await outgoing.settle(session, self.connection.id, made.settled)
             await outgoing.intend(session, self.connection.id, intents)
         if made.items:
-            await self._send(mapping, made.items)
+            await self._send_all(mapping, made.items)
         return True
 
-    async def _send(self, mapping: ModuleMapping, items: Sequence[Item]) -> None:
+    def _batches_at_once(self) -> int:
+        """As many as the CRM recommends; one until it has said so."""
+        return min(max(self.parallel_hint or 1, 1), self.settings.parallel_batches)
+
+    async def _require_permission(self, session: ReadSession) -> None:
+        """What was allowed when the push began may have been taken back since."""
+        row = await connections.get(session, self.connection.id)
+        if row is None or not may_send(row, clock.now()):
+            raise Stopped("the connection may not send any more")
+        if row["generation"] != self.row["generation"]:
+            raise StartedOver
+
+    async def _send_all(self, mapping: ModuleMapping, items: Sequence[Item]) -> None:
+        """All batches come to their end before what one of them was told is obeyed."""
+        if refusal := await self.environment.refusal():
+            await self._stop(refusal)
+        size = self.settings.batch_rows
+        batches = [items[start : start + size] for start in range(0, len(items), size)]
+        ends = await asyncio.gather(
+            *(self._send(mapping, batch) for batch in batches), return_exceptions=True
+        )
+        stopping = [one for end in ends if not isinstance(end, BaseException) for one in end]
+        if stopping:
+            # BROKEN before the others, and of the waits the longest one.
+            await self._stop(max(stopping, key=lambda one: (_weight(one), one.wait_s)))
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        async with self.db.write() as session:
+            await connections.release(session, self.connection.id)
+            if self.parallel_hint is not None:
+                await connections.note_hint(session, self.connection.id, self.parallel_hint)
+
+    async def _send(self, mapping: ModuleMapping, items: Sequence[Item]) -> list[Outcome]:
+        """Send one batch, in halves where it is refused as a whole; what stops the connection."""
         sent = await self.environment.upsert(mapping, [item.upsert for item in items])
+        self.parallel_hint = sent.parallel_hint or self.parallel_hint
         whole = sent.whole
         if whole is not None and whole.verdict is Verdict.SPLIT:
             if len(items) > 1:
-                middle = len(items) // 2
-                await self._send(mapping, items[:middle])
-                await self._send(mapping, items[middle:])
-                return
+                return await self._send_halves(mapping, items)
             rejected = Outcome(Verdict.REJECTED, whole.reason, detail=whole.detail)
-            sent = Sent(rows=[rejected], parallel_hint=sent.parallel_hint)
+            sent = Sent(rows=[rejected])
         elif whole is not None:
-            await self._stop(whole)
-        await self._settle(items, sent)
+            return [whole]
+        return await self._settle(items, sent)
 
-    async def _settle(self, items: Sequence[Item], sent: Sent) -> None:
+    async def _send_halves(self, mapping: ModuleMapping, items: Sequence[Item]) -> list[Outcome]:
+        middle = len(items) // 2
+        for half in (items[:middle], items[middle:]):
+            async with self.db.read() as session:
+                await self._require_permission(session)
+            if stopping := await self._send(mapping, half):
+                return stopping
+        return []
+
+    async def _settle(self, items: Sequence[Item], sent: Sent) -> list[Outcome]:
         now = clock.now()
         rows = [
             await self._settlement(item, outcome, now)
@@ -93,15 +148,8 @@ class Sending:
         ]
         async with self.db.write() as session:
             await outgoing.settle(session, self.connection.id, rows)
-            await connections.release(session, self.connection.id)
-            if sent.parallel_hint is not None:
-                await connections.note_hint(session, self.connection.id, sent.parallel_hint)
         self.sent_rows += len(rows)
-        stopping = [outcome for outcome in sent.rows if outcome.verdict in _STOPPING]
-        if stopping:
-            # BROKEN before WAIT, and of the waits the longest one.
-            order = max(stopping, key=lambda one: (one.verdict is Verdict.BROKEN, one.wait_s))
-            await self._stop(order)
+        return [outcome for outcome in sent.rows if outcome.verdict in _STOPPING]
 
     async def _settlement(self, item: Item, outcome: Outcome, now: datetime) -> Settlement:
         if outcome.verdict is Verdict.OK:
@@ -158,3 +206,7 @@ class Sending:
             await connections.note_push(session, id_, now)
             notice = PushFinished(tenant=self.connection.tenant, connection=id_, at=now)
             await outbox.add(session, notice)
+
+
+def _weight(outcome: Outcome) -> int:
+    return (Verdict.BACK_OFF, Verdict.WAIT, Verdict.BROKEN).index(outcome.verdict)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, case, delete, func, or_, select, update
+from sqlalchemy import RowMapping, case, delete, func, or_, select, text, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 
@@ -13,10 +13,25 @@ from kit.db import ReadSession, WriteSession
 from services.sync.tables import connection, credential
 
 _NOW = func.now()
+_LOCK_TENANT = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 0))")
 
 
-async def add(session: WriteSession, row: dict[str, Any]) -> None:
+class TooMany(Exception):
+    """The tenant has as many connections as it may have."""
+
+
+async def add(session: WriteSession, row: dict[str, Any], most: int) -> None:
+    """Save a connection; TooMany where the tenant has `most`. One at a time per tenant."""
+    tenant = TenantId(row["tenant"])
+    await session.run(_LOCK_TENANT, {"tenant": str(tenant)})
+    await require_room(session, tenant, most)
     await session.run(plain_insert(connection).values(row))
+
+
+async def require_room(session: ReadSession, tenant: TenantId, most: int) -> None:
+    """TooMany where the tenant has `most` connections or more; removed ones do not count."""
+    if len(await of_tenant(session, tenant)) >= most:
+        raise TooMany
 
 
 async def get(session: ReadSession, id_: ConnectionId) -> RowMapping | None:
@@ -39,16 +54,19 @@ async def exists(session: ReadSession, tenant: TenantId, id_: ConnectionId) -> b
     return await session.scalar(query) is not None
 
 
-async def pushable(session: ReadSession, tenant: TenantId | None = None) -> list[ConnectionId]:
+async def pushable(
+    session: ReadSession, tenant: TenantId | None = None
+) -> list[tuple[TenantId, ConnectionId]]:
     """The connections, of one tenant or all, that may send at this moment."""
-    query = select(connection.c.id).where(
+    query = select(connection.c.tenant, connection.c.id).where(
         connection.c.state == "active",
         connection.c.suspended.is_(False),
         or_(connection.c.retry_at.is_(None), connection.c.retry_at <= _NOW),
     )
     if tenant is not None:
         query = query.where(connection.c.tenant == tenant)
-    return [ConnectionId(row["id"]) for row in await session.all(query)]
+    rows = await session.all(query)
+    return [(TenantId(row["tenant"]), ConnectionId(row["id"])) for row in rows]
 
 
 async def set_state(
@@ -91,8 +109,13 @@ async def note_push(session: WriteSession, id_: ConnectionId, at: datetime) -> N
 
 
 async def advance(session: WriteSession, id_: ConnectionId, generation: int, position: str) -> bool:
-    """Save how far the journal was read; False where reading has to start over instead."""
-    query = update(connection).where(connection.c.id == id_, connection.c.generation == generation)
+    """Save how far the journal was read; False where reading has to start over or to stop."""
+    query = update(connection).where(
+        connection.c.id == id_,
+        connection.c.generation == generation,
+        connection.c.state == "active",
+        connection.c.suspended.is_(False),
+    )
     return await session.run(query.values(position=position)) == 1
 
 
@@ -104,6 +127,13 @@ async def start_over(
     if id_ is not None:
         query = query.where(connection.c.id == id_)
     await session.run(query.values(position=None, generation=connection.c.generation + 1))
+
+
+async def forget_removed(session: WriteSession, before: datetime, most: int) -> int:
+    """Delete connections that were removed before this moment; returns how many."""
+    gone = (connection.c.state == "removed", connection.c.updated_at < before)
+    old = select(connection.c.id).where(*gone).limit(most).with_for_update(skip_locked=True)
+    return await session.run(delete(connection).where(connection.c.id.in_(old)))
 
 
 async def set_suspended(session: WriteSession, tenant: TenantId, *, suspended: bool) -> None:

@@ -1,9 +1,10 @@
 """Statements on the egress ledger."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, select, update
 
 from contracts.ids import ConnectionId, TenantId
 from kit.db import ReadSession, WriteSession
@@ -30,3 +31,10 @@ async def page(
     if before is not None:
         query = query.where(ledger.c.id < before)
     return await session.all(query.order_by(ledger.c.id.desc()).limit(limit))
+
+
+async def forget(session: WriteSession, before: datetime, most: int) -> int:
+    """Delete the oldest lines from before this moment, at most so many; returns how many."""
+    old = select(ledger.c.id).where(ledger.c.at < before).order_by(ledger.c.at).limit(most)
+    locked = old.with_for_update(skip_locked=True)
+    return await session.run(delete(ledger).where(ledger.c.id.in_(locked)))

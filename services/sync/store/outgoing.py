@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, select, text, update
+from sqlalchemy import RowMapping, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import ConnectionId
@@ -131,6 +131,14 @@ async def settle(
 
 async def forget(session: WriteSession, connection: ConnectionId) -> None:
     await session.run(delete(outgoing).where(outgoing.c.connection == connection))
+
+
+async def forget_vanished(session: WriteSession, before: datetime, most: int) -> int:
+    """Delete rows of records that are gone since before this moment; returns how many."""
+    key = (outgoing.c.connection, outgoing.c.record)
+    old = select(*key).where(outgoing.c.state == "removed", outgoing.c.updated_at < before)
+    locked = old.order_by(outgoing.c.updated_at).limit(most).with_for_update(skip_locked=True)
+    return await session.run(delete(outgoing).where(tuple_(*key).in_(locked)))
 
 
 async def counts(

@@ -71,9 +71,9 @@ async def change_record(
     if_match: IfMatch = None,
 ) -> Any:
     """Change what is named, clear what is null; 412 where the record has another version."""
-    version = records.parse_if_match(if_match)
+    etag = records.parse_if_match(if_match)
     async with sessions.writing(request, tenant, actor) as session:
-        stored = await records.change(session, actor, module, record, version, body)
+        stored = await records.change(session, actor, module, record, etag, body)
     return sessions.record(stored)
 
 
@@ -87,7 +87,7 @@ async def delete_record(
     if_match: IfMatch = None,
 ) -> Response:
     """Delete a record; 412 where it has another version."""
-    version = records.parse_if_match(if_match)
+    etag = records.parse_if_match(if_match)
     async with sessions.writing(request, tenant, actor) as session:
-        await records.delete(session, actor, module, record, version)
+        await records.delete(session, actor, module, record, etag)
     return Response(status_code=204)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 from uuid import UUID
 
-from tenantdb import TenantSession, array
+from tenantdb import TenantSession, array, journal
 
 _ROW = """json_build_object('id', r.id, 'module', r.module, 'key', r.key, 'op', 'upsert',
     'version', r.version, 'fields', {fields})::text AS json"""
@@ -40,6 +40,12 @@ class ChosenFields:
         rows = await self._session.fetch(_MODULES, self._connection)
         return frozenset(row["module"] for row in rows)
 
+    async def is_another(self, after: str) -> bool:
+        """Whether the choice was changed since a position."""
+        return await journal.has_changed(
+            self._session, after, table="field_choice", first=str(self._connection)
+        )
+
     async def present(self, ids: Sequence[UUID]) -> Mapping[UUID, str]:
         """The JSON of those of the records that exist."""
         return await self._present(ids, None)
@@ -66,6 +72,10 @@ class WholeRecords:
 
     async def modules(self) -> frozenset[str]:
         return self._names
+
+    async def is_another(self, after: str) -> bool:
+        """Never: the modules are those of the caller's own grants, not of the database."""
+        return False
 
     async def present(self, ids: Sequence[UUID]) -> Mapping[UUID, str]:
         rows = await self._session.fetch(_WHOLE_PRESENT, array(sorted(self._names)), array(ids))

@@ -17,7 +17,11 @@ State = Literal["provisioning", "active", "suspended"]
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A row of the directory; `is_swapping` while a restored database is being put in place."""
+    """A row of the directory.
+
+    `is_applied` once the role follows `state`; `is_swapping` while a restored database is being
+    put in place.
+    """
 
     id: TenantId
     name: str
@@ -25,6 +29,7 @@ class Tenant:
     database: str
     wrapped_key: bytes
     sealed_password: bytes
+    is_applied: bool
     created_at: datetime
     is_swapping: bool
 
@@ -58,9 +63,31 @@ async def existing(session: ReadSession) -> list[Tenant]:
 async def change_state(
     session: WriteSession, wanted: TenantId, before: Sequence[State], after: State
 ) -> bool:
-    """True where the tenant was in one of the states `before` and is now in `after`."""
+    """True where the tenant was in one of the states `before` and is now in `after`.
+
+    Its role has yet to follow: see `lock` and `set_applied`.
+    """
     statement = update(tenant).where(tenant.c.id == wanted, tenant.c.state.in_(before))
-    return await session.run(statement.values(state=after)) == 1
+    return await session.run(statement.values(state=after, is_applied=False)) == 1
+
+
+async def lock(session: WriteSession, wanted: TenantId) -> Tenant | None:
+    """The row as it is now; nobody changes its state until the commit."""
+    statement = _tenants().where(tenant.c.id == wanted, tenant.c.state != "provisioning")
+    row = await session.first(statement.with_for_update(of=tenant))
+    return None if row is None else _tenant(row)
+
+
+async def set_applied(session: WriteSession, wanted: TenantId) -> None:
+    await session.run(update(tenant).where(tenant.c.id == wanted).values(is_applied=True))
+
+
+async def unapplied(session: ReadSession) -> list[TenantId]:
+    """Tenants whose role may not have followed their state yet."""
+    statement = select(tenant.c.id).where(
+        tenant.c.state != "provisioning", tenant.c.is_applied.is_(False)
+    )
+    return [TenantId(row["id"]) for row in await session.all(statement)]
 
 
 async def unfinished(session: ReadSession, older_than: datetime) -> list[TenantId]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from tenantdb import TenantSession, array
+from tenantdb.budget import Connection
 
 _GET = """SELECT json_agg(c.field ORDER BY f.position)::text
     FROM field_choice c JOIN module_field f USING (module, field)
@@ -31,6 +32,6 @@ async def put(session: TenantSession, connection: UUID, module: str, fields: Seq
     return (dropped, added) != ("DELETE 0", "INSERT 0 0")
 
 
-async def forget(session: TenantSession, connection: UUID) -> None:
+async def forget(inside: Connection, connection: UUID) -> None:
     """Remove every choice of a connection that is gone."""
-    await session.execute(_FORGET, connection)
+    await inside.execute(_FORGET, connection)

@@ -19,7 +19,9 @@ _JSON = """json_build_object('id', r.id, 'module', r.module, 'key', r.key, 'fiel
     'second_responsible', r.second_responsible, 'team', r.team, 'territory', r.territory,
     'created_at', r.created_at, 'updated_at', r.updated_at)::text AS json"""
 _FACTS = "r.responsible, r.second_responsible, r.team, r.territory"
-_ONE = f"{_JSON}, r.id, r.version, {_FACTS}"
+# Versions repeat after a restore, which begins another chain: a tag of the old history never fits.
+_CHAIN = "(SELECT left(chain::text, 8) FROM public.tenant_identity) AS chain"
+_ONE = f"{_JSON}, r.id, r.version, {_CHAIN}, {_FACTS}"
 
 _GET = f"SELECT {_ONE} FROM record r WHERE r.module = $1 AND r.id = $2"  # noqa: S608 - constants
 _LOCK = f"""SELECT {_ONE}, r.key, r.data::text AS data FROM record r
@@ -39,16 +41,12 @@ class KeyTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A record as it stands: its JSON, version and the facts that access depends on."""
+    """A record as it stands: its JSON, entity tag and the facts that access depends on."""
 
     id: UUID
-    version: int
+    etag: str
     facts: RecordFacts
     json: str
-
-    @property
-    def etag(self) -> str:
-        return f'"{self.version}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,8 @@ def _stored(row: Record) -> Stored:
     facts = RecordFacts(
         row["responsible"], row["second_responsible"], row["team"], row["territory"]
     )
-    return Stored(row["id"], row["version"], facts, cast(str, row["json"]))
+    etag = f'"{row["chain"]}-{row["version"]}"'
+    return Stored(row["id"], etag, facts, cast(str, row["json"]))
 
 
 def _facts_in_order(facts: RecordFacts) -> tuple[UUID | None, ...]:

@@ -21,6 +21,7 @@ from services.auth.app import create_app
 from services.auth.invitation import invite_first_operator
 from services.auth.passwords import Passwords
 from services.auth.settings import AuthSettings
+from tests.eventually import eventually
 
 PASSWORD = "violet tractor under nine moons"
 Answer = httpx2.Response
@@ -112,6 +113,21 @@ class Auth:
     async def access(self, email: str, tenant: UUID | None = None) -> str:
         return str((await self.logged_in(email, tenant))["access_token"])
 
+    async def lock_waits(self) -> int:
+        """How many transactions wait for another one's locks."""
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        async with self.db.read() as session:
+            mine = text(f"{query} AND datname = current_database()")
+            return int(await session.scalar(mine))
+
+    async def all_wait(self, count: int) -> None:
+        """Return once so many requests are stopped by a lock that the test holds."""
+
+        async def waiting() -> bool:
+            return await self.lock_waits() == count
+
+        await eventually(waiting)
+
     async def sweep(self) -> None:
         """What the timer does every minute."""
         await self.app.state.parts.directory.sweep()
@@ -124,7 +140,9 @@ class Auth:
 
 
 @asynccontextmanager
-async def running_auth(url: str, folder: Path) -> AsyncIterator[Auth]:
+async def running_auth(
+    url: str, folder: Path, passwords: Passwords | None = None
+) -> AsyncIterator[Auth]:
     db = Database(url)
     auth = Auth(db)
     auth.app = create_app(
@@ -132,7 +150,7 @@ async def running_auth(url: str, folder: Path) -> AsyncIterator[Auth]:
         broker=auth.broker,
         list_tenants=auth.list_tenants,
         now=auth.clock,
-        passwords=Passwords(cost_kib=8),
+        passwords=passwords or Passwords(cost_kib=8),
     )
     transport = httpx2.ASGITransport(auth.app, raise_app_exceptions=False)
     async with auth.app.router.lifespan_context(auth.app):

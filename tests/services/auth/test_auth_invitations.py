@@ -6,6 +6,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from contracts.ids import TenantId
+from services.auth.invitation import invite
+from services.auth.store import users
 from tests.services.auth.running_auth import PASSWORD, Answer, Auth
 
 
@@ -141,3 +144,74 @@ async def test_what_is_no_address_is_refused(auth: Auth, email: object) -> None:
     body = {"email": email, "level": 25}
     answer = await auth.post(f"/t/{tenant}/v1/users/invitations", body, admin)
     assert answer.status_code == 422
+
+
+async def test_of_many_invitations_at_once_of_one_address_the_last_holds(auth: Auth) -> None:
+    tenant = await auth.tenant("ada@a.example")
+    admin = await auth.access("ada@a.example", tenant)
+    made = await asyncio.gather(
+        *(invited(auth, tenant, "bob@a.example", 25, admin) for _ in range(5))
+    )
+    assert [answer.status_code for answer in made] == [201] * 5
+    tokens = [answer.json()["invitation"] for answer in made]
+    joined = [(await auth.accept(token, tenant=tenant)).status_code for token in tokens]
+    assert sorted(joined) == [200, 404, 404, 404, 404]
+
+
+async def test_who_joins_while_being_invited_again_keeps_password_and_level(auth: Auth) -> None:
+    """Otherwise the second invitation would set another password."""
+    tenant = await auth.tenant("ada@a.example")
+    admin = await auth.access("ada@a.example", tenant)
+    await invited(auth, tenant, "bob@a.example", 61, admin)
+    async with auth.db.write() as session:
+        bob = await users.by_email(session, TenantId(tenant), "bob@a.example")
+        assert bob
+        assert await users.join(session, bob.id, "a hash", auth.clock())
+        again = asyncio.create_task(invited(auth, tenant, "bob@a.example", 25, admin))
+        await auth.all_wait(1)
+    answer = await again
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/user-exists")
+    async with auth.db.read() as reading:
+        kept = await users.by_id(reading, bob.id)
+    assert kept
+    assert (kept.level, kept.password_hash) == (61, "a hash")
+
+
+async def test_an_invitation_that_is_replaced_while_it_is_accepted_is_not_valid(auth: Auth) -> None:
+    tenant = await auth.tenant("ada@a.example")
+    admin = await auth.access("ada@a.example", tenant)
+    first = (await invited(auth, tenant, "bob@a.example", 61, admin)).json()["invitation"]
+    async with auth.db.write() as session:
+        second = await invite(session, TenantId(tenant), "bob@a.example", 25, auth.clock())
+        accepting = asyncio.create_task(auth.accept(first, tenant=tenant))
+        await auth.all_wait(1)
+    assert (await accepting).status_code == 404
+    assert (await auth.login("bob@a.example", tenant=tenant)).status_code == 401
+    assert (await auth.accept(second.token, tenant=tenant)).status_code == 200
+
+
+async def test_nobody_joins_twice(auth: Auth) -> None:
+    tenant = await auth.tenant("ada@a.example")
+    admin = await auth.access("ada@a.example", tenant)
+    token = (await invited(auth, tenant, "bob@a.example", 61, admin)).json()["invitation"]
+    async with auth.db.write() as session:
+        bob = await users.by_email(session, TenantId(tenant), "bob@a.example")
+        assert bob
+        assert await users.join(session, bob.id, "a hash", auth.clock())
+        accepting = asyncio.create_task(auth.accept(token, tenant=tenant))
+        await auth.all_wait(1)
+    answer = await accepting
+    assert (answer.status_code, answer.json()["type"]) == (404, "/problems/invitation-not-valid")
+
+
+async def test_accepting_and_inviting_again_at_once_never_both_succeed(auth: Auth) -> None:
+    """Nor do they stop each other for good: both take their locks in the same order."""
+    tenant = await auth.tenant("ada@a.example")
+    admin = await auth.access("ada@a.example", tenant)
+    for turn in range(12):
+        email = f"user{turn}@a.example"
+        first = (await invited(auth, tenant, email, 61, admin)).json()["invitation"]
+        accepted, again = await asyncio.gather(
+            auth.accept(first, tenant=tenant), invited(auth, tenant, email, 25, admin)
+        )
+        assert (accepted.status_code, again.status_code) in [(200, 409), (404, 201)]

@@ -1,12 +1,17 @@
 """Logins: answers tell nothing about names, four faulty ones in a row block."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from tests.services.auth.running_auth import PASSWORD, Auth
+from services.auth.lockout import ClientClass
+from services.auth.passwords import Passwords
+from services.auth.store import attempts
+from tests.services.auth.running_auth import PASSWORD, Auth, running_auth
 
 WRONG = "wrong tractor under nine moons"
 
@@ -138,3 +143,23 @@ async def test_a_wrong_body_is_refused_without_an_echo(auth: Auth, body: object)
     assert answer.status_code == 422
     assert "s3cret" not in answer.text.replace('"pointer":"/s3cret"', "")
     assert PASSWORD not in answer.text
+
+
+async def test_logins_on_all_cores_leave_connections_to_everything_else(
+    service_db: Callable[[str], Awaitable[str]], tmp_path: Path
+) -> None:
+    cores = 5
+    passwords = Passwords(cores=cores, cost_kib=8)
+    async with running_auth(await service_db("auth"), tmp_path, passwords) as auth:
+        tenant = await auth.tenant("ada@a.example")
+        token = await auth.access("ada@a.example", tenant)
+        emails = [f"user{n}@a.example" for n in range(cores)]
+        async with auth.db.write() as session:
+            for email in emails:
+                name = attempts.name_of(None, email, ClientClass.UNKNOWN)
+                await attempts.lock(session, name, auth.clock())
+            logins = asyncio.gather(*(auth.login(email) for email in emails))
+            await auth.all_wait(cores)
+            others = [await auth.get("/v1/me", token) for _ in range(3)]
+        assert {answer.status_code for answer in await logins} == {401}
+    assert {answer.status_code for answer in others} == {200}

@@ -28,7 +28,7 @@ class Database:
 
 
 class TenantsPeer:
-    """Makes tenants and answers what backup asks; `down` plays an outage."""
+    """Makes tenants and answers what backup asks; `down` plays an outage, `refused` a 409."""
 
     def __init__(self, cluster: Cluster, superuser_url: str) -> None:
         self.cluster, self._superuser_url = cluster, superuser_url
@@ -37,6 +37,7 @@ class TenantsPeer:
         self.targets: dict[UUID, str] = {}
         self.swapped: list[UUID] = []
         self.down: set[str] = set()
+        self.refused: set[str] = set()
         self.identity = SigningKey.generate()
 
     @property
@@ -110,6 +111,8 @@ class TenantsPeer:
             step = request.url.path.split("/")[4] if request.url.path.count("/") > 3 else "tenants"
             if step in self.down:
                 return JSONResponse({"title": "down"}, status_code=503)
+            if step in self.refused:
+                return JSONResponse({"title": "refused"}, status_code=409)
             return await answer(request)
 
         return app

@@ -1,6 +1,7 @@
 """Every tenant gets its daily full, however it became known and whatever was missed."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from contracts.ids import TenantId, new_id
 from services.backup.daily import queue_due
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Backup, running_backup
-from tests.services.backup.tenants_peer import TenantsPeer
+from tests.services.backup.tenants_peer import Database, TenantsPeer
 
 
 async def _run(backup: Backup, sql: str, **values: object) -> int:
@@ -52,6 +53,54 @@ async def test_a_tenant_whose_notice_was_lost_is_found_by_the_sweep(
         await eventually(is_known)
 
 
+async def _refuse(backup: Backup, table: str, tenant: UUID) -> None:
+    """Rows of this tenant cannot be written."""
+    body = f"BEGIN IF NEW.tenant = '{tenant}' THEN RAISE 'refused'; END IF; RETURN NEW; END"
+    await _run(backup, f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS '{_q(body)}'")
+    await _run(
+        backup,
+        f"CREATE TRIGGER refuse BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION refuse()",
+    )
+
+
+def _q(text: str) -> str:
+    return text.replace("'", "''")
+
+
+async def test_a_tenant_that_cannot_be_made_known_holds_up_no_other(
+    service_db: Callable[[str], Awaitable[str]], peer: TenantsPeer, tmp_path: Path
+) -> None:
+    url = await service_db("backup")
+    async with running_backup(url, peer, tmp_path, sweep_s=0.1) as backup:
+        stuck = TenantId(new_id())
+        await _refuse(backup, "tenant", stuck)
+        peer.databases[stuck] = Database("t_none", "none")
+        other = await peer.add(1)
+
+        async def is_known() -> bool:
+            return other in await _known(backup)
+
+        await eventually(is_known)
+        assert stuck not in await _known(backup)
+    del peer.databases[stuck]
+
+
+async def test_a_full_that_cannot_be_queued_holds_up_no_other(backup: Backup) -> None:
+    stuck, other = TenantId(new_id()), TenantId(new_id())
+    await _refuse(backup, "snapshot", stuck)
+    for tenant in (stuck, other):
+        await backup.broker.publish(TenantCreated(tenant=tenant).to_message(source="/tenants"))
+        await eventually(partial(_is_known, backup, tenant))
+    await _run(backup, "UPDATE tenant SET known_at = now() - interval '3 days'")
+    await queue_due(backup.db)
+    assert [cause for cause, _ in await _snapshots(backup, other)] == ["schedule"]
+    assert await _snapshots(backup, stuck) == []
+
+
+async def _is_known(backup: Backup, tenant: TenantId) -> bool:
+    return tenant in await _known(backup)
+
+
 async def test_a_lost_key_of_a_known_tenant_fails_its_backups_and_is_not_replaced(
     backup: Backup,
 ) -> None:
@@ -81,7 +130,23 @@ async def test_three_missed_days_are_one_full(backup: Backup) -> None:
     assert len(await _snapshots(backup, tenant)) == 2
 
 
-async def test_a_new_tenant_waits_for_its_first_slot(backup: Backup) -> None:
+async def test_the_first_full_of_a_new_tenant_is_taken_at_once(backup: Backup) -> None:
+    tenant = await backup.peer.add(10)
+    await backup.broker.publish(TenantCreated(tenant=tenant).to_message(source="/tenants"))
+
+    async def is_known() -> bool:
+        return tenant in await _known(backup)
+
+    await eventually(is_known)
+    await queue_due(backup.db)
+
+    async def is_done() -> bool:
+        return await _snapshots(backup, tenant) == [("schedule", "verified")]
+
+    await eventually(is_done)
+
+
+async def test_a_tenant_with_a_full_waits_for_its_next_slot(backup: Backup) -> None:
     tenant = await backup.peer.add(10)
     await backup.backed_up(tenant)
     await queue_due(backup.db)
@@ -92,7 +157,6 @@ async def test_a_failed_full_is_tried_again_after_a_pause(backup: Backup) -> Non
     tenant = await backup.peer.add(10)
     backup.peer.down.add("leases")
     await backup.backed_up(tenant, "failed")
-    await _run(backup, "UPDATE tenant SET known_at = now() - interval '3 days'")
     await queue_due(backup.db)
     assert await _snapshots(backup, tenant) == [("demand", "failed")]
     backup.peer.down.clear()

@@ -116,6 +116,23 @@ async def test_a_swap_without_an_answer_is_asked_for_again_until_it_is_done(
     assert (await backup.notices()).count("backup.restore.completed.v1") == 1
 
 
+async def test_a_refused_swap_fails_the_restore_drops_the_target_and_is_not_repeated(
+    backup: Backup,
+) -> None:
+    tenant = await backup.peer.add(50)
+    made = await backup.backed_up(tenant)
+    await backup.peer.run(tenant, "DELETE FROM record WHERE key < 'p2'")
+    count = await _mark(backup, tenant)
+    backup.peer.refused.add("swap")
+    failed = await backup.restored(tenant, made["id"], "failed")
+    backup.peer.refused.clear()
+    assert failed["reason"] == "the tenants service refused"
+    assert await _mark(backup, tenant) == count
+    assert "backup.restore.completed.v1" not in await backup.notices()
+    again = await backup.restored(tenant, made["id"])
+    assert again["state"] == "completed"
+
+
 async def test_a_restore_whose_process_died_while_filling_is_given_up_and_cleaned(
     backup: Backup,
 ) -> None:

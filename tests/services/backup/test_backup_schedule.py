@@ -33,6 +33,14 @@ def test_one_full_is_enough_however_many_slots_were_missed() -> None:
     assert is_due(TENANT, latest_slot(TENANT, NOW), NOW + timedelta(days=1))
 
 
+def test_the_first_full_is_due_at_once_and_the_second_at_its_slot() -> None:
+    slot = latest_slot(TENANT, NOW)
+    assert is_due(TENANT, None, slot + timedelta(minutes=1))
+    first = slot + timedelta(minutes=2)
+    assert not is_due(TENANT, first, slot + timedelta(hours=23, minutes=59))
+    assert is_due(TENANT, first, slot + timedelta(days=1))
+
+
 def test_pauses_double_up_to_four_hours() -> None:
     pauses = [pause_after(failures) / timedelta(minutes=1) for failures in range(1, 12)]
     assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 240, 240, 240]

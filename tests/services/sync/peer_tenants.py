@@ -24,6 +24,7 @@ class PeerTenants:
         self.choice: dict[str, list[str]] = {}
         self.down = False
         self.pages = self.refused = 0
+        self.asked_for: set[UUID] = set()
 
     def put(
         self, key: str, *, module: str = "organisation", id_: UUID | None = None, **fields: Any
@@ -84,6 +85,7 @@ class PeerTenants:
         return app
 
     def _check(self, tenant: UUID) -> None:
+        self.asked_for.add(tenant)
         if self.down:
             self.refused += 1
             raise RuntimeError("the peer is down")

@@ -17,8 +17,9 @@ from kit.sealing import SigningKey, new_key
 from kit.tokens import KeyRing, Signer
 from services.tenants.app import create_app
 from services.tenants.settings import TenantsSettings
-from tenantdb import provision, template
+from tenantdb import provision, restore, template
 from tenantdb.cluster import Cluster
+from tests.services.tenants.restoring import Restore
 from tests.services.tenants.running_tenants import ISSUER, PEERS, Suite
 
 
@@ -69,3 +70,14 @@ async def suite(settings: TenantsSettings) -> AsyncIterator[Suite]:
     for row in await database.fetch("SELECT database FROM tenant"):
         await provision.drop(hands, row["database"])
     await database.close()
+
+
+@pytest.fixture
+async def one(suite: Suite) -> AsyncIterator[Restore]:
+    """A restore that is ready to be swapped in."""
+    made = await Restore.prepared(suite)
+    yield made
+    row = await made.target()
+    if row is not None and row["aside"]:
+        await suite.hands.drop_database(row["aside"])
+    await restore.drop_target(suite.hands, made.database)

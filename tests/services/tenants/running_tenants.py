@@ -45,11 +45,19 @@ class Suite:
         return await self._call(method, path, body, self._token(actor))
 
     async def user(
-        self, tenant: UUID, method: str, path: str, body: Any = None, *, of: UUID | None = None
+        self,
+        tenant: UUID,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        of: UUID | None = None,
+        **headers: str,
     ) -> httpx2.Response:
         """As an administrator of `of` (the same tenant unless given) below /t/{tenant}/v1."""
         actor = self._actor("tenant", of or tenant, PERMISSIONS, PERMISSIONS)
-        return await self._call(method, f"/t/{tenant}/v1{path}", body, self._token(actor))
+        url = f"/t/{tenant}/v1{path}"
+        return await self._call(method, url, body, self._token(actor), **headers)
 
     async def peer(self, name: str, method: str, path: str, body: Any = None) -> httpx2.Response:
         """As another service below /internal."""
@@ -84,9 +92,12 @@ class Suite:
         times = {"iss": ISSUER, "aud": ACCESS_AUDIENCE, "iat": now, "exp": now + 300}
         return self.signer.sign(claims_of(actor, 1) | times)
 
-    async def _call(self, method: str, path: str, body: Any, token: str) -> httpx2.Response:
+    async def _call(
+        self, method: str, path: str, body: Any, token: str, **more: str
+    ) -> httpx2.Response:
         transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
-        headers = {"authorization": f"Bearer {token}"}
+        headers = {name.replace("_", "-"): value for name, value in more.items()}
+        headers["authorization"] = f"Bearer {token}"
         async with httpx2.AsyncClient(transport=transport, base_url="http://tenants") as client:
             return await client.request(method, path, json=body, headers=headers)
 

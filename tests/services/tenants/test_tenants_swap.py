@@ -1,72 +1,14 @@
 """A restored database takes the tenant's place: completely, or after a crash a moment later."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from tenantdb import restore, template
-from tenantdb.cluster import Cluster
-from tests.services.tenants.running_tenants import Suite, dump_lease, has_role, open_lease
-
-ADD = """INSERT INTO record (id, module, data)
-    VALUES (gen_random_uuid(), 'person', '{"last_name": "Restored"}')"""
-
-
-@dataclass
-class Restore:
-    """A tenant with one record too few, and a target that holds what it should have."""
-
-    suite: Suite
-    tenant: UUID
-    restore: str
-    database: str
-
-    @classmethod
-    async def prepared(cls, suite: Suite) -> "Restore":
-        tenant, restore_id = await suite.tenant(), str(uuid4())
-        path = f"/tenants/{tenant}/restore-targets"
-        target = (await suite.peer("backup", "POST", path, {"restore": restore_id})).json()
-        one = cls(suite, tenant, restore_id, target["database"])
-        await one.fill()
-        return one
-
-    async def fill(self) -> None:
-        """What pg_restore does: the tenant's schema and data, made with a restore lease."""
-        name = await self.suite.name_of(self.tenant)
-        await template.upgrade(self.suite.hands, self.database, f"{name}_owner")
-        body = {"purpose": "restore", "target": self.database}
-        answer = await self.suite.peer("backup", "POST", f"/tenants/{self.tenant}/leases", body)
-        assert answer.status_code == 201, answer.text
-        connection = await open_lease(answer.json())
-        await connection.execute(ADD)
-        await connection.close()
-
-    async def swap(self) -> Any:
-        body = {"restore": self.restore, "database": self.database}
-        return await self.suite.peer("backup", "POST", f"/tenants/{self.tenant}/swap", body)
-
-    async def names(self) -> list[str]:
-        answer = await self.suite.user(self.tenant, "GET", "/records/person")
-        assert answer.status_code == 200, answer.text
-        return [row["fields"]["last_name"] for row in answer.json()["records"]]
-
-    async def target(self) -> Any:
-        return await self.suite.database.fetchrow(
-            "SELECT * FROM restore_target WHERE database = $1", self.database
-        )
-
-
-@pytest.fixture
-async def one(suite: Suite) -> Any:
-    made = await Restore.prepared(suite)
-    yield made
-    row = await made.target()
-    if row is not None and row["aside"]:
-        await suite.hands.drop_database(row["aside"])
-    await restore.drop_target(suite.hands, made.database)
+from tenantdb import restore
+from tests.services.tenants.restoring import Restore
+from tests.services.tenants.running_tenants import Suite, dump_lease, has_role
 
 
 async def test_a_swap_serves_the_restored_records_and_keeps_the_old_database(
@@ -92,26 +34,20 @@ async def test_positions_start_anew(one: Restore, suite: Suite) -> None:
     assert answer["reset"] is True
 
 
-@pytest.mark.parametrize("step", ["prepare", "exchange", "has_database", "after exchange"])
+@pytest.mark.parametrize("step", ["exchange", "_close", "after _close", "after exchange"])
 async def test_a_swap_that_dies_at_any_step_is_completed_later(
     one: Restore, suite: Suite, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    exchange = restore.exchange
+    function = step.removeprefix("after ")
+    whole = getattr(restore, function)
 
-    async def die(*_arguments: Any) -> bool:
-        raise ConnectionError
-
-    async def die_afterwards(*arguments: Any) -> None:
-        await exchange(*arguments)
+    async def die(*arguments: Any) -> None:
+        if step.startswith("after"):
+            await whole(*arguments)
         raise ConnectionError
 
     with monkeypatch.context() as crash:
-        if step == "has_database":
-            crash.setattr(Cluster, "has_database", die)
-        elif step == "after exchange":
-            crash.setattr(restore, "exchange", die_afterwards)
-        else:
-            crash.setattr(restore, step, die)
+        crash.setattr(restore, function, die)
         assert (await one.swap()).status_code == 503
         refused = await suite.user(one.tenant, "GET", "/records/person")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")

@@ -45,6 +45,7 @@ class Api:
     tenant: TenantId
     signer: Signer
     service_key: SigningKey
+    chain: str
     user: UUID = field(default_factory=uuid4)
     grants: dict[str, Scope] = field(default_factory=lambda: dict(EVERYTHING))
 
@@ -100,8 +101,12 @@ class Api:
             "PATCH",
             f"/records/{record['module']}/{record['id']}",
             json=body,
-            headers={"if-match": f'"{version or record["version"]}"'},
+            headers={"if-match": self.tag(version or record["version"])},
         )
+
+    def tag(self, version: int) -> str:
+        """The entity tag of a version in the present chain."""
+        return f'"{self.chain}-{version}"'
 
     async def listed(self, query: str = "", module: str = "organisation") -> list[Any]:
         answer = await self.call("GET", f"/records/{module}{query}")
@@ -177,6 +182,7 @@ async def api(address: Address, databases: TenantDatabases, control: Database) -
     async with databases.write(address.tenant, actor="user:test") as session:
         await session.execute("DELETE FROM record")
         await session.execute("DELETE FROM field_choice")
+        chain = await session.fetchval("SELECT left(chain::text, 8) FROM tenant_identity")
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -200,4 +206,4 @@ async def api(address: Address, databases: TenantDatabases, control: Database) -
     app.state.callers = CallerVerifier("tenants", {"sync": service_key.public.to_base64url()})
     app.state.databases, app.state.db = databases, control
     app.state.notices, app.state.uploads = Notices(control, databases), Uploads()
-    return Api(app, address.tenant, Signer(key, "test"), service_key)
+    return Api(app, address.tenant, Signer(key, "test"), service_key, chain)

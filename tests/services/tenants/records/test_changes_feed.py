@@ -101,7 +101,7 @@ async def test_a_cleared_field_leaves_as_null_and_a_deleted_record_as_delete(
     await feed.catch_up()
     await api.patch(made, {"fields": {"sector": None}})
     assert (await feed.catch_up())[0]["fields"] == {"name": "a", "sector": None}
-    for record, tag in ((made, '"2"'), (person, '"1"')):
+    for record, tag in ((made, api.tag(2)), (person, api.tag(1))):
         path = f"/records/{record['module']}/{record['id']}"
         await api.call("DELETE", path, headers={"if-match": tag})
     assert await feed.catch_up() == [
@@ -117,7 +117,7 @@ async def test_what_comes_and_goes_between_two_reads_ends_as_delete(
     await feed.catch_up()
     made = await api.create({"symbol": "A", "name": "a"})
     path = f"/records/organisation/{made['id']}"
-    await api.call("DELETE", path, headers={"if-match": '"1"'})
+    await api.call("DELETE", path, headers={"if-match": api.tag(1)})
     assert [row["op"] for row in await feed.catch_up()] == ["delete"]
 
 
@@ -150,6 +150,24 @@ async def test_a_position_of_another_chain_starts_over_and_a_broken_one_is_refus
     for after in ("x", "a.b", f"{feed.position}.x", f"x.{uuid4()}", "%00", "é"):
         path = f"/connections/{connection}/changes?after={after}"
         assert (await api.internal("GET", path)).status_code == 422, after
+
+
+async def test_a_changed_choice_starts_the_feed_over_though_no_notice_arrives(
+    api: Any, connection: UUID
+) -> None:
+    await api.create({"symbol": "A", "name": "a", "sector": "IT"})
+    feed, other = Feed(api, connection, limit=1), Feed(api, uuid4())
+    await feed.catch_up()
+    await other.catch_up()
+    path = f"/field-choices/{connection}/organisation"
+    for chosen in (["sector"], ["sector"], []):
+        await api.call("PUT", path, json={"fields": chosen})
+        await api.create({"symbol": str(uuid4()), "name": "b"})
+        await feed.catch_up()
+    assert feed.resets == 3, "a choice that changes nothing starts nothing over"
+    assert next(iter(feed.seen.values()))["fields"] == {"sector": "IT"}
+    await other.catch_up()
+    assert other.resets == 1
 
 
 async def test_concurrent_writers_lose_nothing(api: Any, connection: UUID) -> None:

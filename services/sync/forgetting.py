@@ -1,0 +1,30 @@
+"""Forgetting: old lines of the ledger, rows of vanished records, connections nobody can ask for."""
+
+from datetime import timedelta
+
+from kit import clock
+from kit.db import Database
+from kit.timers import Timer
+from services.sync.store import connections, ledger, outgoing
+
+KEEP_VANISHED = timedelta(days=30)
+EVERY_S = 3600.0
+BATCH = 2000
+
+
+def forgetting(db: Database, keep_ledger: timedelta) -> Timer:
+    """A timer that forgets in batches, so that no transaction is long."""
+
+    async def forget() -> None:
+        now = clock.now()
+        for forget_some, before in (
+            (ledger.forget, now - keep_ledger),
+            (outgoing.forget_vanished, now - KEEP_VANISHED),
+            (connections.forget_removed, now - keep_ledger),
+        ):
+            forgotten = BATCH
+            while forgotten == BATCH:
+                async with db.write() as session:
+                    forgotten = await forget_some(session, before, BATCH)
+
+    return Timer("forgetting", EVERY_S, forget)

@@ -1,0 +1,199 @@
+"""Bounds: one tenant's slow CRM costs others nothing, and what is stopped sends nothing more."""
+
+import asyncio
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import text
+
+from contracts.ids import ConnectionId, TenantId, new_id
+from sandbox.dataverse import DataverseSimulator
+from services.sync.store import connections
+from tests.eventually import eventually
+from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.running_sync import Sync, running_sync
+
+
+def fill(peer: PeerTenants, count: int) -> None:
+    for number in range(count):
+        peer.put(f"K{number}", name=f"Name {number}")
+
+
+async def is_quiet(sync: Sync) -> bool:
+    """No push holds its lock in this test's database."""
+    query = (
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND d.datname = current_database()"
+    )
+    async with sync.app.state.db.read() as session:
+        return bool(await session.scalar(text(query)) == 0)
+
+
+async def add_stranger(sync: Sync) -> tuple[TenantId, ConnectionId]:
+    """A connection of a tenant that the peer does not know."""
+    tenant, connection = TenantId(new_id()), ConnectionId(new_id())
+    async with sync.app.state.db.read() as session:
+        row = (await connections.of_tenant(session, sync.tenant))[0]
+    version, sealed = await sync.app.state.keyring.seal(tenant, connection, "current", "secret")
+    async with sync.app.state.db.write() as session:
+        await connections.add(session, {**row, "id": connection, "tenant": tenant}, 1)
+        await connections.put_credential(session, connection, "current", version, sealed)
+    return tenant, connection
+
+
+async def test_a_tenant_whose_crm_hangs_leaves_workers_to_the_others(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    """Four connections would hang on two workers; the push of another tenant still begins."""
+    fill(peer, 1)
+    async with running_sync(
+        sync_url, tmp_path, simulator, peer, workers=2, sweep_s=600.0, settle_s=600.0
+    ) as sync:
+        hanging = [UUID(await sync.connect(name=f"CRM {number}")) for number in range(4)]
+        simulator.add_fault(kind="slow", path="$batch", seconds=60.0, times=None)
+        for one in hanging:
+            sync.app.state.pusher.wake(sync.tenant, ConnectionId(one), 0.0)
+        await eventually(lambda: len(simulator.requests("$batch")) == 1)
+        stranger, connection = await add_stranger(sync)
+        sync.app.state.pusher.wake(stranger, connection, 0.0)
+        await eventually(lambda: stranger in peer.asked_for)
+        assert len(simulator.requests("$batch")) == 1
+
+
+async def test_a_push_that_lasts_too_long_rests_longer_each_time(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    fill(peer, 1)
+    simulator.add_fault(kind="slow", path="$batch", seconds=60.0, times=None)
+    async with running_sync(sync_url, tmp_path, simulator, peer, push_s=0.5) as sync:
+        connection = await sync.connect()
+
+        async def has_rested() -> bool:
+            async with sync.app.state.db.read() as session:
+                row = await connections.get(session, ConnectionId(UUID(connection)))
+            assert row is not None
+            return row["failures"] >= 3 and row["retry_at"] is not None
+
+        await eventually(has_rested)
+        body = await sync.get(f"/{connection}")
+        assert body["reason"] == "sending took too long; it goes on after a pause"
+        assert body["state"] == "active"
+
+
+async def test_a_paused_connection_ends_its_running_push(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    fill(peer, 60)
+    simulator.switches.latency_s, simulator.switches.dop_hint = 0.1, 1
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=1) as sync:
+        connection = await sync.connect()
+        await eventually(lambda: len(sync.batches()) >= 2)
+        answer = await sync.http.post(f"{sync.path}/{connection}/pause")
+        assert answer.status_code == 204
+        sent = len(sync.batches())
+        await eventually(lambda: is_quiet(sync))
+        assert len(sync.batches()) <= sent + 1  # one may have been on its way
+        await sync.http.post(f"{sync.path}/{connection}/resume")
+        await sync.settled(connection, ok=60)
+    assert len(sync.sent()) == 60
+
+
+async def test_a_suspended_tenant_ends_its_running_push(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    fill(peer, 60)
+    simulator.switches.latency_s, simulator.switches.dop_hint = 0.1, 1
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=1) as sync:
+        await sync.connect()
+        await eventually(lambda: len(sync.batches()) >= 2)
+        peer.state = "suspended"
+        await sync.app.state.pusher.sweep()
+        sent = len(sync.batches())
+        await eventually(lambda: is_quiet(sync))
+        assert len(sync.batches()) <= sent + 1
+
+
+async def test_a_changed_choice_ends_the_running_push_and_begins_another(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    fill(peer, 30)
+    simulator.switches.latency_s, simulator.switches.dop_hint = 0.1, 1
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=1) as sync:
+        connection = await sync.connect()
+        await eventually(lambda: len(sync.batches()) >= 2)
+        read = peer.pages
+        async with sync.app.state.db.write() as session:
+            await connections.start_over(session, sync.tenant)
+        await eventually(lambda: peer.pages > read)
+        assert len(sync.batches()) < 30
+        await sync.settled(connection, ok=30)
+
+
+async def test_a_connection_that_stopped_while_the_journal_was_read_saves_no_page(
+    sync: Sync,
+) -> None:
+    """A removed connection would otherwise get rows that nobody forgets."""
+    connection = ConnectionId(UUID(await sync.connect()))
+    for change in ("state = 'paused'", "state = 'active', suspended = true"):
+        async with sync.app.state.db.write() as session:
+            await session.run(text(f"UPDATE connection SET {change}"))
+            row = await connections.get(session, connection)
+            assert row is not None
+            assert not await connections.advance(session, connection, row["generation"], "a:9")
+
+
+async def test_a_tenant_has_a_limited_number_of_connections(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    async with running_sync(sync_url, tmp_path, simulator, peer, connections_most=2) as sync:
+        first = await sync.connect()
+        answers = await asyncio.gather(
+            *(sync.http.post(sync.path, json=sync.wanted()) for _ in range(4))
+        )
+        assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+        refused = next(answer for answer in answers if answer.status_code == 409).json()
+        assert refused["type"] == "/problems/connections-too-many"
+        assert refused["detail"] == "a tenant has at most 2"
+        calls = len(simulator.requests())
+        assert (await sync.http.post(sync.path, json=sync.wanted())).status_code == 409
+        assert len(simulator.requests()) == calls
+        await sync.http.delete(f"{sync.path}/{first}")
+        await sync.connect()
+
+
+async def test_batches_go_out_together_as_the_crm_recommends_and_no_key_twice(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    fill(peer, 90)
+    simulator.switches.latency_s, simulator.switches.dop_hint = 0.2, 3
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=10) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=90)
+        calls = (await sync.get(f"/{connection}/ledger"))["calls"]
+    batches = [call for call in calls if call["operation"] == "upsert-batch"]
+    assert len(batches) == 9
+    assert len(sync.sent()) == len({url for url, _ in sync.sent()}) == 90
+    begins = [datetime.fromisoformat(call["at"]) for call in batches]
+    ends = [
+        begin + timedelta(milliseconds=call["duration_ms"])
+        for begin, call in zip(begins, batches, strict=True)
+    ]
+    spans = list(zip(begins, ends, strict=True))
+    assert max(sum(b <= moment < e for b, e in spans) for moment in begins) == 3
+
+
+async def test_a_wait_that_one_batch_was_told_outlives_the_success_of_the_others(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    simulator.switches.dop_hint = 4
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=5) as sync:
+        peer.put("FIRST", name="tells the hint")
+        connection = await sync.connect()
+        await sync.settled(connection, ok=1)
+        simulator.add_fault(kind="status", path="$batch", status=429, retry_after_s=2, body="json")
+        fill(peer, 20)
+        await sync.settled(connection, ok=16, pending=5)
+        assert (await sync.get(f"/{connection}"))["retry_at"]
+        await sync.settled(connection, ok=21)
+    assert simulator.throttle.early == []

@@ -1,0 +1,93 @@
+"""One item that cannot be healed holds up no other."""
+
+import shutil
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from services.tenants.provisioning import UpgradeIncomplete
+from tenantdb import template
+from tests.services.tenants.restoring import Restore
+from tests.services.tenants.running_tenants import Suite, dump_lease, has_role
+
+BROKEN_LEASE = """INSERT INTO lease (id, tenant, purpose, role, database, ends_at)
+    VALUES ('00000000-0000-7000-8000-000000000000', $1, 'dump', 'no name of ours', 'x', now())"""
+
+
+async def test_a_swap_that_cannot_be_completed_holds_up_no_other(
+    one: Restore, suite: Suite
+) -> None:
+    broken = await suite.tenant("Broken")
+    sql = """INSERT INTO restore_target (tenant, restore, database, state, aside)
+        VALUES ($1, $2, 'not there', 'swapping', 'neither')"""
+    await suite.database.execute(sql, broken, uuid4())
+    await suite.app.state.restore_targets._prepare(
+        await suite.app.state.restore_targets._find(one.tenant, UUID(one.restore))
+    )
+    await suite.database.execute(
+        "UPDATE restore_target SET state = 'swapping', aside = $1 WHERE tenant = $2",
+        f"{await suite.name_of(one.tenant)}_xaaaaaaaaaaaaa",
+        one.tenant,
+    )
+    await suite.app.state.restore_targets.resume_swaps()
+    assert await one.names() == ["Restored"]
+
+
+async def test_an_old_database_that_cannot_be_dropped_holds_up_no_other(
+    one: Restore, suite: Suite
+) -> None:
+    await one.swap()
+    aside = (await one.target())["aside"]
+    name = await suite.name_of(one.tenant)
+    await suite.database.execute(
+        "INSERT INTO restore_target (tenant, restore, database, state, aside, drop_aside_at)"
+        " VALUES ($1, $2, 'x', 'swapped', $3, now() - interval '1 day')",
+        one.tenant,
+        uuid4(),
+        "postgres",
+    )
+    await suite.database.execute(
+        "UPDATE restore_target SET drop_aside_at = now() WHERE aside = $1", aside
+    )
+    await suite.app.state.restore_targets.sweep()
+    assert not await suite.hands.has_database(aside)
+    assert await suite.hands.has_database(name)
+
+
+async def test_a_lease_that_cannot_be_ended_holds_up_no_other(suite: Suite) -> None:
+    tenant = await suite.tenant()
+    await suite.database.execute(BROKEN_LEASE, tenant)
+    lease = await dump_lease(suite, tenant)
+    await suite.database.execute("UPDATE lease SET ends_at = now() - interval '1 second'")
+    await suite.app.state.leases.end_overdue()
+    assert not await has_role(suite, lease)
+
+
+async def test_a_making_that_cannot_be_undone_holds_up_no_other(suite: Suite) -> None:
+    stuck, _ = await suite.tenant("Stuck"), await suite.tenant("Other")
+    await suite.database.execute(BROKEN_LEASE, stuck)
+    await suite.database.execute(
+        "UPDATE tenant SET state = 'provisioning', created_at = now() - interval '1 hour'"
+    )
+    await suite.app.state.provisioning.sweep()
+    assert [row["id"] for row in await suite.database.fetch("SELECT id FROM tenant")] == [stuck]
+
+
+async def test_a_database_that_cannot_be_upgraded_holds_up_no_other_and_is_told(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other, swapping = [await suite.tenant(name) for name in ("Stuck", "Other", "Swapping")]
+    name = await suite.name_of(stuck)
+    async with suite.hands.inside(name, f"{name}_owner") as inside:
+        await inside.execute("UPDATE schema_migration SET sha256 = 'of another release'")
+    sql = """INSERT INTO restore_target (tenant, restore, database, state, aside)
+        VALUES ($1, $2, 'not there', 'swapping', 'neither')"""
+    await suite.database.execute(sql, swapping, uuid4())
+    shutil.copytree(template.MIGRATIONS, tmp_path / "template")
+    (tmp_path / "template" / "999_pre_more.sql").write_text("CREATE TABLE more ()")
+    monkeypatch.setattr(template, "MIGRATIONS", tmp_path / "template")
+    with pytest.raises(UpgradeIncomplete, match="2 of 3"):
+        await suite.app.state.provisioning.upgrade_all()
+    async with suite.hands.inside(await suite.name_of(other)) as inside:
+        assert await inside.fetchval("SELECT to_regclass('more') IS NOT NULL")
