@@ -18,7 +18,7 @@ class Problem(Exception):
     def __init_subclass__(cls, *, status: int, slug: str) -> None:
         super().__init_subclass__()
         known = _registry.get(slug)
-        if known is not None and known.__qualname__ != cls.__qualname__:
+        if known is not None and _place(known) != _place(cls):
             raise TypeError(f"two problems claim the slug {slug!r}: {known} and {cls}")
         cls.status, cls.slug = status, slug
         _registry[slug] = cls
@@ -56,6 +56,10 @@ class Problem(Exception):
         if self.pointer is not None:
             document["pointer"] = self.pointer
         return document | self.members
+
+
+def _place(kind: type[Problem]) -> tuple[str, str]:
+    return kind.__module__, kind.__qualname__
 
 
 def registry() -> Mapping[str, type[Problem]]:

@@ -8,13 +8,14 @@ from datetime import timedelta
 
 from contracts.events import AccountLocked
 from contracts.ids import TenantId
+from contracts.problems import TenantSuspended
 from kit import outbox
 from kit.db import WriteSession
 from kit.problems import Problem
 from services.auth import lockout
 from services.auth.lockout import Attempts, ClientClass
 from services.auth.parts import Parts
-from services.auth.problems import LoginBlocked, LoginFailed, TenantSuspended
+from services.auth.problems import LoginBlocked, LoginFailed
 from services.auth.schemas import Tokens
 from services.auth.sessions import open_session
 from services.auth.store import attempts, tenants, users

@@ -38,13 +38,6 @@ class LoginBusy(Problem, status=503, slug="login-busy"):
         super().__init__(headers={"Retry-After": "1"})
 
 
-class TenantSuspended(Problem, status=403, slug="tenant-suspended"):
-    """The tenant is suspended
-
-    Nobody of this tenant can log in until an operator resumes it.
-    """
-
-
 class SessionEnded(Problem, status=401, slug="session-ended"):
     """The session has ended
 

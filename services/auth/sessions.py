@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from contracts.credentials import Actor
 from contracts.events import SessionRevoked
 from contracts.ids import SessionId, TenantId, new_id
+from contracts.problems import TenantSuspended
 from kit import outbox
 from kit.db import ReadSession, WriteSession
 from kit.problems import NotAuthenticated, Problem
 from services.auth import secret_text
 from services.auth.access_tokens import actor_for
 from services.auth.parts import Parts
-from services.auth.problems import SessionEnded, TenantSuspended
+from services.auth.problems import SessionEnded
 from services.auth.rotation import REFRESH_LIFETIME, SESSION_LIFETIME, Meaning, judge
 from services.auth.schemas import Tokens
 from services.auth.store import sessions, tenants

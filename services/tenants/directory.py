@@ -3,10 +3,11 @@
 import time
 
 from contracts.ids import TenantId
+from contracts.problems import TenantSuspended
 from kit.db import Database
 from kit.problems import NotFound
 from kit.sealing import Kek, new_key, open_sealed, seal
-from services.tenants.problems import TenantBeingRestored, TenantSuspended
+from services.tenants.problems import TenantBeingRestored
 from services.tenants.store import directory as store
 from tenantdb import Address
 

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from contracts.events import FieldChoiceChanged, JournalAdvanced
 from contracts.ids import TenantId
+from contracts.problems import TenantSuspended
 from kit import logs, outbox
 from kit.db import Database
 from kit.problems import NotFound
-from services.tenants.problems import TenantBeingRestored, TenantSuspended
+from services.tenants.problems import TenantBeingRestored
 from tenantdb import TenantDatabases, journal
 
 _PAUSE_S = 0.1

@@ -18,13 +18,6 @@ class TenantNameTaken(Problem, status=409, slug="tenant-name-taken"):
     """
 
 
-class TenantSuspended(Problem, status=403, slug="tenant-suspended"):
-    """The tenant is suspended
-
-    Its data is kept and nothing can be read or written until an operator resumes it.
-    """
-
-
 class TenantBeingRestored(Problem, status=503, slug="tenant-being-restored"):
     """The tenant's database is being exchanged
 

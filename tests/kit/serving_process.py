@@ -21,10 +21,20 @@ class Here:
     drain_s: float = 0.5
 
 
+under_way = 0
+
+
 @router.get("/slow")
 async def slow() -> dict[str, bool]:
+    global under_way
+    under_way += 1
     await asyncio.sleep(1.0)
     return {"done": True}
+
+
+@router.get("/under-way")
+async def how_many() -> dict[str, int]:
+    return {"requests": under_way}
 
 
 @router.post("/body")

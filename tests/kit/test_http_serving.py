@@ -103,18 +103,17 @@ async def test_metrics_have_a_port_of_their_own_and_name_routes_not_paths(served
 async def test_on_sigterm_readiness_goes_red_first_and_requests_end(served):
     async with httpx2.AsyncClient(trust_env=False) as client:
         under_way = asyncio.create_task(client.get(f"{served.url}/slow"))
-        await asyncio.sleep(0)
+
+        async def has_begun() -> bool:
+            answer = await client.get(f"{served.url}/under-way")
+            return bool(answer.json()["requests"])
 
         async def is_red() -> bool:
             return await served.readiness() == 503
 
-        await until("the request is under way", lambda: _in_flight(served))
+        await until("the request is under way", has_begun)
         served.process.send_signal(signal.SIGTERM)
         await until("readiness is red while it still answers", is_red, deadline_s=5)
         assert (await under_way).json() == {"done": True}
     # it ends by the signal that it was sent, after all of that
     assert await asyncio.to_thread(served.process.wait, 10) == -signal.SIGTERM
-
-
-async def _in_flight(served: Served) -> bool:
-    return await served.readiness() == 200
