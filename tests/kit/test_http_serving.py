@@ -109,7 +109,7 @@ async def test_on_sigterm_readiness_goes_red_first_and_requests_end(served):
             return bool(answer.json()["requests"])
 
         async def is_red() -> bool:
-            return await served.readiness() == 503
+            return bool(await served.readiness() == 503)
 
         await until("the request is under way", has_begun)
         served.process.send_signal(signal.SIGTERM)
