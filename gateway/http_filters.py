@@ -38,7 +38,7 @@ def render(settings: GatewaySettings) -> list[Resource]:
         _limit(
             "tenant-limit",
             settings.tenant_requests_per_s,
-            {"request_headers": {"header_name": "x-gw-tenant", "descriptor_key": "tenant"}},
+            {"request_headers": {"header_name": "x-gw-share", "descriptor_key": "tenant"}},
             key="tenant",
         ),
         _body_limit(BODY_LIMIT, 1 * MIB),

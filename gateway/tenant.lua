@@ -28,4 +28,6 @@ function envoy_on_request(handle)
   end
   headers:remove("x-gw-token-tenant")
   if list then headers:replace("x-gw-tenant", list) end
+  -- what everybody shares has no limit of its own: one client could use it up for all
+  if list and list:match(UUID) then headers:replace("x-gw-share", list) end
 end

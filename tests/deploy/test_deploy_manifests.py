@@ -1,6 +1,5 @@
 """docker-compose and Kubernetes run the programs exactly as the local launcher does."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from ops.local import packages
 from ops.local.envoy import command as envoy_command
 from ops.programs import EDGE_DIR, PROGRAMS, in_container
 
@@ -22,11 +22,7 @@ PER_INSTALLATION = "BULKHEAD_GLOBAL_RANGES"
 @pytest.fixture(scope="session")
 def kubectl() -> str:
     """kubectl renders kustomize; Debian has it as kubernetes-client."""
-    if shutil.which("kubectl") is None:
-        assert os.geteuid() == 0, "install kubectl (Debian: kubernetes-client)"
-        install = ["apt-get", "install", "-y", "--no-install-recommends", "kubernetes-client"]
-        subprocess.run(["apt-get", "update"], check=True, capture_output=True)
-        subprocess.run(install, check=True, capture_output=True)
+    packages.ensure("kubernetes-client", lambda: shutil.which("kubectl") is not None)
     return "kubectl"
 
 

@@ -66,12 +66,14 @@ async def test_identity_headers_of_a_client_are_replaced_by_the_edges_own(
         "x-gw-realm": "operators",
         "x-gw-token-tenant": str(OTHER),
         "x-gw-anything": "x",
+        "x-gw-share": str(OTHER),
         "x_gw_tenant": str(OTHER),
     }
     seen = (await edge.call(RECORDS, edge.token(TENANT), headers=lies)).json()["headers"]
     ours = {name: value for name, value in seen.items() if "gw" in name}
     assert ours == {
         "x-gw-tenant": str(TENANT),
+        "x-gw-share": str(TENANT),
         "x-gw-subject": str(USER),
         "x-gw-client": "127.0.0.1",
         "x-gw-realm": "tenant",
@@ -79,7 +81,11 @@ async def test_identity_headers_of_a_client_are_replaced_by_the_edges_own(
     assert seen["authorization"].startswith("Bearer ")
     login = await edge.call(f"/t/{TENANT}/v1/login", method="POST", headers=lies)
     ours = {name: value for name, value in login.json()["headers"].items() if "gw" in name}
-    assert ours == {"x-gw-tenant": str(TENANT), "x-gw-client": "127.0.0.1"}
+    assert ours == {
+        "x-gw-tenant": str(TENANT),
+        "x-gw-share": str(TENANT),
+        "x-gw-client": "127.0.0.1",
+    }
 
 
 async def test_a_key_that_auth_no_longer_publishes_signs_nothing_any_more(
