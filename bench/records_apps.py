@@ -32,6 +32,7 @@ from kit.tokens import KeyRing
 from kit.uuid7 import uuid7
 from services.tenants.notices import Notices
 from services.tenants.routes import bulk, records
+from services.tenants.uploads import Uploads
 from tenantdb import Address, TenantDatabases
 
 
@@ -87,7 +88,7 @@ def ours(setting: Setting) -> FastAPI:
         body_limits=bulk.BODY_LIMITS,
     )
     app.state.access, app.state.databases = AccessVerifier(ring, setting.issuer), databases
-    app.state.notices = Notices(db, databases)
+    app.state.notices, app.state.uploads = Notices(db, databases), Uploads()
     return app
 
 

@@ -28,7 +28,7 @@ def test_a_file_is_short_well_named_and_says_its_purpose(path):
 
 
 def test_tests_are_short_too():
-    long = [p.name for p in (ROOT / "tests").rglob("*.py") if p.read_text().count("\n") > 400]
+    long = [p.name for p in (ROOT / "tests").rglob("*.py") if p.read_text().count("\n") > 300]
     assert not long
 
 

@@ -26,6 +26,12 @@ class PeerTenants:
         self.pages = self.refused = 0
         self.asked_for: set[UUID] = set()
 
+    def fill(self, count: int) -> None:
+        """`count` records, each with fields that are chosen and fields that are not."""
+        for number in range(count):
+            key, name = f"K{number}", f"Name {number}"
+            self.put(key, name=name, sector="Energy", founded="1999", cik="SECRET")
+
     def put(
         self, key: str, *, module: str = "organisation", id_: UUID | None = None, **fields: Any
     ) -> UUID:

@@ -1,6 +1,5 @@
 """The push: everything arrives once, only what changed goes again, one bad row stops no other."""
 
-from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -14,21 +13,15 @@ from contracts.events import (
 )
 from contracts.ids import ConnectionId, new_id
 from kit.db import Database
-from sandbox.dataverse import DataverseSimulator, Limits
-from sandbox.dataverse.tokens import Secret
+from sandbox.dataverse import DataverseSimulator
 from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
 
 
-def fill(peer: PeerTenants, count: int) -> None:
-    for number in range(count):
-        peer.put(f"K{number}", name=f"Name {number}", sector="Energy", founded="1999", cik="SECRET")
-
-
 async def test_everything_arrives_once_and_only_chosen_fields_leave(sync: Sync) -> None:
-    fill(sync.peer, 120)
+    sync.peer.fill(120)
     connection = await sync.connect()
     await sync.settled(connection, ok=120)
     assert len(sync.simulator.rows("accounts")) == 120
@@ -41,7 +34,7 @@ async def test_everything_arrives_once_and_only_chosen_fields_leave(sync: Sync) 
 
 
 async def test_only_changed_fields_of_changed_rows_go_again(sync: Sync) -> None:
-    fill(sync.peer, 20)
+    sync.peer.fill(20)
     connection = await sync.connect()
     await sync.settled(connection, ok=20)
     before = len(sync.sent())
@@ -79,7 +72,7 @@ async def test_clearing_a_field_reaches_the_crm_but_an_empty_one_clears_nothing(
 async def test_one_refused_row_is_parked_with_the_reason_and_stops_no_other(
     sync: Sync, sync_url: str
 ) -> None:
-    fill(sync.peer, 9)
+    sync.peer.fill(9)
     sync.peer.put("BAD", name="x" * 200, sector="Energy")
     connection = await sync.connect()
     await sync.settled(connection, ok=9, parked=1)
@@ -121,131 +114,10 @@ async def test_a_key_that_dataverse_cannot_address_is_parked_without_a_call(sync
     assert [row["bulkhead_symbol"] for row in sync.simulator.rows("accounts")] == ["O'Brien"]
 
 
-async def test_a_lost_reply_duplicates_nothing(sync: Sync) -> None:
-    fill(sync.peer, 10)
-    sync.simulator.add_fault(kind="lost_reply", path="$batch")
-    sync.simulator.add_fault(kind="half_reply", path="$batch")
-    connection = await sync.connect()
-    await sync.settled(connection, ok=10)
-    assert len(sync.batches()) == 3
-    assert len(sync.simulator.rows("accounts")) == 10
-
-
-async def test_a_value_that_changed_back_after_a_lost_reply_is_sent_again(sync: Sync) -> None:
-    """The CRM may hold the other value: a field in flight counts as unknown."""
-    sync.peer.put("ONE", name="A")
-    connection = await sync.connect()
-    await sync.settled(connection, ok=1)
-    sync.simulator.add_fault(kind="lost_reply", path="$batch")
-    await sync.http.post(f"{sync.path}/{connection}/pause")
-    sync.peer.put("ONE", name="B")
-    await sync.http.post(f"{sync.path}/{connection}/resume")
-    await eventually(lambda: sync.simulator.rows("accounts")[0]["name"] == "B")
-    sync.peer.put("ONE", name="A")
-    await sync.settled(connection, ok=1)
-    await eventually(lambda: sync.simulator.rows("accounts")[0]["name"] == "A")
-
-
-async def test_a_race_with_another_writer_is_tried_again(sync: Sync) -> None:
-    sync.simulator.add_fault(kind="race", table="accounts")
-    fill(sync.peer, 3)
-    connection = await sync.connect()
-    await sync.settled(connection, ok=3)
-    assert len(sync.simulator.rows("accounts")) == 3
-
-
-async def test_a_batch_that_is_refused_as_a_whole_is_split_until_the_row_is_found(
-    sync: Sync,
-) -> None:
-    fill(sync.peer, 8)
-    sync.simulator.add_fault(
-        kind="status", path="$batch", status=413, body="json", message="too large", times=1
-    )
-    connection = await sync.connect()
-    await sync.settled(connection, ok=8)
-    assert [len(batch) for batch in sync.batches()] == [8, 4, 4]
-
-
-async def test_errors_of_the_server_park_no_row(sync: Sync) -> None:
-    fill(sync.peer, 3)
-    sync.simulator.add_fault(kind="status", path="$batch", status=502, times=4)
-    connection = await sync.connect()
-    await sync.settled(connection, ok=3)
-    body = await sync.get(f"/{connection}")
-    assert (body["state"], body["reason"], body["retry_at"]) == ("active", "", None)
-
-
-async def test_retry_after_is_honoured_also_by_a_new_process(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
-) -> None:
-    fill(peer, 10)
-    async with running_sync(sync_url, tmp_path, simulator, peer) as sync:
-        simulator.add_fault(kind="status", path="$batch", status=429, retry_after_s=2, body="json")
-        connection = await sync.connect()
-        await eventually(lambda: len(sync.batches()) == 1)
-
-        async def is_held() -> object:
-            return (await sync.get(f"/{connection}"))["retry_at"]
-
-        await eventually(is_held)
-        assert (await sync.get(f"/{connection}"))["reason"] == "the CRM asks us to wait"
-    calls = len(simulator.requests())
-    async with running_sync(sync_url, tmp_path, simulator, peer) as again:
-        held = await again.get(f"/{connection}")
-        if held["retry_at"]:
-            assert len(simulator.requests()) == calls
-        await again.settled(connection, ok=10)
-    first, second = simulator.requests("$batch")
-    assert datetime.fromisoformat(second.at) - datetime.fromisoformat(first.at) >= timedelta(
-        seconds=2
-    )
-
-
-async def test_real_service_limits_are_never_hammered(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
-) -> None:
-    fill(peer, 60)
-    simulator.simulation.set_limits(Limits(window_s=2, requests=6))
-    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=5) as sync:
-        connection = await sync.connect()
-        await sync.settled(connection, ok=60)
-    assert simulator.throttle.refused > 0
-    assert simulator.throttle.early == []
-
-
-async def test_a_token_that_ends_during_the_push_is_renewed_once(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
-) -> None:
-    fill(peer, 30)
-    simulator.add_fault(kind="status", path="$batch", status=401, body="json", times=1)
-    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=10) as sync:
-        connection = await sync.connect()
-        await sync.settled(connection, ok=30)
-    assert len(simulator.requests("oauth2")) == 3  # the probe's, the push's, the renewed one
-
-
-async def test_a_connection_whose_secret_ended_waits_for_a_person_and_loses_nothing(
-    sync: Sync,
-) -> None:
-    connection = await sync.connect()
-    sync.simulator.simulation.set_secrets(sync.simulator.client_id, [Secret("renewed")])
-    fill(sync.peer, 5)
-
-    async def is_broken() -> bool:
-        return bool((await sync.get(f"/{connection}"))["state"] == "broken")
-
-    await eventually(is_broken)
-    body = await sync.get(f"/{connection}")
-    assert body["reason"] == "the client secret is wrong (AADSTS7000215)"
-    path = f"{sync.path}/{connection}/credentials"
-    assert (await sync.http.put(path, json={"client_secret": "renewed"})).status_code == 204
-    await sync.settled(connection, ok=5)
-
-
 async def test_a_field_that_is_chosen_later_is_sent_for_every_record_and_others_are_not(
     sync: Sync,
 ) -> None:
-    fill(sync.peer, 5)
+    sync.peer.fill(5)
     sync.peer.choice = {"organisation": ["name"]}
     connection = await sync.connect()
     await sync.settled(connection, ok=5)
@@ -258,7 +130,7 @@ async def test_a_field_that_is_chosen_later_is_sent_for_every_record_and_others_
 async def test_after_a_restore_the_crm_converges_and_only_differences_are_sent(
     sync: Sync,
 ) -> None:
-    fill(sync.peer, 10)
+    sync.peer.fill(10)
     connection = await sync.connect()
     await sync.settled(connection, ok=10)
     kept = {id_: dict(record) for id_, record in sync.peer.records.items()}
@@ -304,7 +176,7 @@ async def test_a_suspended_tenant_sends_nothing_until_it_is_resumed(sync: Sync) 
             return await session.scalar(text("SELECT suspended FROM connection"))
 
     await eventually(is_suspended)
-    fill(sync.peer, 3)
+    sync.peer.fill(3)
     await sync.app.state.pusher.sweep()
     assert sync.batches() == []
     sync.peer.state = "active"
@@ -314,7 +186,7 @@ async def test_a_suspended_tenant_sends_nothing_until_it_is_resumed(sync: Sync) 
 async def test_a_peer_that_is_down_costs_time_and_no_data(sync: Sync) -> None:
     connection = await sync.connect()
     sync.peer.down = True
-    fill(sync.peer, 4)
+    sync.peer.fill(4)
     await eventually(lambda: sync.peer.refused > 1)
     assert sync.batches() == []
     sync.peer.down = False
@@ -324,7 +196,7 @@ async def test_a_peer_that_is_down_costs_time_and_no_data(sync: Sync) -> None:
 async def test_two_processes_never_push_a_connection_at_the_same_time(
     sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
 ) -> None:
-    fill(peer, 200)
+    peer.fill(200)
     simulator.switches.latency_s = 0.02
     async with (
         running_sync(sync_url, tmp_path, simulator, peer, batch_rows=10) as one,
@@ -336,7 +208,7 @@ async def test_two_processes_never_push_a_connection_at_the_same_time(
 
 
 async def test_every_call_stands_in_the_ledger_with_fields_rows_and_bytes(sync: Sync) -> None:
-    fill(sync.peer, 7)
+    sync.peer.fill(7)
     connection = await sync.connect()
     await sync.settled(connection, ok=7)
     calls = (await sync.get(f"/{connection}/ledger"))["calls"]

@@ -1,0 +1,131 @@
+"""The push when the CRM sets it back: nothing is lost, repeated or hammered."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sandbox.dataverse import DataverseSimulator, Limits
+from sandbox.dataverse.tokens import Secret
+from tests.eventually import eventually
+from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.running_sync import Sync, running_sync
+
+
+async def test_a_lost_reply_duplicates_nothing(sync: Sync) -> None:
+    sync.peer.fill(10)
+    sync.simulator.add_fault(kind="lost_reply", path="$batch")
+    sync.simulator.add_fault(kind="half_reply", path="$batch")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=10)
+    assert len(sync.batches()) == 3
+    assert len(sync.simulator.rows("accounts")) == 10
+
+
+async def test_a_value_that_changed_back_after_a_lost_reply_is_sent_again(sync: Sync) -> None:
+    """The CRM may hold the other value: a field in flight counts as unknown."""
+    sync.peer.put("ONE", name="A")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    sync.simulator.add_fault(kind="lost_reply", path="$batch")
+    await sync.http.post(f"{sync.path}/{connection}/pause")
+    sync.peer.put("ONE", name="B")
+    await sync.http.post(f"{sync.path}/{connection}/resume")
+    await eventually(lambda: sync.simulator.rows("accounts")[0]["name"] == "B")
+    sync.peer.put("ONE", name="A")
+    await sync.settled(connection, ok=1)
+    await eventually(lambda: sync.simulator.rows("accounts")[0]["name"] == "A")
+
+
+async def test_a_race_with_another_writer_is_tried_again(sync: Sync) -> None:
+    sync.simulator.add_fault(kind="race", table="accounts")
+    sync.peer.fill(3)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=3)
+    assert len(sync.simulator.rows("accounts")) == 3
+
+
+async def test_a_batch_that_is_refused_as_a_whole_is_split_until_the_row_is_found(
+    sync: Sync,
+) -> None:
+    sync.peer.fill(8)
+    sync.simulator.add_fault(
+        kind="status", path="$batch", status=413, body="json", message="too large", times=1
+    )
+    connection = await sync.connect()
+    await sync.settled(connection, ok=8)
+    assert [len(batch) for batch in sync.batches()] == [8, 4, 4]
+
+
+async def test_errors_of_the_server_park_no_row(sync: Sync) -> None:
+    sync.peer.fill(3)
+    sync.simulator.add_fault(kind="status", path="$batch", status=502, times=4)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=3)
+    body = await sync.get(f"/{connection}")
+    assert (body["state"], body["reason"], body["retry_at"]) == ("active", "", None)
+
+
+async def test_retry_after_is_honoured_also_by_a_new_process(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    peer.fill(10)
+    async with running_sync(sync_url, tmp_path, simulator, peer) as sync:
+        simulator.add_fault(kind="status", path="$batch", status=429, retry_after_s=2, body="json")
+        connection = await sync.connect()
+        await eventually(lambda: len(sync.batches()) == 1)
+
+        async def is_held() -> object:
+            return (await sync.get(f"/{connection}"))["retry_at"]
+
+        await eventually(is_held)
+        assert (await sync.get(f"/{connection}"))["reason"] == "the CRM asks us to wait"
+    calls = len(simulator.requests())
+    async with running_sync(sync_url, tmp_path, simulator, peer) as again:
+        held = await again.get(f"/{connection}")
+        if held["retry_at"]:
+            assert len(simulator.requests()) == calls
+        await again.settled(connection, ok=10)
+    first, second = simulator.requests("$batch")
+    assert datetime.fromisoformat(second.at) - datetime.fromisoformat(first.at) >= timedelta(
+        seconds=2
+    )
+
+
+async def test_real_service_limits_are_never_hammered(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    peer.fill(60)
+    simulator.simulation.set_limits(Limits(window_s=2, requests=6))
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=5) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=60)
+    assert simulator.throttle.refused > 0
+    assert simulator.throttle.early == []
+
+
+async def test_a_token_that_ends_during_the_push_is_renewed_once(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    peer.fill(30)
+    simulator.add_fault(kind="status", path="$batch", status=401, body="json", times=1)
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=10) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=30)
+    assert len(simulator.requests("oauth2")) == 3  # the probe's, the push's, the renewed one
+
+
+async def test_a_connection_whose_secret_ended_waits_for_a_person_and_loses_nothing(
+    sync: Sync,
+) -> None:
+    connection = await sync.connect()
+    sync.simulator.simulation.set_secrets(sync.simulator.client_id, [Secret("renewed")])
+    sync.peer.fill(5)
+
+    async def is_broken() -> bool:
+        return bool((await sync.get(f"/{connection}"))["state"] == "broken")
+
+    await eventually(is_broken)
+    body = await sync.get(f"/{connection}")
+    assert body["reason"] == "the client secret is wrong (AADSTS7000215)"
+    path = f"{sync.path}/{connection}/credentials"
+    assert (await sync.http.put(path, json={"client_secret": "renewed"})).status_code == 204
+    await sync.settled(connection, ok=5)
