@@ -6,6 +6,7 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aio_pika
@@ -43,6 +44,12 @@ async def ignore(_: Message) -> None:
     pass
 
 
+def is_frozen(pid: int | None) -> bool:
+    """True when every thread has stopped: the signal reaches them one after the other."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
+
+
 async def test_publishing_to_a_frozen_broker_fails_at_the_deadline_and_works_afterwards(
     rabbitmq: RabbitMq, broker: AmqpBroker
 ) -> None:
@@ -50,6 +57,7 @@ async def test_publishing_to_a_frozen_broker_fails_at_the_deadline_and_works_aft
     assert rabbitmq.pid is not None
     os.kill(rabbitmq.pid, signal.SIGSTOP)
     try:
+        await eventually(lambda: is_frozen(rabbitmq.pid))
         begun = time.monotonic()
         with pytest.raises(PublishFailed):
             await broker.publish(Message("2", "test.frozen", b""), deadline_s=1.0)

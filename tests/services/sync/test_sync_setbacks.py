@@ -60,8 +60,12 @@ async def test_errors_of_the_server_park_no_row(sync: Sync) -> None:
     sync.simulator.add_fault(kind="status", path="$batch", status=502, times=4)
     connection = await sync.connect()
     await sync.settled(connection, ok=3)
-    body = await sync.get(f"/{connection}")
-    assert (body["state"], body["reason"], body["retry_at"]) == ("active", "", None)
+
+    async def is_well_again() -> bool:
+        body = await sync.get(f"/{connection}")
+        return (body["state"], body["reason"], body["retry_at"]) == ("active", "", None)
+
+    await eventually(is_well_again)
 
 
 async def test_retry_after_is_honoured_also_by_a_new_process(
