@@ -38,12 +38,8 @@ def install(app: FastAPI, settings: ServiceSettings, service: str) -> None:
     app.state.callers = CallerVerifier(service, settings.identities)
 
 
-def refreshing_keys(app: FastAPI) -> Timer:
-    """For the timers of every service that loads auth's key set."""
-
-    async def refresh() -> None:
-        await app.state.access.refresh()
-
+def key_timer(refresh: Callable[[], Awaitable[None]]) -> Timer:
+    """For every service that loads auth's key set."""
     return Timer("keys", REFRESH_KEYS_EVERY_S, refresh)
 
 

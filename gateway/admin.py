@@ -29,6 +29,9 @@ class EnvoyAdmin:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
         await self._client.aclose()
 
     async def is_serving(self, lists: Collection[str]) -> bool:

@@ -9,6 +9,8 @@ from sqlalchemy import Executable, RowMapping, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from kit import clock
+
 Parameters = Mapping[str, Any] | list[dict[str, Any]] | None
 _READ_ONLY = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
@@ -80,6 +82,13 @@ class Database:
         """Raise unless the database answers."""
         async with self._engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
+
+    async def clock_ahead_s(self) -> float:
+        """By how many seconds this process's clock is ahead of the database server's."""
+        async with self._engine.connect() as connection:
+            before = clock.now()
+            there = (await connection.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        return float((before - there).total_seconds())
 
     async def close(self) -> None:
         await self._engine.dispose()

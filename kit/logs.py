@@ -31,6 +31,7 @@ FIELDS = frozenset(
         "kind",
         "lease",
         "level",
+        "loop",
         "method",
         "migration",
         "operation",

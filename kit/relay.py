@@ -10,19 +10,22 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime
 from typing import TypeAlias
 
 import asyncpg
 from prometheus_client import Counter, Gauge
 
 from kit import clock, logs
+from kit.causes import NotReady
 from kit.messaging import Broker, Message, PublishFailed
+from kit.supervisor import Run
 
 log = logs.get(__name__)
 BATCH = 100
 POLL_S = 1.0
 RETRY_S = 1.0
+LOOK_LATE_S = 10.0  # a look comes every second; one that is later than this is an alarm
 DEADLINE_S = 5.0
 LEADER_LOCK = 0x72656C61  # "rela"
 SELECT = """
@@ -35,7 +38,11 @@ KEEPALIVES = {
 }
 
 RELAYED = Counter("bulkhead_relayed", "Notices that the broker has confirmed.", ["outbox"])
-WAITED = Gauge("bulkhead_outbox_oldest_seconds", "Age of the oldest waiting notice.", ["outbox"])
+WAITED = Gauge(
+    "bulkhead_outbox_oldest_seconds",
+    "Age of the oldest waiting notice, or of our last look where that is older.",
+    ["outbox"],
+)
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -48,19 +55,17 @@ class Relay:
         self._outboxes = [_Outbox(name, url, broker) for name, url in sorted(urls.items())]
         self._broker = broker
 
-    async def run(self) -> None:
-        """Relay until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for outbox in self._outboxes:
-                group.create_task(outbox.run(), name=f"relay {outbox.name}")
+    def loops(self) -> dict[str, Run]:
+        """A loop for each outbox, to be supervised."""
+        return {f"relay {outbox.name}": outbox.run for outbox in self._outboxes}
 
     async def check_outboxes(self) -> None:
         """Raise OutboxDown where an outbox cannot be read just now."""
         if down := [outbox.name for outbox in self._outboxes if not outbox.is_reachable]:
-            raise OutboxDown(", ".join(down))
+            raise OutboxDown(f"out of reach: {', '.join(down)}")
 
 
-class OutboxDown(Exception):
+class OutboxDown(NotReady):
     """The databases of these services do not let the relay in."""
 
 
@@ -69,6 +74,15 @@ class _Outbox:
         self.name, self._url, self._broker = name, url, broker
         self.is_reachable = False
         self._wake = asyncio.Event()
+        self._looked_at = clock.now()
+        self._oldest_at: datetime | None = None
+        WAITED.labels(name).set_function(self.age_s)
+
+    def age_s(self) -> float:
+        """Computed when it is read: it grows while nobody relays, whatever the reason."""
+        since = min(self._oldest_at or self._looked_at, self._looked_at)
+        stale_s = (clock.now() - since).total_seconds()
+        return stale_s if self._oldest_at or stale_s > LOOK_LATE_S else 0.0
 
     async def run(self) -> None:
         while True:
@@ -101,14 +115,15 @@ class _Outbox:
     async def _become_leader(self, connection: Connection) -> None:
         while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
             self.is_reachable = True
+            self._looked_at, self._oldest_at = clock.now(), None  # another relay leads
             await asyncio.sleep(POLL_S)
 
     async def _relay_batch(self, connection: Connection) -> bool:
         """Publish and delete what waits; True when there may be more."""
         rows = await connection.fetch(SELECT, BATCH)
         self.is_reachable = True
-        age = clock.now() - rows[0]["created_at"] if rows else timedelta()
-        WAITED.labels(self.name).set(age.total_seconds())
+        self._looked_at = clock.now()
+        self._oldest_at = rows[0]["created_at"] if rows else None
         confirmed: list[str] = []
         try:
             for row in rows:

@@ -5,17 +5,33 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+from prometheus_client import Counter
+
 from kit import logs
+from kit.supervisor import Supervisor, supervising
 
 _Item = TypeVar("_Item")
+_FAILURES = Counter("bulkhead_timer_failures", "Runs of a timer that failed.", ["timer"])
+_LONGEST_RUN_S = 3600.0
 _log = logs.get(__name__)
 
 
 class Timer:
-    """Runs `work` every `every_s` seconds, measured from the end of one run to the next."""
+    """Runs `work` every `every_s` seconds, measured from the end of one run to the next.
 
-    def __init__(self, name: str, every_s: float, work: Callable[[], Awaitable[None]]) -> None:
+    A run that has not ended after `longest_s` is cut off: what hangs would never come again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        every_s: float,
+        work: Callable[[], Awaitable[None]],
+        *,
+        longest_s: float = _LONGEST_RUN_S,
+    ) -> None:
         self.name, self._every_s, self._work = name, every_s, work
+        self._longest_s = longest_s
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -28,8 +44,10 @@ class Timer:
             self._wake.clear()
             try:
                 with logs.bind_trace(None):
-                    await self._work()
+                    async with asyncio.timeout(self._longest_s):
+                        await self._work()
             except Exception:
+                _FAILURES.labels(self.name).inc()
                 _log.exception("timer failed", extra={"timer": self.name})
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._every_s)
@@ -53,12 +71,9 @@ async def each(
 
 
 @contextlib.asynccontextmanager
-async def running(timers: Sequence[Timer]) -> AsyncIterator[None]:
-    """Run the timers for as long as the block lasts."""
-    tasks = [asyncio.create_task(timer.run(), name=f"timer {timer.name}") for timer in timers]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+async def running(timers: Sequence[Timer]) -> AsyncIterator[Supervisor]:
+    """Run the timers, supervised, for as long as the block lasts."""
+    async with supervising(Supervisor()) as supervisor:
+        for timer in timers:
+            supervisor.start(f"timer {timer.name}", timer.run)
+        yield supervisor

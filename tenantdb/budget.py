@@ -10,6 +10,7 @@ import asyncpg
 
 from contracts.ids import TenantId
 from kit.problems import DependencyDown
+from kit.supervisor import spawn
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -87,7 +88,7 @@ class Budget:
             del self._idle[slot]
             self._forget(slot)
         await asyncio.gather(*(_close(slot.connection) for slot in idle))
-        waits = [asyncio.ensure_future(slot.gone.wait()) for slot in busy]
+        waits = [spawn(_gone(slot), "drain") for slot in busy]
         if waits:
             _, late = await asyncio.wait(waits, timeout=within_s)
             for wait in late:
@@ -159,3 +160,7 @@ async def _close(connection: Connection) -> None:
         await connection.close(timeout=_CLOSE_S)
     except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         connection.terminate()
+
+
+async def _gone(slot: Slot) -> None:
+    await slot.gone.wait()

@@ -1,7 +1,7 @@
 """The app factory: body rules, time-outs, problems, health, metrics and headers for every route."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -10,6 +10,7 @@ from starlette.types import Lifespan
 from kit.http.bodies import BodyRules
 from kit.http.envelope import Envelope
 from kit.http.errors import install as install_errors
+from kit.http.gate import Gate
 from kit.http.health import Check, health_router
 
 
@@ -22,12 +23,14 @@ def build_app(
     lifespan: Lifespan[FastAPI],
     body_limits: Mapping[str, int] | None = None,
     body_timeout_s: float = 30.0,
+    why_closed: Callable[[], str | None] = lambda: None,
 ) -> FastAPI:
     """An app with the house rules.
 
     `checks` are awaited at /readyz, one per dependency; one that raises makes it answer 503.
     `wanted` are those that the service can do without for a while (the broker: events wait in the
     outbox): they are shown there, but do not take it out of service.
+    `why_closed` gives a sentence while nothing but health may be answered.
     `body_limits` maps a regular expression over the path to bytes (1 MiB where none matches).
     """
     app = FastAPI(
@@ -46,6 +49,7 @@ def build_app(
         app.include_router(router)
     install_errors(app)
     app.add_middleware(BodyRules, limits=body_limits or {}, timeout_s=body_timeout_s)
+    app.add_middleware(Gate, why_closed=why_closed)
     app.add_middleware(Envelope, service=title)
     return app
 

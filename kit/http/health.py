@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from kit import logs, problems
+from kit.causes import cause_of
 
 Check = Callable[[], Awaitable[None]]
 _log = logs.get(__name__)
@@ -18,7 +19,7 @@ def health_router(needed: Mapping[str, Check], wanted: Mapping[str, Check]) -> A
     """GET /livez, /readyz and /problems/{slug}; public, without data.
 
     Not ready while one of the `needed` is down; the `wanted` are shown, but their absence takes
-    nothing out of service.
+    nothing out of service. A verdict is "ok" or a sentence that says what is wrong (kit.causes).
     """
     checks = {**needed, **wanted}
     router = APIRouter(include_in_schema=False)
@@ -52,6 +53,8 @@ async def _verdict(check: tuple[str, Check]) -> str:
     try:
         await asyncio.wait_for(probe(), _CHECK_TIMEOUT_S)
     except Exception as error:
-        _log.warning("dependency down", extra={"dependency": name, "error": type(error).__name__})
-        return "down"
+        why = cause_of(error)
+        extra = {"dependency": name, "error": type(error).__name__, "reason": why}
+        _log.warning("not ready", extra=extra)
+        return why
     return "ok"

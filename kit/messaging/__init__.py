@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kit.causes import NotReady
+
 DELIVERY_LIMIT = 5
 HANDLER_DEADLINE_S = 60.0
 PUBLISH_DEADLINE_S = 5.0
@@ -41,7 +43,7 @@ class PublishFailed(Exception):
     """The broker did not confirm the message: it may or may not arrive, so send it again."""
 
 
-class BrokerDown(Exception):
+class BrokerDown(NotReady):
     """There is no connection to the broker just now; consumers come back by themselves."""
 
 

@@ -24,7 +24,7 @@ from kit.messaging import (
     PublishFailed,
     Subscription,
 )
-from kit.messaging.link import Link, close_quietly
+from kit.messaging.link import Link, close_quietly, own_cancellation_only, why_down
 from kit.messaging.subscription import AmqpSubscription, received
 from kit.messaging.topology import UNROUTED, dead_letter_queue, declare_exchanges
 
@@ -56,7 +56,7 @@ class AmqpBroker:
 
     async def publish(self, message: Message, *, deadline_s: float = PUBLISH_DEADLINE_S) -> None:
         try:
-            async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(deadline_s), own_cancellation_only():
                 exchange = await self._open_exchange()
                 await exchange.publish(_outgoing(message), message.topic, mandatory=True)
         except (*CONNECTION_EXCEPTIONS, DeliveryError) as error:  # TimeoutError is an OSError
@@ -86,11 +86,11 @@ class AmqpBroker:
 
     async def ping(self) -> None:
         try:
-            async with asyncio.timeout(PING_DEADLINE_S):
+            async with asyncio.timeout(PING_DEADLINE_S), own_cancellation_only():
                 await self._open_exchange()
         except CONNECTION_EXCEPTIONS as error:
             await self._forget_channel()
-            raise BrokerDown(type(error).__name__) from None
+            raise BrokerDown(why_down(error)) from None
         detached = [s.queue for s in self._subscriptions if s.is_detached]
         if detached:
             raise BrokerDown(f"not consuming yet: {', '.join(detached)}")
@@ -105,13 +105,13 @@ class AmqpBroker:
         """Take messages without acknowledging them: with the channel's end they are back."""
         found: list[Message] = []
         try:
-            async with asyncio.timeout(LOOK_DEADLINE_S):
+            async with asyncio.timeout(LOOK_DEADLINE_S), own_cancellation_only():
                 async with self._publishing.channel() as channel:
                     queue = await channel.get_queue(name, ensure=True)
                     while len(found) < LISTED and (incoming := await queue.get(fail=False)):
                         found.append(received(incoming))
         except CONNECTION_EXCEPTIONS as error:
-            raise BrokerDown(type(error).__name__) from None
+            raise BrokerDown(why_down(error)) from None
         return found
 
     async def _open_exchange(self) -> AbstractExchange:

@@ -5,7 +5,7 @@ import contextlib
 from enum import Enum, auto
 
 from kit import logs
-from kit.messaging import CLOSE_DEADLINE_S, HANDLER_DEADLINE_S, Handler, Message
+from kit.messaging import HANDLER_DEADLINE_S, Handler, Message
 from kit.problems import Problem
 
 log = logs.get(__name__)
@@ -40,15 +40,6 @@ async def pause(pauses_s: tuple[float, ...], failures: int, closing: asyncio.Eve
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wait_s):
             await closing.wait()
-
-
-async def finish(task: asyncio.Task[None] | None) -> None:
-    """Let a consumer's task end by itself; cut it off after the deadline."""
-    if task is not None:
-        _, late = await asyncio.wait({task}, timeout=CLOSE_DEADLINE_S)
-        for straggler in late:
-            straggler.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def _log(message: Message, queue: str, verdict: Verdict, reason: str) -> None:

@@ -7,11 +7,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
-from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity
+
+from kit.causes import UNKNOWN, cause_of
 
 CONNECT_DEADLINE_S = 5.0
 CLOSE_DEADLINE_S = 1.0
 HEARTBEAT_S = 10
+# by name: aio_pika hands on the classes of its own library without naming them all
+REFUSALS = {"AuthenticationError", "ProbableAuthenticationError", "ChannelAccessRefused"}
 
 
 class Link:
@@ -24,7 +28,7 @@ class Link:
 
     async def open_channel(self, *, on_return_raises: bool = False) -> AbstractChannel:
         """A fresh channel with publisher confirms; raises CONNECTION_EXCEPTIONS."""
-        async with asyncio.timeout(CONNECT_DEADLINE_S):
+        async with asyncio.timeout(CONNECT_DEADLINE_S), own_cancellation_only():
             async with self._lock:
                 connection = await self._open_connection()
             return await connection.channel(
@@ -59,8 +63,34 @@ class Link:
 async def close_quietly(thing: AbstractChannel | AbstractConnection) -> None:
     """Close what may be broken already, without waiting for a peer that does not answer."""
     with contextlib.suppress(*CONNECTION_EXCEPTIONS):
-        async with asyncio.timeout(CLOSE_DEADLINE_S):
+        async with asyncio.timeout(CLOSE_DEADLINE_S), own_cancellation_only():
             await thing.close()
+
+
+def why_down(error: BaseException) -> str:
+    """In words of ours: the library's texts carry the address with its password."""
+    if type(error).__name__ in REFUSALS:
+        return "the broker refuses the login, or this user has no right to that queue"
+    if isinstance(error, ChannelNotFoundEntity):
+        return "the broker has no such exchange or queue"
+    said = cause_of(error)
+    return "it does not answer" if said == UNKNOWN else said
+
+
+@contextlib.asynccontextmanager
+async def own_cancellation_only() -> AsyncIterator[None]:
+    """A CancelledError that nobody meant for this task is a broken connection.
+
+    The library ends whoever waits on a channel that somebody else closes by cancelling him.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    try:
+        yield
+    except asyncio.CancelledError:
+        if task is not None and task.cancelling() > before:
+            raise
+        raise ConnectionError("the channel was closed by another task") from None
 
 
 def _with_heartbeat(url: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from kit.messaging import (
+    CLOSE_DEADLINE_S,
     DELIVERY_LIMIT,
     LISTED,
     PUBLISH_DEADLINE_S,
@@ -15,7 +16,8 @@ from kit.messaging import (
     PublishFailed,
     Subscription,
 )
-from kit.messaging.handling import Verdict, finish, handle, pause
+from kit.messaging.handling import Verdict, handle, pause
+from kit.supervisor import Loop
 
 UNROUTED_LIMIT = 1000
 
@@ -78,13 +80,14 @@ class _MemorySubscription:
     def __init__(self, queue: _Queue, handler: Handler, pauses: tuple[float, ...]) -> None:
         self._queue, self._handler, self._pauses = queue, handler, pauses
         self._closing = asyncio.Event()
-        self._task = asyncio.create_task(self._run())
+        self._loop = Loop(f"consumer {queue.name}", self._run)
+        self._loop.start()
 
     async def close(self) -> None:
         self._closing.set()
         async with self._queue.arrived:
             self._queue.arrived.notify_all()
-        await finish(self._task)
+        await self._loop.stop(CLOSE_DEADLINE_S)
 
     async def _run(self) -> None:
         while entry := await self._next():

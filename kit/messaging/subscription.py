@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from kit import logs
-from kit.messaging import DELIVERY_LIMIT, Handler, Message
-from kit.messaging.handling import Verdict, finish, handle, pause
-from kit.messaging.link import CONNECT_DEADLINE_S, Link
+from kit.messaging import CLOSE_DEADLINE_S, DELIVERY_LIMIT, Handler, Message
+from kit.messaging.handling import Verdict, handle, pause
+from kit.messaging.link import CONNECT_DEADLINE_S, Link, own_cancellation_only
 from kit.messaging.topology import declare_queue
+from kit.supervisor import Loop, spawn
 
 log = logs.get(__name__)
 PREFETCH = 8
@@ -33,7 +34,7 @@ class AmqpSubscription:
         self.queue, self._topics, self._handler = queue, topics, handler
         self._link, self._dead_letter, self._pauses = link, dead_letter, retry_pauses_s
         self._attached, self._closing = asyncio.Event(), asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._loop = Loop(f"consumer {queue}", self._run)
 
     @property
     def is_detached(self) -> bool:
@@ -42,19 +43,20 @@ class AmqpSubscription:
 
     async def start(self) -> None:
         """Return when attached, or after a while when the broker is down."""
-        self._task = asyncio.create_task(self._run())
+        self._loop.start()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CONNECT_DEADLINE_S):
                 await self._attached.wait()
 
     async def close(self) -> None:
         self._closing.set()
-        await finish(self._task)
+        await self._loop.stop(CLOSE_DEADLINE_S)
 
     async def _run(self) -> None:
         while not self._closing.is_set():
             try:
-                await self._consume_until_broken()
+                async with own_cancellation_only():
+                    await self._consume_until_broken()
             except Exception as error:  # whatever broke it, the cure is to attach again
                 reason = {"queue": self.queue, "reason": type(error).__name__}
                 log.warning("consumer is detached", extra=reason)
@@ -87,8 +89,7 @@ class AmqpSubscription:
     async def _work(
         self, channel: AbstractChannel, inbound: asyncio.Queue[AbstractIncomingMessage | None]
     ) -> None:
-        closing = asyncio.create_task(self._closing.wait())
-        closing.add_done_callback(lambda _: inbound.put_nowait(None))
+        closing = spawn(self._wait_for_closing(inbound), f"closing of {self.queue}")
         try:
             while (incoming := await inbound.get()) is not None:
                 if self._closing.is_set() or channel.is_closed:
@@ -96,6 +97,12 @@ class AmqpSubscription:
                 await self._settle(incoming)
         finally:
             closing.cancel()
+
+    async def _wait_for_closing(
+        self, inbound: asyncio.Queue[AbstractIncomingMessage | None]
+    ) -> None:
+        await self._closing.wait()
+        inbound.put_nowait(None)
 
     async def _settle(self, incoming: AbstractIncomingMessage) -> None:
         verdict = await handle(received(incoming), self._handler, queue=self.queue)

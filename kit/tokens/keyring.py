@@ -7,6 +7,7 @@ from typing import Protocol
 
 from kit import logs
 from kit.sealing import VerifyKey
+from kit.supervisor import spawn
 
 Fetch = Callable[[], Awaitable[Mapping[str, VerifyKey]]]
 
@@ -58,7 +59,7 @@ class KeyRing:
     async def fetch(self) -> bool:
         """Fetch without the limit: for start-up and timers, never for what a caller sent."""
         if self._under_way is None:
-            self._under_way = asyncio.create_task(self._load(), name="key set")
+            self._under_way = spawn(self._load(), "key set")
             self._under_way.add_done_callback(self._landed)
         return await asyncio.shield(self._under_way)
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from kit import clock, logs
+from contracts.program import Command, Program, migrating
+from kit import clock
 from kit.db import Database
-from kit.http import serve
-from kit.migrate import migrate
 from services.auth.app import NAME, create_app
 from services.auth.email_address import EmailAddress
 from services.auth.invitation import invite_first_operator
@@ -22,28 +21,19 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def main() -> None:
-    arguments = _arguments()
-    settings = AuthSettings()
-    logs.setup(NAME, settings.log_level)
-    match arguments.command:
-        case "migrate":
-            asyncio.run(migrate(settings.database_url, MIGRATIONS, phase=arguments.phase))
-        case "first-invitation":
-            _first_invitation(settings, arguments.email, arguments.output)
-        case _:
-            serve(create_app(settings), settings)
+    first = Command("first-invitation", "invite the first operator", _add_arguments, _invite_first)
+    Program(
+        NAME, "services.auth", AuthSettings, create_app, migrating(MIGRATIONS), commands=[first]
+    ).main()
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m services.auth")
-    commands = parser.add_subparsers(dest="command")
-    commands.add_parser("serve", help="serve HTTP until SIGTERM (the default)")
-    migrating = commands.add_parser("migrate", help="bring the database up to date")
-    migrating.add_argument("--phase", choices=["pre", "post", "all"], default="all")
-    first = commands.add_parser("first-invitation", help="invite the first operator")
-    first.add_argument("--email", required=True, type=_email)
-    first.add_argument("--output", required=True, type=Path, help="new file for the token")
-    return parser.parse_args()
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--email", required=True, type=_email)
+    parser.add_argument("--output", required=True, type=Path, help="new file for the token")
+
+
+def _invite_first(settings: AuthSettings, given: argparse.Namespace) -> None:
+    _first_invitation(settings, given.email, given.output)
 
 
 def _email(text: str) -> str:

@@ -1,22 +1,20 @@
 """Puts the auth service together: the only place that knows all of its parts."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime
 
 from fastapi import FastAPI
 
-from contracts import authorise
+from contracts.assembly import assemble
 from contracts.clients import TenantsClient
 from contracts.credentials import AccessVerifier
-from kit import clock, inbox
-from kit.consuming import consume
+from kit import clock
+from kit.chassis import Made
 from kit.db import Database
-from kit.http import build_app
 from kit.messaging import Broker
 from kit.messaging.amqp import AmqpBroker
 from kit.sealing import SigningKey
-from kit.timers import Timer, running
+from kit.timers import Timer
 from kit.tokens import KeyRing
 from services.auth import login, sessions
 from services.auth.access_tokens import AccessTokens
@@ -53,34 +51,23 @@ def create_app(
     directory = Directory(db, list_tenants or peer.tenants, now)
     parts = Parts(db, passwords, tokens, directory, now)
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.callback(parts.passwords.close)
-            stack.push_async_callback(db.close)
-            stack.push_async_callback(peer.aclose)
-            link = broker or await AmqpBroker.connect(settings.amqp_url)
-            stack.push_async_callback(link.close)
-            app.state.broker = link
-            await consume(link, db, NAME, HANDLERS)
-            await stack.enter_async_context(running(_timers(parts)))
-            yield
+    async def close_passwords() -> None:
+        parts.passwords.close()
 
-    async def check_broker() -> None:
-        await app.state.broker.ping()
-
-    app = build_app(
-        title=NAME,
-        routers=ROUTERS,
-        checks={"database": db.ping},
-        wanted={"broker": check_broker},
-        lifespan=lifespan,
+    return assemble(
+        settings,
+        Made(
+            name=NAME,
+            db=db,
+            broker=broker or AmqpBroker(settings.amqp_url),
+            routers=ROUTERS,
+            handlers=HANDLERS,
+            timers=_timers(parts),
+            closing=[close_passwords, peer.aclose],
+            state={"db": db, "parts": parts},
+        ),
+        access=AccessVerifier(KeyRing(tokens.keys), settings.issuer),
     )
-    authorise.install(app, settings, NAME)
-    app.state.access = AccessVerifier(KeyRing(tokens.keys), settings.issuer)
-    app.state.db = db
-    app.state.parts = parts
-    return app
 
 
 def _timers(parts: Parts) -> list[Timer]:
@@ -91,5 +78,4 @@ def _timers(parts: Parts) -> list[Timer]:
     return [
         Timer("tenants", SWEEP_EVERY_S, parts.directory.sweep),
         Timer("forget", FORGET_EVERY_S, forget),
-        inbox.forgetting(parts.db),
     ]

@@ -1,21 +1,17 @@
 """Puts the backup service together: the only place that knows all of its parts."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from fastapi import FastAPI
 
-from contracts import authorise
+from contracts.assembly import assemble
 from contracts.clients import TenantsClient
-from kit import inbox
-from kit.consuming import consume
+from kit.chassis import Made
 from kit.db import Database
-from kit.http import build_app
 from kit.messaging import Broker
 from kit.messaging.amqp import AmqpBroker
 from kit.sealing import Kek, SigningKey
-from kit.timers import Timer, running
+from kit.timers import Timer
 from services.backup.catalogue import Catalogue
 from services.backup.consumers import handlers
 from services.backup.daily import queue_due
@@ -65,44 +61,28 @@ def create_app(
     async def queue_daily() -> None:
         await queue_due(db)
 
-    timers = [
-        Timer("runs", settings.tick_s, runs.tick),
-        Timer("daily fulls", settings.schedule_s, queue_daily),
-        Timer("tenants", settings.sweep_s, known.sweep),
-        forgetting(db, plan_lives),
-        inbox.forgetting(db),
-    ]
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(db.close)
-            stack.push_async_callback(tenants.aclose)
-            link = broker or await AmqpBroker.connect(settings.amqp_url)
-            stack.push_async_callback(link.close)
-            app.state.broker = link
-            await consume(link, db, NAME, handlers(known))
-            stack.push_async_callback(runs.stop)
-            await stack.enter_async_context(running([*timers, authorise.refreshing_keys(app)]))
-            yield
-
-    async def check_broker() -> None:
-        await app.state.broker.ping()
-
-    async def check_keys() -> None:
-        await app.state.access.check()
-
     async def check_vault() -> None:
         await catalogue.vault.list("readiness")
 
-    app = build_app(
-        title=NAME,
-        routers=[router],
-        checks={"database": db.ping, "keys": check_keys, "vault": check_vault},
-        wanted={"broker": check_broker},
-        lifespan=lifespan,
+    return assemble(
+        settings,
+        Made(
+            name=NAME,
+            db=db,
+            broker=broker or AmqpBroker(settings.amqp_url),
+            routers=[router],
+            handlers=handlers(known),
+            timers=[
+                Timer("runs", settings.tick_s, runs.tick),
+                Timer("daily fulls", settings.schedule_s, queue_daily),
+                Timer("tenants", settings.sweep_s, known.sweep),
+                forgetting(db, plan_lives),
+            ],
+            needed={"vault": check_vault},
+            closing=[tenants.aclose, runs.stop],
+            state={
+                "db": db,
+                "parts": Parts(db, known, restores, plan_lives, settings.plans_most),
+            },
+        ),
     )
-    authorise.install(app, settings, NAME)
-    app.state.db = db
-    app.state.parts = Parts(db, known, restores, plan_lives, settings.plans_most)
-    return app

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from contracts.clients import Lease, TenantsClient
 from contracts.ids import SnapshotId, TenantId
 from kit import clock
+from kit.supervisor import spawn
 from services.backup.archive import ZSTD_LEVEL, Place, Tally, seal_archive
 from services.backup.catalogue import Catalogue, Entry
 from services.backup.failures import Reason, RunFailed
@@ -72,7 +73,7 @@ class Fulls:
 
     async def _write(self, lease: Lease, moment: Moment, place: Place) -> tuple[Written, Manifest]:
         """Dump and hash at once, in two transactions that see the same moment."""
-        describing = asyncio.create_task(self._describe(place, moment))
+        describing = spawn(self._describe(place, moment), "description of a full")
         try:
             written = await self._store(lease, moment, place)
             return written, await describing

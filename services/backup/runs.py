@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from contracts.ids import TenantId
 from kit import clock, logs
 from kit.db import Database
+from kit.supervisor import spawn
 from services.backup.store import turns
 from services.backup.store.turns import Job
 
@@ -54,8 +55,8 @@ class Runs:
                 job = await turns.claim(session, holder, now, self._expiry(now))
             if job is None:
                 return
-            work = asyncio.create_task(self._work[job.kind].run(job, holder))
-            task = asyncio.create_task(self._attend(job, holder, work))
+            work = spawn(self._work[job.kind].run(job, holder), job.kind)
+            task = spawn(self._attend(job, holder, work), f"attendant of a {job.kind}")
             self._tasks[task] = work
             task.add_done_callback(self._tasks.pop)
 
@@ -67,7 +68,7 @@ class Runs:
 
     async def _attend(self, job: Job, holder: UUID, work: asyncio.Task[None]) -> None:
         """Keep the turn while the work lasts, then give it up."""
-        beat = asyncio.create_task(self._keep_turn(job.tenant, holder, work))
+        beat = spawn(self._keep_turn(job.tenant, holder, work), "turn")
         try:
             await work
         except asyncio.CancelledError:

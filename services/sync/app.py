@@ -1,21 +1,16 @@
-"""The sync service, wired: the only place where its parts meet."""
+"""Puts the sync service together: registry, guard, pusher, and the messages that wake it."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from fastapi import FastAPI
 
-from contracts import authorise
+from contracts.assembly import assemble
 from contracts.clients import TenantsClient
-from kit import inbox
-from kit.consuming import consume
+from kit.chassis import Made
 from kit.db import Database
-from kit.http import build_app
 from kit.messaging import Broker
 from kit.messaging.amqp import AmqpBroker
-from kit.timers import Timer, running
+from kit.timers import Timer
 from services.sync.consumers import handlers
 from services.sync.egress import Egress
 from services.sync.environments import Environments
@@ -44,49 +39,31 @@ def create_app(
     keyring = Keyring(settings.kek, db)
     environments = Environments(db, keyring, guard, Ledger(db))
 
-    @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        locks = Database(
-            settings.database_url, size=settings.workers, statement_timeout_s=_LOCK_TIMEOUT_S
-        )
-        client = tenants or TenantsClient(
-            settings.tenants_url, key=settings.identity_key, service=NAME
-        )
-        app.state.broker = broker or await AmqpBroker.connect(settings.amqp_url)
-        app.state.pusher = Pusher(db, locks, client, keyring, environments, settings)
-        subscription = await consume(app.state.broker, db, NAME, handlers(app.state.pusher.wake))
-        sweep = Timer("sweep", settings.sweep_s, app.state.pusher.sweep)
-        pushing = asyncio.create_task(app.state.pusher.run(), name="pushing")
-        old = forgetting(db, timedelta(days=settings.ledger_keep_days))
-        timers = [sweep, old, inbox.forgetting(db), authorise.refreshing_keys(app)]
-        async with running(timers):
-            yield
-            await subscription.close()
-        pushing.cancel()
-        await asyncio.gather(pushing, return_exceptions=True)
-        if broker is None:
-            await app.state.broker.close()
-        if tenants is None:
-            await client.aclose()
-        await guard.close()
-        await locks.close()
-        await db.close()
-
-    async def check_broker() -> None:
-        await app.state.broker.ping()
-
-    async def check_keys() -> None:
-        await app.state.access.check()
-
-    app = build_app(
-        title=NAME,
-        routers=[tenant_routes, public_routes],
-        checks={"database": db.ping, "keys": check_keys},
-        wanted={"broker": check_broker},
-        lifespan=lifespan,
+    locks = Database(
+        settings.database_url, size=settings.workers, statement_timeout_s=_LOCK_TIMEOUT_S
     )
-    app.state.db, app.state.keyring = db, keyring
-    app.state.registry = Registry(db, keyring, environments, settings.connections_most)
-    app.state.egress_addresses = settings.egress_addresses
-    authorise.install(app, settings, NAME)
-    return app
+    client = tenants or TenantsClient(settings.tenants_url, key=settings.identity_key, service=NAME)
+    pusher = Pusher(db, locks, client, keyring, environments, settings)
+    return assemble(
+        settings,
+        Made(
+            name=NAME,
+            db=db,
+            broker=broker or AmqpBroker(settings.amqp_url),
+            routers=[tenant_routes, public_routes],
+            handlers=handlers(pusher.wake),
+            loops=pusher.loops(),
+            timers=[
+                Timer("sweep", settings.sweep_s, pusher.sweep),
+                forgetting(db, timedelta(days=settings.ledger_keep_days)),
+            ],
+            closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],
+            state={
+                "db": db,
+                "keyring": keyring,
+                "pusher": pusher,
+                "registry": Registry(db, keyring, environments, settings.connections_most),
+                "egress_addresses": settings.egress_addresses,
+            },
+        ),
+    )

@@ -1,20 +1,16 @@
 """Puts the tenants service together: the only place that knows all of its parts."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from contracts import authorise
-from kit import inbox
-from kit.consuming import consume
+from contracts.assembly import assemble
+from kit.chassis import Made
 from kit.db import Database
-from kit.http import build_app
 from kit.messaging import Broker
 from kit.messaging.amqp import AmqpBroker
 from kit.sealing import Kek
-from kit.timers import Timer, running
+from kit.timers import Timer
 from services.tenants.consumers import handlers
 from services.tenants.directory import Directory
 from services.tenants.leases import Leases
@@ -37,10 +33,71 @@ from tenantdb import TenantDatabases
 from tenantdb.cluster import Cluster
 
 NAME = "tenants"
+ROUTERS = [
+    module.router
+    for module in (
+        directory,
+        leases,
+        restores,
+        modules,
+        bulk,
+        records,
+        field_choices,
+        changes,
+    )
+]
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What makes, finds and changes tenants' databases: for the service and for its migrations."""
+
+    db: Database
+    cluster: Cluster
+    directory: Directory
+    databases: TenantDatabases
+    provisioning: Provisioning
 
 
 def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> FastAPI:
     """`broker` is for tests: another one than the one that the settings name."""
+    hands = hands_of(settings)
+    db, cluster, databases = hands.db, hands.cluster, hands.databases
+    notices, provisioning = Notices(db, databases), hands.provisioning
+    leases_ = Leases(db, cluster)
+    targets = RestoreTargets(db, cluster, leases_, hands.directory, databases)
+    return assemble(
+        settings,
+        Made(
+            name=NAME,
+            db=db,
+            broker=broker or AmqpBroker(settings.amqp_url),
+            routers=ROUTERS,
+            handlers=handlers(cluster),
+            loops={"notices": notices.run},
+            timers=[
+                Timer("leases", 30.0, leases_.end_overdue),
+                Timer("swaps", 15.0, targets.resume_swaps),
+                Timer("restore targets", 3600.0, targets.sweep),
+                Timer("half-made tenants", 60.0, provisioning.sweep),
+                Timer("suspensions", 30.0, provisioning.apply_pending),
+            ],
+            closing=[databases.close],
+            body_limits=bulk.BODY_LIMITS,
+            state={
+                "db": db,
+                "databases": databases,
+                "notices": notices,
+                "uploads": Uploads(),
+                "leases": leases_,
+                "provisioning": provisioning,
+                "restore_targets": targets,
+            },
+        ),
+    )
+
+
+def hands_of(settings: TenantsSettings) -> Hands:
     db = Database(settings.database_url)
     cluster, kek = Cluster(settings.database_url), Kek.from_file(settings.kek_file)
     found = Directory(db, kek, cluster.host, cluster.port)
@@ -49,71 +106,5 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
         budget=settings.connection_budget,
         per_tenant=settings.connections_per_tenant,
     )
-    notices = Notices(db, databases)
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(db.close)
-            stack.push_async_callback(databases.close)
-            link = broker or await AmqpBroker.connect(settings.amqp_url)
-            stack.push_async_callback(link.close)
-            app.state.broker = link
-            await stack.enter_async_context(_running(notices))
-            await consume(link, db, NAME, handlers(cluster))
-            await stack.enter_async_context(running(_timers(app, db)))
-            yield
-
-    async def check_keys() -> None:
-        await app.state.access.check()
-
-    async def check_broker() -> None:
-        await app.state.broker.ping()
-
-    app = build_app(
-        title=NAME,
-        routers=[
-            directory.router,
-            leases.router,
-            restores.router,
-            modules.router,
-            bulk.router,
-            records.router,
-            field_choices.router,
-            changes.router,
-        ],
-        checks={"database": db.ping, "keys": check_keys},
-        wanted={"broker": check_broker},
-        lifespan=lifespan,
-        body_limits=bulk.BODY_LIMITS,
-    )
-    authorise.install(app, settings, NAME)
-    app.state.db, app.state.databases, app.state.notices = db, databases, notices
-    app.state.uploads = Uploads()
-    app.state.leases = Leases(db, cluster)
-    app.state.provisioning = Provisioning(db, cluster, kek, found, databases)
-    app.state.restore_targets = RestoreTargets(db, cluster, app.state.leases, found, databases)
-    return app
-
-
-@asynccontextmanager
-async def _running(notices: Notices) -> AsyncIterator[None]:
-    task = asyncio.create_task(notices.run(), name="notices")
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-def _timers(app: FastAPI, db: Database) -> list[Timer]:
-    return [
-        Timer("leases", 30.0, app.state.leases.end_overdue),
-        Timer("swaps", 15.0, app.state.restore_targets.resume_swaps),
-        Timer("restore targets", 3600.0, app.state.restore_targets.sweep),
-        Timer("half-made tenants", 60.0, app.state.provisioning.sweep),
-        Timer("suspensions", 30.0, app.state.provisioning.apply_pending),
-        inbox.forgetting(db),
-        authorise.refreshing_keys(app),
-    ]
+    provisioning = Provisioning(db, cluster, kek, found, databases)
+    return Hands(db, cluster, found, databases, provisioning)

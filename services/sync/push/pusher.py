@@ -9,6 +9,7 @@ from contracts.ids import ConnectionId, TenantId
 from kit import clock, logs
 from kit.db import Database
 from kit.problems import Problem
+from kit.supervisor import Run
 from services.sync.connection import Connection
 from services.sync.environments import Environments
 from services.sync.keyring import Keyring
@@ -67,15 +68,15 @@ class Pusher:
         for tenant, connection in found:
             self.wake(tenant, connection, 0.0)
 
-    async def run(self) -> None:
-        """Work until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                for number in range(self._settings.workers):
-                    group.create_task(self._work(), name=f"push worker {number}")
-        finally:
-            for timer in self._timers.values():
-                timer.cancel()
+    def loops(self) -> dict[str, Run]:
+        """The workers, each a loop of its own."""
+        return {f"push worker {n}": self._work for n in range(self._settings.workers)}
+
+    async def forget_wakes(self) -> None:
+        """Drop what was to be pushed later; a sweep finds it again."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
 
     def _ask(self, tenant: TenantId, connection: ConnectionId) -> None:
         self._timers.pop(connection, None)

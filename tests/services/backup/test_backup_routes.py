@@ -94,4 +94,6 @@ async def test_a_failed_backup_is_listed_with_its_reason(backup: Backup) -> None
 
 async def test_readiness_names_what_the_service_needs(backup: Backup) -> None:
     answer = await backup.client.get("/readyz")
-    assert answer.json()["checks"] == dict.fromkeys(("database", "broker", "keys", "vault"), "ok")
+    assert answer.json()["checks"] == dict.fromkeys(
+        ("start", "database", "clock", "broker", "keys", "vault", "loops"), "ok"
+    )
