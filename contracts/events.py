@@ -1,4 +1,8 @@
-"""Every event of the suite. Notices carry ids, positions, times and enums, nothing else."""
+"""Every event of the suite. Notices carry ids, positions, times and enums, nothing else.
+
+`readers` are the services that act on an event; each has one queue for all that it reads. An event
+that nobody reads yet is not sent.
+"""
 
 from datetime import datetime
 from typing import ClassVar
@@ -11,6 +15,7 @@ class TenantCreated(Notice):
     """A tenant has its own database and may be used."""
 
     topic: ClassVar[str] = "tenants.tenant.created.v1"
+    readers: ClassVar[tuple[str, ...]] = ("auth", "backup")
     tenant: UUID
 
 
@@ -18,6 +23,7 @@ class TenantSuspended(Notice):
     """A tenant may not be used until it is resumed."""
 
     topic: ClassVar[str] = "tenants.tenant.suspended.v1"
+    readers: ClassVar[tuple[str, ...]] = ("auth", "gateway", "sync")
     tenant: UUID
 
 
@@ -25,6 +31,7 @@ class TenantResumed(Notice):
     """A suspended tenant may be used again."""
 
     topic: ClassVar[str] = "tenants.tenant.resumed.v1"
+    readers: ClassVar[tuple[str, ...]] = ("auth", "gateway", "sync")
     tenant: UUID
 
 
@@ -32,6 +39,7 @@ class JournalAdvanced(Notice):
     """A tenant's journal has reached at least this position."""
 
     topic: ClassVar[str] = "tenants.journal.advanced.v1"
+    readers: ClassVar[tuple[str, ...]] = ("sync",)
     tenant: UUID
     position: str
 
@@ -40,6 +48,7 @@ class DatabaseSwapped(Notice):
     """A restored database has taken the place of a tenant's old one: positions start anew."""
 
     topic: ClassVar[str] = "tenants.database.swapped.v1"
+    readers: ClassVar[tuple[str, ...]] = ("sync",)
     tenant: UUID
     restore: UUID
 
@@ -48,6 +57,7 @@ class FieldChoiceChanged(Notice):
     """The customer has changed which fields may leave over a connection."""
 
     topic: ClassVar[str] = "tenants.field_choice.changed.v1"
+    readers: ClassVar[tuple[str, ...]] = ("sync",)
     tenant: UUID
     connection: UUID
 
@@ -56,6 +66,7 @@ class UserInvited(Notice):
     """Somebody has been invited; tenant is None for operators."""
 
     topic: ClassVar[str] = "auth.user.invited.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID | None
     user: UUID
 
@@ -64,6 +75,7 @@ class UserJoined(Notice):
     """An invitation has been accepted."""
 
     topic: ClassVar[str] = "auth.user.joined.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID | None
     user: UUID
 
@@ -72,6 +84,7 @@ class SessionRevoked(Notice):
     """A session has ended before its time: log-out, or reuse of an old refresh token."""
 
     topic: ClassVar[str] = "auth.session.revoked.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID | None
     user: UUID
     session: UUID
@@ -81,6 +94,7 @@ class AccountLocked(Notice):
     """Too many faulty logins in a row; no login until the given time."""
 
     topic: ClassVar[str] = "auth.account.locked.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID | None
     user: UUID
     until: datetime
@@ -90,6 +104,7 @@ class LevelChanged(Notice):
     """A user's access level has changed; tokens of older level versions are out of date."""
 
     topic: ClassVar[str] = "auth.level.changed.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID | None
     user: UUID
 
@@ -98,6 +113,7 @@ class ConnectionCreated(Notice):
     """A connection to a CRM has been probed and saved."""
 
     topic: ClassVar[str] = "sync.connection.created.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID
     connection: UUID
 
@@ -106,6 +122,7 @@ class ConnectionChanged(Notice):
     """A connection's state, credentials or mapping has changed."""
 
     topic: ClassVar[str] = "sync.connection.changed.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID
     connection: UUID
 
@@ -114,6 +131,7 @@ class ConnectionRemoved(Notice):
     """A connection has been removed; its ledger is kept."""
 
     topic: ClassVar[str] = "sync.connection.removed.v1"
+    readers: ClassVar[tuple[str, ...]] = ("tenants",)
     tenant: UUID
     connection: UUID
 
@@ -122,6 +140,7 @@ class PushFinished(Notice):
     """Everything known for a connection has been sent or parked."""
 
     topic: ClassVar[str] = "sync.push.finished.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID
     connection: UUID
     at: datetime
@@ -131,6 +150,7 @@ class SnapshotCompleted(Notice):
     """A full backup of a tenant is stored and verified."""
 
     topic: ClassVar[str] = "backup.snapshot.completed.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID
     snapshot: UUID
 
@@ -139,6 +159,7 @@ class SnapshotFailed(Notice):
     """A full backup of a tenant did not complete."""
 
     topic: ClassVar[str] = "backup.snapshot.failed.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID
     snapshot: UUID
 
@@ -147,6 +168,7 @@ class RestoreCompleted(Notice):
     """A tenant has been restored from a snapshot."""
 
     topic: ClassVar[str] = "backup.restore.completed.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID
     restore: UUID
 
@@ -155,6 +177,7 @@ class AllowlistChanged(Notice):
     """The address ranges of a tenant (None: of the whole edge) have changed."""
 
     topic: ClassVar[str] = "gateway.allowlist.changed.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID | None
 
 
@@ -180,3 +203,12 @@ EVENTS: tuple[type[Notice], ...] = (
     AllowlistChanged,
 )
 """The registry: what is not listed here is not an event."""
+
+
+def topics_of(service: str) -> tuple[str, ...]:
+    """What the queue of a service is bound to, sorted; empty where it reads nothing."""
+    return tuple(sorted(event.topic for event in EVENTS if service in event.readers))
+
+
+READERS = tuple(sorted({reader for event in EVENTS for reader in event.readers}))
+"""The services that have a queue."""

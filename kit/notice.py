@@ -26,10 +26,12 @@ class NoticeMalformed(Problem, status=422, slug="notice-malformed"):
 
 
 class Notice(BaseModel):
-    """Base of all notices; a subclass names its `topic` as `service.entity.verb.v1`."""
+    """Base of all notices; a subclass names its `topic` as `service.entity.verb.v1`, and the
+    services that read it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     topic: ClassVar[str]
+    readers: ClassVar[tuple[str, ...]]
 
     def to_message(self, *, source: str) -> Message:
         """A message with a fresh id (UUIDv7) that carries the present trace."""

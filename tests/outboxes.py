@@ -19,6 +19,7 @@ EFFECTS = "CREATE TABLE effect (number integer NOT NULL)"
 class ThingHappened(Notice):
     """A notice for tests."""
 
+    readers = ("test",)
     topic: ClassVar[str] = "test.thing.happened.v1"
     thing: UUID
     number: int

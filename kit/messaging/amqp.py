@@ -26,7 +26,7 @@ from kit.messaging import (
 )
 from kit.messaging.link import Link, close_quietly, own_cancellation_only, why_down
 from kit.messaging.subscription import AmqpSubscription, received
-from kit.messaging.topology import UNROUTED, dead_letter_queue, declare_exchanges
+from kit.messaging.topology import EXCHANGE, UNROUTED, dead_letter_queue, ensure_exchange
 
 log = logs.get(__name__)
 PING_DEADLINE_S = 2.0
@@ -117,8 +117,9 @@ class AmqpBroker:
     async def _open_exchange(self) -> AbstractExchange:
         async with self._lock:
             if self._exchange is None or self._channel is None or self._channel.is_closed:
+                await ensure_exchange(self._publishing)
                 self._channel = await self._publishing.open_channel(on_return_raises=True)
-                self._exchange = await declare_exchanges(self._channel)
+                self._exchange = await self._channel.get_exchange(EXCHANGE, ensure=False)
             return self._exchange
 
     async def _forget_channel(self) -> None:

@@ -9,8 +9,8 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 from kit import logs
 from kit.messaging import CLOSE_DEADLINE_S, DELIVERY_LIMIT, Handler, Message
 from kit.messaging.handling import Verdict, handle, pause
-from kit.messaging.link import CONNECT_DEADLINE_S, Link, own_cancellation_only
-from kit.messaging.topology import declare_queue
+from kit.messaging.link import CONNECT_DEADLINE_S, Link, own_cancellation_only, why_down
+from kit.messaging.topology import ensure_queue
 from kit.supervisor import Loop, spawn
 
 log = logs.get(__name__)
@@ -58,13 +58,14 @@ class AmqpSubscription:
                 async with own_cancellation_only():
                     await self._consume_until_broken()
             except Exception as error:  # whatever broke it, the cure is to attach again
-                reason = {"queue": self.queue, "reason": type(error).__name__}
-                log.warning("consumer is detached", extra=reason)
+                reason = {"queue": self.queue, "error": type(error).__name__}
+                log.warning("consumer is detached", extra=reason | {"reason": why_down(error)})
             finally:
                 self._attached.clear()
             await pause((ATTACH_PAUSE_S,), 0, self._closing)
 
     async def _consume_until_broken(self) -> None:
+        await ensure_queue(self._link, self.queue, self._topics, dead_letter=self._dead_letter)
         async with self._link.channel() as channel:
             inbound = await self._attach(channel)
             self._attached.set()
@@ -77,9 +78,7 @@ class AmqpSubscription:
         inbound: asyncio.Queue[AbstractIncomingMessage | None] = asyncio.Queue()
         async with asyncio.timeout(CONNECT_DEADLINE_S):
             await channel.set_qos(prefetch_count=PREFETCH)
-            queue = await declare_queue(
-                channel, self.queue, self._topics, dead_letter=self._dead_letter
-            )
+            queue = await channel.get_queue(self.queue, ensure=False)
             raw = await channel.get_underlay_channel()
             raw.on_consumer_cancel_callbacks.add(lambda _: inbound.put_nowait(None))
             channel.close_callbacks.add(lambda *_: inbound.put_nowait(None))

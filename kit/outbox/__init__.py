@@ -16,8 +16,11 @@ _INSERT = text(
 async def add(session: WriteSession, notice: Notice) -> None:
     """Send the notice if, and only if, the session's transaction commits.
 
+    One that nobody reads is not written: it would only fill the queue of what no queue asked for.
     The source of the event is the service that its topic begins with.
     """
+    if not notice.readers:
+        return
     message = notice.to_message(source=f"/{notice.topic.split('.')[0]}")
     await session.run(
         _INSERT,

@@ -6,7 +6,6 @@ import secrets
 import signal
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import aio_pika
@@ -16,9 +15,10 @@ from aio_pika.exceptions import ChannelPreconditionFailed
 
 from kit.messaging import BrokerDown, Message, PublishFailed
 from kit.messaging.amqp import AmqpBroker
-from kit.messaging.topology import DEAD_LETTERS, EXCHANGE, UNROUTED
+from kit.messaging.topology import DEAD_LETTERS, EXCHANGE, UNROUTED, declare, plan
 from ops.local.rabbitmq import RabbitMq
 from tests.eventually import eventually
+from tests.kit.frozen import is_frozen
 
 
 @pytest.fixture
@@ -42,12 +42,6 @@ def queue() -> str:
 
 async def ignore(_: Message) -> None:
     pass
-
-
-def is_frozen(pid: int | None) -> bool:
-    """True when every thread has stopped: the signal reaches them one after the other."""
-    threads = Path(f"/proc/{pid}/task").glob("*/stat")
-    return all(thread.read_text().rpartition(")")[2].split()[0] == "T" for thread in threads)
 
 
 async def test_publishing_to_a_frozen_broker_fails_at_the_deadline_and_works_afterwards(
@@ -97,6 +91,7 @@ async def test_a_message_that_the_topology_would_lose_is_not_confirmed(
     await raw.queue_delete(UNROUTED)
     with pytest.raises(PublishFailed, match="PublishError"):
         await broker.publish(Message("2", "test.nobody", b""))
+    await declare(raw, plan({}))
     await broker.publish(Message("3", "test.nobody", b""))
     assert [message.id for message in await broker.unrouted()] == ["3"]
 
