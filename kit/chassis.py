@@ -77,7 +77,7 @@ def build(made: Made) -> FastAPI:
         body_limits=made.body_limits,
         why_closed=lambda: running.why_closed,
     )
-    app.state.broker = made.broker
+    app.state.made, app.state.broker = made, made.broker
     for name, value in made.state.items():
         setattr(app.state, name, value)
     return app

@@ -38,4 +38,9 @@ async def consume(broker: Broker, db: Database, service: str, handlers: Handlers
             if await inbox.once(session, service, message.id):
                 await handler(session, notice)
 
-    return await broker.consume(f"bulkhead.{service}", sorted(by_topic), on_message)
+    return await broker.consume(queue_of(service), sorted(by_topic), on_message)
+
+
+def queue_of(service: str) -> str:
+    """The queue that all replicas of a service share."""
+    return f"bulkhead.{service}"

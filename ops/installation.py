@@ -9,37 +9,49 @@ import asyncio
 import secrets
 from pathlib import Path
 
+from ops import broker
 from ops.bootstrap import bootstrap, role_of
 from ops.local import certificates
-from ops.secrets import database_passwords, make_keys, write_addresses, write_private
+from ops.secrets import (
+    broker_passwords,
+    database_passwords,
+    make_keys,
+    write_addresses,
+    write_private,
+)
 
 _RABBITMQ = """\
-default_user = bulkhead
-default_pass = {password}
+load_definitions = /etc/rabbitmq/conf.d/definitions.json
 loopback_users.guest = true
 """
 
 
-def make_secrets(folder: Path, database: str, broker: str, names: tuple[str, ...]) -> None:
-    """Keys, passwords and addresses for servers named `database` and `broker`; never overwrites.
+def make_secrets(folder: Path, database: str, broker_host: str, names: tuple[str, ...]) -> None:
+    """Keys, passwords and addresses for two servers of these names; never overwrites.
+
+    Where AMQP_URL or AMQP_URL_<PROGRAM>_FILE is set, that is the broker, and it has to be prepared
+    with `definitions`.
 
     `names` are those of the edge's development certificate; replace edge/tls.crt and edge/tls.key
     by your own for anything that others reach.
     """
     make_keys(folder)
     passwords = database_passwords(folder / "bootstrap")
+    users = broker_passwords(folder / "bootstrap")
+    if (password := folder / "rabbitmq" / "password").exists():  # made by an earlier release
+        users[broker.ADMINISTRATOR] = password.read_text().strip()
     superuser = _kept(folder / "postgres" / "superuser_password")
-    broker_password = _kept(folder / "rabbitmq" / "password")
     url = f"postgresql://postgres:{superuser}@{database}:5432/postgres"
     write_private(folder / "bootstrap" / "superuser_url", url + "\n")
-    configuration = _RABBITMQ.format(password=broker_password)
-    write_private(folder / "rabbitmq" / "rabbitmq.conf", configuration)
+    write_private(folder / "rabbitmq" / "rabbitmq.conf", _RABBITMQ)
+    write_private(folder / "rabbitmq" / "definitions.json", broker.definitions(users))
     write_addresses(
         folder,
         lambda role, service: (
             f"postgresql://{role_of(role)}:{passwords[role]}@{database}:5432/{role_of(service)}"
         ),
-        f"amqp://bulkhead:{broker_password}@{broker}:5672/",
+        broker.given_urls()
+        or {name: broker.url_of(name, users[name], broker_host) for name in broker.NAMES},
     )
     if not (folder / "edge" / "tls.crt").exists():
         made = certificates.ensure(folder / "certificates", names=names)

@@ -3,11 +3,12 @@
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from kit import base64url
 from kit.sealing import SigningKey, new_key
+from ops import broker
 from ops.bootstrap import SERVICES
 from ops.programs import PROGRAMS
 
@@ -45,18 +46,31 @@ def make_keys(folder: Path) -> None:
 
 def database_passwords(folder: Path) -> dict[str, str]:
     """A password for each database role, made once and kept."""
-    path = folder / "database_passwords.json"
-    if not path.exists():
-        made = {name: secrets.token_urlsafe(32) for name in (*SERVICES, "relay")}
-        write_private(path, json.dumps(made, indent=1) + "\n")
-    passwords: dict[str, str] = json.loads(path.read_text())
-    return passwords
+    return _passwords(folder / "database_passwords.json", (*SERVICES, "relay"))
 
 
-def write_addresses(folder: Path, database_url: Callable[[str, str], str], amqp_url: str) -> None:
-    """The addresses with passwords in them: `database_url(role, service)` and the broker's."""
+def broker_passwords(folder: Path) -> dict[str, str]:
+    """A password for each of the broker's users, made once and kept."""
+    return _passwords(folder / "broker_passwords.json", broker.NAMES)
+
+
+def _passwords(path: Path, names: Iterable[str]) -> dict[str, str]:
+    """What the file holds; names that are new to it get a password of their own."""
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    missing = [name for name in names if name not in known]
+    if missing:
+        known |= {name: secrets.token_urlsafe(32) for name in missing}
+        write_private(path, json.dumps(known, indent=1) + "\n")
+    return known
+
+
+def write_addresses(
+    folder: Path, database_url: Callable[[str, str], str], amqp_urls: Mapping[str, str]
+) -> None:
+    """The addresses with passwords in them: `database_url(role, service)`, and the broker's for
+    each program (and for the operator, where the broker is ours)."""
     for service in SERVICES:
         write_private(folder / service / "database_url", database_url(service, service) + "\n")
         write_private(folder / "relay" / "outbox" / service, database_url("relay", service) + "\n")
-    for program in PROGRAMS.values():
-        write_private(folder / program.name / "amqp_url", amqp_url + "\n")
+    for name, url in amqp_urls.items():
+        write_private(folder / name / "amqp_url", url + "\n")

@@ -6,7 +6,7 @@ connection each, so that a broker that throttles publishers does not hold up ack
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import aio_pika
@@ -26,7 +26,14 @@ from kit.messaging import (
 )
 from kit.messaging.link import Link, close_quietly, own_cancellation_only, why_down
 from kit.messaging.subscription import AmqpSubscription, received
-from kit.messaging.topology import EXCHANGE, UNROUTED, dead_letter_queue, ensure_exchange
+from kit.messaging.topology import (
+    EXCHANGE,
+    UNROUTED,
+    dead_letter_queue,
+    declare,
+    ensure_exchange,
+    plan,
+)
 
 log = logs.get(__name__)
 PING_DEADLINE_S = 2.0
@@ -127,6 +134,18 @@ class AmqpBroker:
         channel, self._channel, self._exchange = self._channel, None, None
         if channel is not None:
             await close_quietly(channel)
+
+
+async def prepare(url: str, topics: Mapping[str, Sequence[str]]) -> None:
+    """Make exchanges and queues (name -> topics) as a user who may. Raises BrokerDown."""
+    link = Link(url, "prepare")
+    try:
+        async with link.channel() as channel:
+            await declare(channel, plan(topics))
+    except CONNECTION_EXCEPTIONS as error:
+        raise BrokerDown(why_down(error)) from None
+    finally:
+        await link.close()
 
 
 def _outgoing(message: Message) -> aio_pika.Message:

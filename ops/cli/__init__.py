@@ -3,7 +3,7 @@ client; only `run`, `demo` and `clean` concern this machine."""
 
 import typer
 
-from ops.cli import allowlists, backups, connections, local, tenants, users
+from ops.cli import allowlists, backups, connections, letters, local, tenants, users
 from ops.cli.session import Output, Session
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(allowlists.app, name="allowlist")
 app.add_typer(connections.app, name="connection")
 app.add_typer(backups.app, name="backup")
+app.add_typer(letters.app, name="letters")
 
 
 @app.callback()

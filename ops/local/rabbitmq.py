@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
@@ -25,7 +25,7 @@ CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{port}
 default_user = bulkhead
 default_pass = {password}
-log.file = {log}
+{definitions}log.file = {log}
 log.file.level = info
 log.console = false
 raft.wal_max_size_bytes = 67108864
@@ -46,7 +46,14 @@ class _Identity(TypedDict):
 class RabbitMq:
     """One node with its data in `state`; the same data and password after every start."""
 
-    def __init__(self, state: Path, ports: Ports | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        ports: Ports | None = None,
+        definitions: Callable[[str], str] | None = None,
+    ) -> None:
+        """`definitions` makes the definitions file, given the administrator's password."""
+        self._definitions = definitions
         self._ports = ports or Ports()
         self.state, self._account = state.resolve(), server_account()
         self._server: subprocess.Popen[bytes] | None = None
@@ -56,8 +63,13 @@ class RabbitMq:
         self._identity = self._load_identity()
 
     @property
+    def port(self) -> int:
+        """Where clients connect, on loopback."""
+        return self._identity["port"]
+
+    @property
     def url(self) -> str:
-        """Where clients connect, with the user's password."""
+        """The administrator's address, with the password."""
         return f"amqp://bulkhead:{self._identity['password']}@127.0.0.1:{self._identity['port']}/"
 
     @property
@@ -117,8 +129,15 @@ class RabbitMq:
         return known
 
     def _write_configuration(self) -> None:
-        text = CONFIGURATION.format(log=self.state / "node.log", **self._identity)
-        for name, content in (("rabbitmq.conf", text), ("enabled_plugins", "[].\n")):
+        files = {"enabled_plugins": "[].\n"}
+        load = ""
+        if self._definitions is not None:
+            files["definitions.json"] = self._definitions(self._identity["password"])
+            load = f"load_definitions = {self.state / 'definitions.json'}\n"
+        files["rabbitmq.conf"] = CONFIGURATION.format(
+            log=self.state / "node.log", definitions=load, **self._identity
+        )
+        for name, content in files.items():
             _write_private(self.state / name, content)
             self._own(self.state / name)
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import httpx2
 
+from kit.messaging.amqp import prepare
+from ops import broker
 from ops.bootstrap import bootstrap, role_of
 from ops.local import certificates
 from ops.local.envoy import EnvoyUnavailable, LocalEnvoy
@@ -22,7 +24,7 @@ from ops.local.processes import Child, open_private
 from ops.local.rabbitmq import RabbitMq
 from ops.local.rabbitmq_install import ensure_installed
 from ops.programs import PROGRAMS, Program, environment
-from ops.secrets import database_passwords, make_keys, write_addresses
+from ops.secrets import broker_passwords, database_passwords, make_keys, write_addresses
 
 Say = Callable[[str], None]
 
@@ -100,25 +102,36 @@ class Suite:
         certificates.ensure(self.layout.certificates, "crm", (CRM_NAME, "localhost"))
 
     async def _start_servers(self) -> None:
-        broker = asyncio.create_task(asyncio.to_thread(self._start_rabbitmq))
+        starting = asyncio.create_task(asyncio.to_thread(self._start_rabbitmq))
         await self.postgres.start()
         passwords = database_passwords(self.layout.secrets)
         await bootstrap(self.postgres.superuser_url, passwords)
-        amqp_url = await broker
+        amqp_urls = await starting
+        if self.rabbitmq is None and len(set(amqp_urls.values())) == 1:
+            await prepare(amqp_urls["relay"], broker.topics())
 
         def database_url(role: str, service: str) -> str:
             return self.postgres.url(role_of(role), passwords[role], role_of(service))
 
-        write_addresses(self.layout.secrets, database_url, amqp_url)
+        write_addresses(self.layout.secrets, database_url, amqp_urls)
 
-    def _start_rabbitmq(self) -> str:
-        """The broker's address: AMQP_URL where it is set, else a private node's."""
-        if given := os.environ.get("AMQP_URL"):
+    def _start_rabbitmq(self) -> dict[str, str]:
+        """The broker's address for each program: those that are given, else a private node's."""
+        if (given := broker.given_urls()) is not None:
+            if len(set(given.values())) == 1:
+                self._say("  one user of RabbitMQ serves every program: for trying out only")
             return given
         ensure_installed()
-        self.rabbitmq = RabbitMq(self.layout.servers / "rabbitmq", self.layout.free_ports)
+        passwords = broker_passwords(self.layout.secrets)
+        self.rabbitmq = RabbitMq(
+            self.layout.servers / "rabbitmq",
+            self.layout.free_ports,
+            lambda own: broker.definitions(passwords | {broker.ADMINISTRATOR: own}),
+        )
         self.rabbitmq.start()
-        return self.rabbitmq.url
+        port = self.rabbitmq.port
+        users = [name for name in broker.NAMES if name != broker.ADMINISTRATOR]
+        return {n: broker.url_of(n, passwords[n], "127.0.0.1", port) for n in users}
 
     async def _migrate(self) -> None:
         programs = [program for program in PROGRAMS.values() if program.migrates]

@@ -31,7 +31,9 @@ def test_ports_are_chosen_once_and_leave_room_for_metrics(tmp_path):
 def test_secrets_are_made_once_and_only_their_owner_reads_them(tmp_path):
     make_keys(tmp_path)
     passwords = database_passwords(tmp_path)
-    write_addresses(tmp_path, lambda role, service: f"{role}-{service}", "amqp")
+    write_addresses(
+        tmp_path, lambda role, service: f"{role}-{service}", dict.fromkeys(PROGRAMS, "amqp")
+    )
     made = {path: path.read_text() for path in tmp_path.rglob("*") if path.is_file()}
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in made)
     for name, program in PROGRAMS.items():

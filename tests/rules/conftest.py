@@ -23,7 +23,9 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, FastAPI
     def database_url(role: str, service: str) -> str:
         return f"postgresql://{role_of(role)}:none@127.0.0.1:1/{role_of(service)}"
 
-    write_addresses(folder / "secrets", database_url, "amqp://none:none@127.0.0.1:1/")
+    write_addresses(
+        folder / "secrets", database_url, dict.fromkeys(PROGRAMS, "amqp://none:none@127.0.0.1:1/")
+    )
     with pytest.MonkeyPatch.context() as patch:
         yield {name: _app(name, folder, patch) for name in SERVICES}
 

@@ -14,12 +14,16 @@ from typing import Any
 
 import httpx2
 import pytest
+from prometheus_client import REGISTRY
 
 from kit import outbox
+from kit.causes import NotReady
 from kit.db import Database
 from kit.messaging import Message
 from kit.messaging.amqp import AmqpBroker
+from kit.messaging.letters import Letters
 from ops.local.rabbitmq import RabbitMq
+from services.relay.letter_watch import LetterWatch
 from services.relay.settings import RelaySettings
 from tests.eventually import eventually
 from tests.outboxes import OutboxDatabase, ThingHappened, outbox_database
@@ -127,6 +131,7 @@ async def test_the_relay_is_ready_when_broker_and_outboxes_are_and_ends_when_tol
         "broker": "ok",
         "outboxes": "ok",
         "loops": "ok",
+        "letters": "ok",
     }
     assert await asyncio.to_thread(relay.end) in {0, -signal.SIGTERM}
 
@@ -156,3 +161,23 @@ def test_settings_without_any_outbox_are_refused(tmp_path: Path) -> None:
     settings = RelaySettings(port=1, outbox_urls_dir=tmp_path, amqp_url_file=tmp_path)
     with pytest.raises(ValueError, match="no outbox"):
         assert settings.outbox_urls
+
+
+async def test_letters_that_wait_are_named_in_readiness_and_take_nothing_out_of_service(
+    rabbitmq: RabbitMq,
+) -> None:
+    broker = await AmqpBroker.connect(rabbitmq.url)
+    watch = LetterWatch(rabbitmq.url)
+    letters = Letters(rabbitmq.url, [])
+    await letters.drop(None, lambda _: True)
+    await watch.look()
+    await watch.check()
+    await broker.publish(Message(str(uuid.uuid4()), "test.nobody.asked.v1", b""))
+    await watch.look()
+    with pytest.raises(NotReady, match="1 of unrouted"):
+        await watch.check()
+    count = REGISTRY.get_sample_value("bulkhead_letters", {"queue": "unrouted"})
+    assert count == 1.0
+    await letters.drop(None, lambda _: True)
+    for thing in (broker, watch, letters):
+        await thing.close()

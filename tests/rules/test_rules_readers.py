@@ -1,0 +1,19 @@
+"""Who reads an event is written once: the services' tables of handlers agree with the registry."""
+
+import pytest
+from fastapi import FastAPI
+
+from contracts.events import EVENTS, READERS
+from ops.bootstrap import SERVICES
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_handles_what_the_registry_says_that_it_reads(
+    apps: dict[str, FastAPI], service: str
+) -> None:
+    handled = set(apps[service].state.made.handlers)
+    assert handled == {event for event in EVENTS if service in event.readers}
+
+
+def test_every_reader_is_a_service() -> None:
+    assert set(READERS) <= set(SERVICES)
