@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kit.sealing.keys import refuse_open
+
 
 class ServiceSettings(BaseSettings):
     """Read from BULKHEAD_*; there is no default for anything secret.
@@ -48,5 +50,6 @@ class ServiceSettings(BaseSettings):
 
 
 def read_secret(path: Path) -> str:
-    """The content of a secret's file without the line end."""
+    """The content of a secret's file without the line end; ValueError where others may write it."""
+    refuse_open(path)
     return path.read_text().rstrip("\n")

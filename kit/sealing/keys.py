@@ -9,6 +9,8 @@ from kit import base64url
 from kit.sealing.envelope import open_sealed, seal
 
 KEY_BYTES = 32
+_FEWEST_DIFFERENT_BYTES = 12  # of 32 random ones, fewer are different once in 10^25
+_OTHERS_MAY_WRITE = 0o022
 
 
 def new_key() -> bytes:
@@ -16,14 +18,26 @@ def new_key() -> bytes:
 
 
 def read_key(path: Path) -> bytes:
-    """The 32 bytes a file holds as one base64url line; the error never shows the text."""
+    """The 32 bytes a file holds as one base64url line; the error never shows the text.
+
+    ValueError also where others may write the file, or where nobody drew the key at random.
+    """
+    refuse_open(path)
     try:
         key = base64url.decode(path.read_text("ascii").strip())
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
         raise ValueError(f"{path}: expected {KEY_BYTES} bytes in base64url without padding")
+    if len(set(key)) < _FEWEST_DIFFERENT_BYTES:
+        raise ValueError(f"{path}: this key was not drawn at random")
     return key
+
+
+def refuse_open(path: Path) -> None:
+    """ValueError where others than the owner may write the file of a secret."""
+    if path.stat().st_mode & _OTHERS_MAY_WRITE:
+        raise ValueError(f"{path}: others may write this file; its mode should be 0600 or 0440")
 
 
 class Kek:

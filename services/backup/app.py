@@ -1,5 +1,6 @@
 """Puts the backup service together: the only place that knows all of its parts."""
 
+import asyncio
 from datetime import timedelta
 
 from fastapi import FastAPI
@@ -8,6 +9,7 @@ from contracts.assembly import assemble
 from contracts.clients import TenantsClient
 from kit.chassis import Made
 from kit.db import Database
+from kit.key_proof import key_proof
 from kit.messaging import Broker
 from kit.messaging.amqp import AmqpBroker
 from kit.sealing import Kek, SigningKey
@@ -43,7 +45,8 @@ def create_app(
     tenants = tenants or TenantsClient(
         settings.tenants_url, key=SigningKey.from_file(settings.identity_key_file), service=NAME
     )
-    keyring = Keyring(settings.keyring_dir, Kek.from_file(settings.kek_file))
+    kek = Kek.from_file(settings.kek_file)
+    keyring = Keyring(settings.keyring_dir, kek)
     manifest_key = SigningKey.from_file(settings.manifest_key_file)
     catalogue = Catalogue(Vault.local(settings.vault_dir), manifest_key)
     tools = PgTools.find(settings.pg_bin_dir)
@@ -60,6 +63,9 @@ def create_app(
 
     async def queue_daily() -> None:
         await queue_due(db)
+
+    async def check_keyring() -> None:
+        await asyncio.to_thread(keyring.check)
 
     async def check_vault() -> None:
         await catalogue.vault.list("readiness")
@@ -78,6 +84,7 @@ def create_app(
                 Timer("tenants", settings.sweep_s, known.sweep),
                 forgetting(db, plan_lives),
             ],
+            opening=[key_proof(db, kek, NAME, check_keyring)],
             needed={"vault": check_vault},
             closing=[tenants.aclose, runs.stop],
             state={

@@ -5,6 +5,7 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from pydantic import JsonValue
 
@@ -62,6 +63,13 @@ class Keyring:
         if wrapped is None:
             raise KeyMissing(f"no version {version}")
         return self._kek.unwrap(base64url.decode(wrapped), _place(tenant, version))
+
+    def check(self) -> None:
+        """Open one tenant's key; raises SealBroken under a wrong KEK. No keyring yet is fine."""
+        for path in sorted(self._directory.glob("*.json")):
+            with contextlib.suppress(ValueError, KeyError, TypeError, KeyMissing):
+                self.current(TenantId(UUID(path.stem)))
+                return  # a file that is cut or not ours tells nothing about the key
 
     def shred(self, tenant: TenantId) -> None:
         """Delete the keyring: what was sealed for this tenant stays unreadable for ever."""

@@ -8,6 +8,7 @@ from contracts.assembly import assemble
 from contracts.clients import TenantsClient
 from kit.chassis import Made
 from kit.db import Database
+from kit.key_proof import key_proof
 from kit.messaging import Broker
 from kit.messaging.amqp import AmqpBroker
 from kit.timers import Timer
@@ -52,6 +53,7 @@ def create_app(
             broker=broker or AmqpBroker(settings.amqp_url),
             routers=[tenant_routes, public_routes],
             handlers=handlers(pusher.wake),
+            opening=[key_proof(db, settings.kek, NAME, keyring.check)],
             loops=pusher.loops(),
             timers=[
                 Timer("sweep", settings.sweep_s, pusher.sweep),

@@ -37,6 +37,13 @@ class Keyring:
         _, key = await self._newest(tenant)
         return blake2b(key=key, person=b"bulkhead-sent", digest_size=32).digest()
 
+    async def check(self) -> None:
+        """Open one tenant's key; raises SealBroken under a wrong KEK."""
+        async with self._db.read() as session:
+            row = await keys.any_of_all(session)
+        if row is not None:
+            self._kek.unwrap(row["wrapped"], _wrapping(row["tenant"], row["version"]))
+
     async def _newest(self, tenant: TenantId) -> tuple[int, bytes]:
         async with self._db.read() as session:
             row = await keys.newest(session, tenant)

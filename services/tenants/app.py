@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from contracts.assembly import assemble
 from kit.chassis import Made
 from kit.db import Database
+from kit.key_proof import key_proof
 from kit.messaging import Broker
 from kit.messaging.amqp import AmqpBroker
 from kit.sealing import Kek
@@ -53,6 +54,7 @@ class Hands:
     """What makes, finds and changes tenants' databases: for the service and for its migrations."""
 
     db: Database
+    kek: Kek
     cluster: Cluster
     directory: Directory
     databases: TenantDatabases
@@ -82,6 +84,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
                 Timer("half-made tenants", 60.0, provisioning.sweep),
                 Timer("suspensions", 30.0, provisioning.apply_pending),
             ],
+            opening=[key_proof(db, hands.kek, NAME, hands.provisioning.check_key)],
             closing=[databases.close],
             body_limits=bulk.BODY_LIMITS,
             state={
@@ -107,4 +110,4 @@ def hands_of(settings: TenantsSettings) -> Hands:
         per_tenant=settings.connections_per_tenant,
     )
     provisioning = Provisioning(db, cluster, kek, found, databases)
-    return Hands(db, cluster, found, databases, provisioning)
+    return Hands(db, kek, cluster, found, databases, provisioning)

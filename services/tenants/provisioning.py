@@ -10,7 +10,7 @@ from kit.db import Database
 from kit.problems import Conflict, NotFound
 from kit.sealing import Kek
 from kit.timers import each
-from services.tenants.directory import Directory, seal_password
+from services.tenants.directory import Directory, seal_password, unseal_password
 from services.tenants.problems import TenantBeingRestored, TenantNameTaken
 from services.tenants.store import directory as store
 from tenantdb import TenantDatabases, names, provision, template
@@ -68,6 +68,11 @@ class Provisioning:
     async def existing(self) -> list[store.Tenant]:
         async with self._db.read() as session:
             return await store.existing(session)
+
+    async def check_key(self) -> None:
+        """Open one tenant's sealed password; raises SealBroken under a wrong KEK."""
+        if rows := await self.existing():
+            unseal_password(self._kek, rows[0])
 
     async def suspend(self, tenant: TenantId) -> store.Tenant:
         """No session any more, on any path; may be repeated."""

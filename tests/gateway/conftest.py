@@ -27,6 +27,9 @@ from tests.gateway.edge_parts import (
     Upstreams,
     serving,
 )
+from tests.heard import every_event_is_heard
+
+__all__ = ["every_event_is_heard"]
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kit import base64url
 from kit.sealing import Kek, SealBroken, canonical, new_key, open_sealed, read_key, seal
 
 VECTORS = Path(__file__).parents[1] / "vectors/wycheproof/xchacha20_poly1305_test.json"
@@ -76,7 +77,7 @@ def test_two_seals_of_one_text_differ() -> None:
 
 def test_a_wrapped_key_opens_only_under_its_kek_and_for_its_tenant(tmp_path: Path) -> None:
     file = tmp_path / "kek"
-    file.write_text("A" * 43 + "\n")
+    file.write_text(base64url.encode(new_key()) + "\n")
     kek, key = Kek.from_file(file), new_key()
     wrapped = kek.wrap(key, b"tenant-a")
     assert kek.unwrap(wrapped, b"tenant-a") == key

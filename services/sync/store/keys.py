@@ -17,6 +17,11 @@ async def newest(session: ReadSession, tenant: TenantId) -> RowMapping | None:
     )
 
 
+async def any_of_all(session: ReadSession) -> RowMapping | None:
+    """The oldest tenant's key, or None where there is none yet."""
+    return await session.first(select(tenant_key).order_by(tenant_key.c.tenant).limit(1))
+
+
 async def get(session: ReadSession, tenant: TenantId, version: int) -> RowMapping | None:
     return await session.first(
         select(tenant_key).where(tenant_key.c.tenant == tenant, tenant_key.c.version == version)

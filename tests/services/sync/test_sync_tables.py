@@ -9,7 +9,7 @@ _COLUMNS = text(
     "SELECT table_name, column_name, is_nullable FROM information_schema.columns"
     " WHERE table_schema = 'public'"
 )
-_KIT = {"outbox", "inbox", "schema_migration"}
+_KIT = {"outbox", "inbox", "key_proof", "schema_migration"}
 
 
 async def test_the_tables_equal_the_migrations(sync_url: str) -> None:
