@@ -172,6 +172,7 @@ OPERATOR_PERMISSIONS: Final[tuple[str, ...]] = (
     "egress.publish",
     "key.rotate",
     "operator.invite",
+    "operator.unlock",
     "tenant.create",
     "tenant.migrate",
     "tenant.move",

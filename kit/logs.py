@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 
 FIELDS = frozenset(
     [
+        "access_level",
         "action",
         "actor",
+        "address",
         "attempt",
         "backup",
         "bytes",

@@ -23,10 +23,12 @@ from services.auth.directory import Directory, ListTenants
 from services.auth.parts import Parts
 from services.auth.passwords import Passwords
 from services.auth.routes import ROUTERS
+from services.auth.seating import Seating
 from services.auth.settings import AuthSettings
 
 NAME = "auth"
 SWEEP_EVERY_S = 60.0
+LOAD_EVERY_S = 10.0
 FORGET_EVERY_S = 3600.0
 # a login keeps its connection while its password is checked, which one a core does at a time:
 # these are for everything else, so that logins alone cannot stop it
@@ -49,10 +51,11 @@ def create_app(
     peer = TenantsClient(settings.tenants_url, key=identity, service=NAME)
     tokens = AccessTokens(settings.signing_key, settings.issuer, settings.other_keys)
     directory = Directory(db, list_tenants or peer.tenants, now)
-    parts = Parts(db, passwords, tokens, directory, now)
+    seating = Seating(passwords, directory.is_known)
+    parts = Parts(db, seating, tokens, directory, now)
 
     async def close_passwords() -> None:
-        parts.passwords.close()
+        parts.seating.close()
 
     return assemble(
         settings,
@@ -77,5 +80,6 @@ def _timers(parts: Parts) -> list[Timer]:
 
     return [
         Timer("tenants", SWEEP_EVERY_S, parts.directory.sweep),
+        Timer("queues", LOAD_EVERY_S, parts.directory.load),
         Timer("forget", FORGET_EVERY_S, forget),
     ]

@@ -1,12 +1,13 @@
 """Which tenants there are: told by notices, asked by a sweep, so that a lost notice heals."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from contracts.clients import TenantEntry
 from contracts.ids import TenantId
 from kit.db import Database
-from kit.problems import NotFound
+from kit.problems import DependencyDown, NotFound
 from services.auth.store import tenants
 
 ListTenants = Callable[[], Awaitable[Sequence[TenantEntry]]]
@@ -19,13 +20,34 @@ class Directory:
         self, db: Database, list_tenants: ListTenants, now: Callable[[], datetime]
     ) -> None:
         self._db, self._list_tenants, self._now = db, list_tenants, now
+        self._known: frozenset[TenantId] = frozenset()
+        self._one_at_a_time, self._begun, self._is_done = asyncio.Lock(), 0, False
+
+    def is_known(self, tenant: TenantId) -> bool:
+        """Whether auth knew it at the last `load`: news of a few seconds ago may be missing.
+
+        From memory on purpose: a look-up would cost a connection before there is a seat for the
+        caller, and would tell by its time which tenants there are.
+        """
+        return tenant in self._known
+
+    async def load(self) -> None:
+        async with self._db.read() as session:
+            self._known = frozenset(await tenants.open_ones(session))
 
     async def sweep(self) -> None:
-        """Take over the whole list; news that comes while it is asked for stays."""
-        asked_at = self._now()
-        states = {entry.id: entry.state for entry in await self._list_tenants()}
-        async with self._db.write() as session:
-            await tenants.set_all(session, states, asked_at)
+        """Take over the whole list; news that comes while it is asked for stays.
+
+        All who ask while one is under way share the next one, and what becomes of it.
+        """
+        begun_before = self._begun
+        async with self._one_at_a_time:
+            if self._begun == begun_before:
+                self._begun, self._is_done = self._begun + 1, False
+                await self._sweep()
+                self._is_done = True
+            elif not self._is_done:
+                raise DependencyDown("the list of tenants could not be had")
 
     async def check_open(self, tenant: TenantId) -> None:
         """NotFound unless the tenant is open; a tenant never heard of is asked for first."""
@@ -33,6 +55,13 @@ class Directory:
             await self.sweep()
         if await self._state(tenant) not in {"active", "suspended"}:
             raise NotFound("there is no such tenant")
+
+    async def _sweep(self) -> None:
+        asked_at = self._now()
+        states = {entry.id: entry.state for entry in await self._list_tenants()}
+        async with self._db.write() as session:
+            await tenants.set_all(session, states, asked_at)
+        await self.load()
 
     async def _state(self, tenant: TenantId) -> str | None:
         async with self._db.read() as session:

@@ -4,17 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.access import Grants
+from contracts.caller import Caller
 from contracts.events import UserInvited, UserJoined
 from contracts.ids import TenantId, UserId, new_id
 from kit import outbox
 from kit.db import Database, WriteSession
 from kit.problems import NotPermitted, RequestInvalid
-from services.auth import passwords, secret_text
+from services.auth import account_log, passwords, secret_text
+from services.auth.account_log import Event, Reason
 from services.auth.levels import ADMINISTRATOR, LEVELS
 from services.auth.parts import Parts
 from services.auth.problems import InvitationNotValid, TenantHasUsers, UserExists
 from services.auth.store import invitations, tenants, users
-from services.auth.store.users import new_user
+from services.auth.store.users import User, new_user
 
 MANAGE_USERS = "configuration.users_manage"
 INVITE_AS_OPERATOR = "operator.invite"
@@ -25,6 +27,7 @@ LIFETIME = timedelta(hours=72)
 class Invitation:
     """`token` is shown to the inviter once and kept nowhere."""
 
+    user: UserId
     token: str
     expires_at: datetime
 
@@ -54,7 +57,7 @@ async def invite(
     token, ends = secret_text.fresh(), now + LIFETIME
     await invitations.put(session, user.id, secret_text.hashed(token), ends)
     await outbox.add(session, UserInvited(tenant=tenant, user=user.id))
-    return Invitation(token, ends)
+    return Invitation(user.id, token, ends)
 
 
 async def invite_first_user(
@@ -76,22 +79,40 @@ async def invite_first_operator(db: Database, email: str, now: datetime) -> Invi
         return await invite(session, None, email, ADMINISTRATOR, now)
 
 
-async def accept(parts: Parts, tenant: TenantId | None, token: str, password: str) -> UserId:
+async def accept(
+    parts: Parts, caller: Caller, tenant: TenantId | None, token: str, password: str
+) -> UserId:
     """Join with a password; the invitation is used up."""
     hashed, now = secret_text.hashed(token), parts.now()
     async with parts.db.read() as reading:
         user = await invitations.find(reading, tenant, hashed, now)
+    try:
+        joined = await _join(parts, caller, user, hashed, password)
+    except (InvitationNotValid, RequestInvalid) as refused:
+        weak = isinstance(refused, RequestInvalid)
+        reason = Reason.WEAK_PASSWORD if weak else Reason.NOT_VALID
+        account_log.write(
+            Event.NOT_ACCEPTED, caller, tenant, user.id if user else None, reason=reason
+        )
+        raise
+    account_log.write(Event.ACCEPTED, caller, tenant, joined)
+    return joined
+
+
+async def _join(
+    parts: Parts, caller: Caller, user: User | None, hashed: bytes, password: str
+) -> UserId:
     if user is None:
         raise InvitationNotValid
     if reason := passwords.weakness(password, email=user.email):
         raise RequestInvalid(errors=[{"pointer": "/password", "message": reason}])
-    async with parts.passwords.turn():
-        password_hash = await parts.passwords.hash(password)
+    async with parts.seating.seat(user.tenant, caller) as seat:
+        password_hash = await seat.hash(password)
     async with parts.db.write() as session:
         # the user first, then the invitation: inviting again locks them in the same order
-        if not await users.join(session, user.id, password_hash, now):
+        if not await users.join(session, user.id, password_hash, parts.now()):
             raise InvitationNotValid
         if not await invitations.take(session, hashed):
             raise InvitationNotValid
-        await outbox.add(session, UserJoined(tenant=tenant, user=user.id))
+        await outbox.add(session, UserJoined(tenant=user.tenant, user=user.id))
     return user.id

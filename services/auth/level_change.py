@@ -3,14 +3,18 @@
 from datetime import datetime
 
 from contracts.authorise import permitted
+from contracts.caller import Caller
 from contracts.credentials import Actor
 from contracts.events import LevelChanged
 from contracts.ids import TenantId, UserId
 from kit import outbox
 from kit.db import WriteSession
 from kit.problems import NotFound
+from services.auth import account_log
+from services.auth.account_log import Event
 from services.auth.invitation import MANAGE_USERS, check_may_give, level_grants
 from services.auth.levels import ADMINISTRATOR
+from services.auth.parts import Parts
 from services.auth.problems import LastAdministrator
 from services.auth.sessions import present
 from services.auth.store import tenants, users
@@ -18,9 +22,22 @@ from services.auth.store.users import User
 
 
 async def change_level(
-    session: WriteSession, actor: Actor, user: UserId, level: int, now: datetime
+    parts: Parts, caller: Caller, actor: Actor, user: UserId, level: int
 ) -> User:
     """The user with the new level; tokens carry it from their next refresh on."""
+    async with parts.db.write() as session:
+        before, after = await _change(session, actor, user, level, parts.now())
+    if before.level != after.level:
+        account_log.write(
+            Event.LEVEL_CHANGED, caller, actor.tenant, user, actor=actor.user, level=level
+        )
+    return after
+
+
+async def _change(
+    session: WriteSession, actor: Actor, user: UserId, level: int, now: datetime
+) -> tuple[User, User]:
+    """The user before and after."""
     assert actor.tenant is not None
     new = level_grants(actor.tenant, level)
     await tenants.lock(session, actor.tenant)
@@ -30,12 +47,12 @@ async def change_level(
     check_may_give(own, level_grants(actor.tenant, target.level))
     check_may_give(own, new)
     if target.level == level:
-        return target
+        return target, target
     if await _is_last_administrator(session, actor.tenant, target):
         raise LastAdministrator
     await users.set_level(session, user, level)
     await outbox.add(session, LevelChanged(tenant=actor.tenant, user=user))
-    return await _target(session, actor.tenant, user)
+    return target, await _target(session, actor.tenant, user)
 
 
 async def _is_last_administrator(session: WriteSession, tenant: TenantId, target: User) -> bool:
@@ -45,7 +62,7 @@ async def _is_last_administrator(session: WriteSession, tenant: TenantId, target
 
 
 async def _target(session: WriteSession, tenant: TenantId, user: UserId) -> User:
-    target = await users.of_tenant(session, tenant, user)
+    target = await users.in_realm(session, tenant, user)
     if target is None:
         raise NotFound
     return target

@@ -4,19 +4,23 @@ Attempts on one name are looked at one after the other (its row is locked while 
 checked), so a burst of guesses gets no more tries than a slow row of them.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
+from contracts.caller import Caller
 from contracts.events import AccountLocked
-from contracts.ids import TenantId
+from contracts.ids import TenantId, UserId
 from contracts.problems import TenantSuspended
 from kit import outbox
 from kit.db import WriteSession
 from kit.problems import Problem
-from services.auth import lockout
+from services.auth import account_log, lockout
+from services.auth.account_log import Event, Reason
 from services.auth.lockout import Attempts, ClientClass
 from services.auth.parts import Parts
 from services.auth.problems import LoginBlocked, LoginFailed
 from services.auth.schemas import Tokens
+from services.auth.seating import Seat
 from services.auth.sessions import open_session
 from services.auth.store import attempts, tenants, users
 from services.auth.store.users import User
@@ -24,13 +28,28 @@ from services.auth.store.users import User
 _FORGET_AFTER = timedelta(days=1)
 
 
-async def log_in(parts: Parts, tenant: TenantId | None, email: str, password: str) -> Tokens:
-    async with parts.passwords.turn(), parts.db.write() as session:
-        outcome = await _attempt(parts, session, tenant, email, password)
-    # raised after the commit: the count of faulty logins must outlive the refusal
-    if isinstance(outcome, Problem):
-        raise outcome
-    return outcome
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """The answer, and what the log says of it; `user` None where there is no such name."""
+
+    answer: Tokens | Problem
+    user: UserId | None
+    event: Event
+    reason: Reason | None = None
+
+
+async def log_in(
+    parts: Parts, caller: Caller, tenant: TenantId | None, email: str, password: str
+) -> Tokens:
+    async with parts.seating.seat(tenant, caller) as seat, parts.db.write() as session:
+        outcome = await _attempt(parts, seat, session, tenant, email, password)
+    # told and raised after the commit: the count of faulty logins must outlive the refusal
+    account_log.write(outcome.event, caller, tenant, outcome.user, reason=outcome.reason)
+    if outcome.event is Event.LOGIN_FAILED and isinstance(outcome.answer, LoginBlocked):
+        account_log.write(Event.LOCKED, caller, tenant, outcome.user)
+    if isinstance(outcome.answer, Problem):
+        raise outcome.answer
+    return outcome.answer
 
 
 async def forget_old(parts: Parts) -> None:
@@ -39,23 +58,37 @@ async def forget_old(parts: Parts) -> None:
 
 
 async def _attempt(
-    parts: Parts, session: WriteSession, tenant: TenantId | None, email: str, password: str
-) -> Tokens | Problem:
+    parts: Parts,
+    seat: Seat,
+    session: WriteSession,
+    tenant: TenantId | None,
+    email: str,
+    password: str,
+) -> _Outcome:
     now = parts.now()
     name = attempts.name_of(tenant, email, ClientClass.UNKNOWN)
     so_far = await attempts.lock(session, name, now)
-    if wait := lockout.blocked_for(so_far, now):
-        return LoginBlocked(wait)
     user = await users.by_email(session, tenant, email)
-    right = await parts.passwords.verify(password, user.password_hash if user else None)
+    known = user.id if user else None
+    if wait := lockout.blocked_for(so_far, now):
+        return _Outcome(LoginBlocked(wait), known, Event.LOGIN_BLOCKED, Reason.LOCKED)
+    right = await seat.verify(password, user.password_hash if user else None)
     if user is None or not right:
         counted = lockout.after_faulty(so_far, now)
         await attempts.save(session, name, counted)
-        return await _refuse(session, user, counted)
+        refusal = await _refuse(session, user, counted)
+        return _Outcome(refusal, known, Event.LOGIN_FAILED, _why(user))
     await attempts.save(session, name, Attempts())
     if tenant is not None and await tenants.state(session, tenant) != "active":
-        return TenantSuspended()
-    return await open_session(parts, session, user)
+        reason = Reason.TENANT_NOT_ACTIVE
+        return _Outcome(TenantSuspended(), known, Event.LOGIN_FAILED, reason)
+    return _Outcome(await open_session(parts, session, user), known, Event.LOGGED_IN)
+
+
+def _why(user: User | None) -> Reason:
+    if user is None:
+        return Reason.UNKNOWN_NAME
+    return Reason.WRONG_PASSWORD if user.has_joined else Reason.NOT_JOINED
 
 
 async def _refuse(session: WriteSession, user: User | None, counted: Attempts) -> Problem:

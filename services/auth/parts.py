@@ -10,13 +10,13 @@ from fastapi import Depends, Request
 from kit.db import Database
 from services.auth.access_tokens import AccessTokens
 from services.auth.directory import Directory
-from services.auth.passwords import Passwords
+from services.auth.seating import Seating
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
     db: Database
-    passwords: Passwords
+    seating: Seating
     tokens: AccessTokens
     directory: Directory
     now: Callable[[], datetime]

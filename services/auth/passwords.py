@@ -1,4 +1,4 @@
-"""Passwords: argon2id only, slow on purpose, checked in a bounded queue that other work survives.
+"""Passwords: argon2id only, slow on purpose, hashed on a seat that every tenant gets its share of.
 
 The cost follows RFC 9106 scaled to 46 MiB and one pass (the OWASP equivalent of its second
 choice); the rules for new ones are those of NIST SP 800-63B-4: length and a blocklist, nothing on
@@ -6,23 +6,18 @@ their composition.
 """
 
 import asyncio
-import contextlib
 import os
 import secrets
 import unicodedata
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from services.auth.problems import LoginBusy
-
 SHORTEST = 15
 LARGEST_BYTES = 1024
 COST_KIB = 46 * 1024
-_WAITING_PER_CORE = 16
 _DISTINCT_BESIDES_COMMON = 5
 _BLOCKLIST = tuple(
     sorted((Path(__file__).parent / "blocklist.txt").read_text().split(), key=len, reverse=True)
@@ -30,29 +25,13 @@ _BLOCKLIST = tuple(
 
 
 class Passwords:
-    """Hashes and verifies in as many threads as there are cores; `turn` bounds who waits."""
+    """Hashes and verifies in as many threads as there are cores; `seating` gives it to callers."""
 
-    def __init__(
-        self, *, cores: int | None = None, waiting: int | None = None, cost_kib: int = COST_KIB
-    ) -> None:
+    def __init__(self, *, cores: int | None = None, cost_kib: int = COST_KIB) -> None:
         self.at_once = cores = cores or os.cpu_count() or 1
         self._hasher = PasswordHasher(time_cost=1, memory_cost=cost_kib, parallelism=1)
         self._threads = ThreadPoolExecutor(cores, thread_name_prefix="argon2")
-        self._turns = asyncio.Semaphore(cores)
-        self._free = cores + (cores * _WAITING_PER_CORE if waiting is None else waiting)
         self._nobodys = self._hasher.hash(secrets.token_urlsafe())
-
-    @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a core; LoginBusy at once where too many are waiting already."""
-        if self._free == 0:
-            raise LoginBusy
-        self._free -= 1
-        try:
-            async with self._turns:
-                yield
-        finally:
-            self._free += 1
 
     async def hash(self, password: str) -> str:
         loop = asyncio.get_running_loop()

@@ -31,11 +31,31 @@ class LoginBlocked(Problem, status=429, slug="login-blocked"):
 class LoginBusy(Problem, status=503, slug="login-busy"):
     """Too many logins at this moment
 
-    Passwords are checked slowly on purpose and the queue is full: try again in a second.
+    Passwords are checked slowly on purpose, and the queue of all tenants together is full or slow:
+    try again in a second. The operator gives auth more cores where this lasts.
     """
 
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "1"})
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"})
+
+
+class TooManyLogins(Problem, status=429, slug="too-many-logins"):
+    """Too many logins of one tenant, or from one address
+
+    Passwords are checked slowly on purpose, and each tenant and each of its addresses has a queue
+    of its own, which is full: the detail names which. Try again in a second.
+    """
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "1"})
+
+
+class CallerGone(Problem, status=499, slug="caller-gone"):
+    """The caller has gone
+
+    The connection was closed before it was this request's turn, so nothing was done. Nobody reads
+    this answer; it is counted as what it is.
+    """
 
 
 class SessionEnded(Problem, status=401, slug="session-ended"):

@@ -1,7 +1,9 @@
 """Sessions: opened by a login, carried on by refresh tokens that each work once, ended for good."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from contracts.caller import Caller
 from contracts.credentials import Actor
 from contracts.events import SessionRevoked
 from contracts.ids import SessionId, TenantId, new_id
@@ -9,17 +11,28 @@ from contracts.problems import TenantSuspended
 from kit import outbox
 from kit.db import ReadSession, WriteSession
 from kit.problems import NotAuthenticated, Problem
-from services.auth import secret_text
+from services.auth import account_log, secret_text
 from services.auth.access_tokens import actor_for
+from services.auth.account_log import Event, Reason
 from services.auth.parts import Parts
 from services.auth.problems import SessionEnded
 from services.auth.rotation import REFRESH_LIFETIME, SESSION_LIFETIME, Meaning, judge
 from services.auth.schemas import Tokens
-from services.auth.store import sessions, tenants
+from services.auth.store import sessions, tenants, users
 from services.auth.store.sessions import Known
 from services.auth.store.users import User
 
 _KEEP_ENDED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refreshed:
+    """The answer, and what the log says of it; `known` None for a token that is nobody's here."""
+
+    answer: Tokens | Problem
+    known: Known | None
+    event: Event
+    reason: Reason | None = None
 
 
 async def open_session(parts: Parts, session: WriteSession, user: User) -> Tokens:
@@ -30,21 +43,38 @@ async def open_session(parts: Parts, session: WriteSession, user: User) -> Token
     return _answer(parts, user, which, refresh)
 
 
-async def refresh(parts: Parts, tenant: TenantId | None, token: str) -> Tokens:
+async def refresh(parts: Parts, caller: Caller, tenant: TenantId | None, token: str) -> Tokens:
     """Fresh tokens for a refresh token of the realm; ends the session where one was stolen."""
     async with parts.db.write() as session:
-        outcome = await _refresh(parts, session, tenant, token)
-    # raised after the commit: ending a session must outlive the refusal
-    if isinstance(outcome, Problem):
-        raise outcome
-    return outcome
+        done = await _refresh(parts, session, tenant, token)
+    # told and raised after the commit: ending a session must outlive the refusal
+    user = done.known.user.id if done.known else None
+    which = done.known.session if done.known else None
+    account_log.write(done.event, caller, tenant, user, reason=done.reason, session=which)
+    if isinstance(done.answer, Problem):
+        raise done.answer
+    return done.answer
 
 
-async def end_session(session: WriteSession, user: User, which: SessionId, now: datetime) -> None:
-    """End it and tell everybody; ending it again does nothing."""
-    if await sessions.end(session, which, now):
-        notice = SessionRevoked(tenant=user.tenant, user=user.id, session=which)
-        await outbox.add(session, notice)
+async def log_out(parts: Parts, caller: Caller, actor: Actor) -> None:
+    """End the session of the token; doing it again changes nothing."""
+    async with parts.db.write() as session:
+        user = await users.by_id(session, actor.user)
+        ended = user and await end_session(session, user, actor.session, parts.now())
+    if ended:
+        reason, which = Reason.LOGGED_OUT, actor.session
+        account_log.write(
+            Event.REVOKED, caller, actor.tenant, actor.user, reason=reason, session=which
+        )
+
+
+async def end_session(session: WriteSession, user: User, which: SessionId, now: datetime) -> bool:
+    """End it and tell everybody; ending it again does nothing and gives False."""
+    if not await sessions.end(session, which, now):
+        return False
+    notice = SessionRevoked(tenant=user.tenant, user=user.id, session=which)
+    await outbox.add(session, notice)
+    return True
 
 
 async def present(session: ReadSession, actor: Actor, now: datetime) -> Actor:
@@ -65,22 +95,27 @@ async def forget_old(parts: Parts) -> None:
 
 async def _refresh(
     parts: Parts, session: WriteSession, tenant: TenantId | None, token: str
-) -> Tokens | Problem:
+) -> _Refreshed:
     known = await sessions.lock_token(session, secret_text.hashed(token))
     if known is None or known.user.tenant != tenant:
-        return SessionEnded()
+        return _Refreshed(SessionEnded(), None, Event.REFRESH_FAILED, Reason.UNKNOWN_TOKEN)
     if tenant is not None and await tenants.state(session, tenant) != "active":
-        return TenantSuspended()
+        reason = Reason.TENANT_NOT_ACTIVE
+        return _Refreshed(TenantSuspended(), known, Event.REFRESH_FAILED, reason)
     match judge(known.presented, parts.now()):
         case Meaning.ROTATE:
-            return await _rotate(parts, session, known, token)
+            tokens = await _rotate(parts, session, known, token)
+            return _Refreshed(tokens, known, Event.REFRESHED)
         case Meaning.REPEAT:
             assert known.successor is not None
             successor = secret_text.open_under(token, known.successor)
-            return _answer(parts, known.user, known.session, successor)
+            tokens = _answer(parts, known.user, known.session, successor)
+            return _Refreshed(tokens, known, Event.REFRESHED)
         case Meaning.REUSED:
             await end_session(session, known.user, known.session, parts.now())
-    return SessionEnded()
+            return _Refreshed(SessionEnded(), known, Event.REVOKED, Reason.REUSED)
+        case Meaning.ENDED:
+            return _Refreshed(SessionEnded(), known, Event.REFRESH_FAILED, Reason.ENDED)
 
 
 async def _rotate(parts: Parts, session: WriteSession, known: Known, token: str) -> Tokens:

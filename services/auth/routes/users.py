@@ -1,14 +1,15 @@
-"""A tenant's users and their levels."""
+"""A tenant's users and their levels; unlocking them, and operators."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
 
-from contracts.authorise import needs, permitted
+from contracts.authorise import needs, needs_operator, permitted
+from contracts.caller import Calling
 from contracts.credentials import Actor
 from contracts.ids import UserId
-from kit.http import Read, Write
+from kit.http import Read
 from services.auth.invitation import MANAGE_USERS
 from services.auth.level_change import change_level
 from services.auth.parts import With
@@ -16,6 +17,7 @@ from services.auth.schemas import LevelChange, UserList, UserView
 from services.auth.sessions import present
 from services.auth.store import users
 from services.auth.store.users import User
+from services.auth.unlock import UNLOCK_OPERATORS, unlock
 
 VIEW_USERS = "configuration.users_view"
 router = APIRouter()
@@ -36,11 +38,31 @@ async def put_level(
     user: UUID,
     body: LevelChange,
     actor: Annotated[Actor, needs(MANAGE_USERS)],
+    caller: Calling,
     parts: With,
-    session: Write,
 ) -> UserView:
     """Give a user another level; it holds from the user's next refresh on."""
-    return _view(await change_level(session, actor, UserId(user), body.level, parts.now()))
+    return _view(await change_level(parts, caller, actor, UserId(user), body.level))
+
+
+@router.delete("/t/{tenant}/v1/users/{user}/lockout", status_code=204)
+async def unlock_user(
+    user: UUID, actor: Annotated[Actor, needs(MANAGE_USERS)], caller: Calling, parts: With
+) -> None:
+    """Forget the faulty logins of a user, so that the next one is looked at; there may be none."""
+    await unlock(parts, caller, actor, UserId(user), MANAGE_USERS)
+
+
+@router.delete("/v1/operators/{user}/lockout", status_code=204)
+async def unlock_operator(
+    user: UUID,
+    actor: Annotated[Actor, needs_operator(UNLOCK_OPERATORS)],
+    caller: Calling,
+    parts: With,
+) -> None:
+    """Forget the faulty logins of an operator. A tenant's users are its administrators' business:
+    an operator who could unlock them could help somebody guess."""
+    await unlock(parts, caller, actor, UserId(user), UNLOCK_OPERATORS)
 
 
 def _view(user: User) -> UserView:

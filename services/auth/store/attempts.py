@@ -15,8 +15,7 @@ Name = tuple[bytes, ClientClass]
 
 
 def name_of(tenant: TenantId | None, email: str, client: ClientClass) -> Name:
-    realm = "operators" if tenant is None else str(tenant)
-    return blake2b(f"{realm}\n{email}".encode(), digest_size=32).digest(), client
+    return _hashed(tenant, email), client
 
 
 async def lock(session: WriteSession, name: Name, now: datetime) -> Attempts:
@@ -37,5 +36,16 @@ async def save(session: WriteSession, name: Name, attempts: Attempts) -> None:
     await session.run(update(table).where(where).values(values))
 
 
+async def clear(session: WriteSession, tenant: TenantId | None, email: str) -> None:
+    """Of every client class; waits for an attempt that is being looked at, which counts no more."""
+    mine = table.c.name_hash == _hashed(tenant, email)
+    await session.run(delete(table).where(mine))
+
+
 async def forget(session: WriteSession, before: datetime) -> None:
     await session.run(delete(table).where(table.c.last_at < before))
+
+
+def _hashed(tenant: TenantId | None, email: str) -> bytes:
+    realm = "operators" if tenant is None else str(tenant)
+    return blake2b(f"{realm}\n{email}".encode(), digest_size=32).digest()

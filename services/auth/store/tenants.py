@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Uuid, any_, cast, not_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from contracts.ids import TenantId
 from kit.db import ReadSession, WriteSession
@@ -23,25 +23,36 @@ async def lock(session: WriteSession, which: TenantId) -> None:
     await session.run(select(tenant.c.id).where(tenant.c.id == which).with_for_update())
 
 
+async def open_ones(session: ReadSession) -> list[TenantId]:
+    """All that are not closed."""
+    rows = await session.all(select(tenant.c.id).where(tenant.c.state != "closed"))
+    return [TenantId(row["id"]) for row in rows]
+
+
 async def set_state(session: WriteSession, which: TenantId, state: str, now: datetime) -> None:
     """What was learnt after `now` stays."""
-    row = insert(tenant).values(id=which, state=state, changed_at=now)
-    await session.run(
-        row.on_conflict_do_update(
-            index_elements=[tenant.c.id],
-            set_={"state": state, "changed_at": now},
-            where=(tenant.c.changed_at < now) & (tenant.c.state != state),
-        )
-    )
+    await session.run(_newer_wins(), {"id": which, "state": state, "changed_at": now})
 
 
 async def set_all(session: WriteSession, states: Mapping[UUID, str], now: datetime) -> None:
     """The whole list as it was at `now`: a tenant that is not on it is closed."""
-    for which, its_state in states.items():
-        await set_state(session, TenantId(which), its_state, now)
-    gone = (tenant.c.id.not_in(list(states))) & (tenant.c.changed_at < now)
+    if states:
+        # sorted: two sweeps at once lock the rows in the same order
+        rows = [{"id": one, "state": states[one], "changed_at": now} for one in sorted(states)]
+        await session.run(_newer_wins(), rows)
+    listed = tenant.c.id == any_(cast(list(states), ARRAY(Uuid)))
     await session.run(
         update(tenant)
-        .where(gone, tenant.c.state != "closed")
+        .where(not_(listed), tenant.c.changed_at < now, tenant.c.state != "closed")
         .values(state="closed", changed_at=now)
+    )
+
+
+def _newer_wins() -> Insert:
+    row = insert(tenant)
+    news = row.excluded
+    return row.on_conflict_do_update(
+        index_elements=[tenant.c.id],
+        set_={"state": news.state, "changed_at": news.changed_at},
+        where=(tenant.c.changed_at < news.changed_at) & (tenant.c.state != news.state),
     )

@@ -42,7 +42,7 @@ async def by_id(session: ReadSession, user: UserId) -> User | None:
     return _user(await session.first(select(users).where(users.c.id == user)))
 
 
-async def of_tenant(session: ReadSession, tenant: TenantId, user: UserId) -> User | None:
+async def in_realm(session: ReadSession, tenant: TenantId | None, user: UserId) -> User | None:
     query = select(users).where(_in(tenant), users.c.id == user)
     return _user(await session.first(query))
 

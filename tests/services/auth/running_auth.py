@@ -47,19 +47,28 @@ class Auth:
         self.db, self.broker, self.clock = db, MemoryBroker(), Clock()
         self.directory: dict[UUID, Any] = {}
         self.asked = 0
+        self.address = ""
 
     async def list_tenants(self) -> Sequence[TenantEntry]:
         self.asked += 1
         return [TenantEntry(id=one, state=state) for one, state in self.directory.items()]
 
     async def post(self, path: str, body: Any, token: str = "") -> Answer:
-        return await self.client.post(path, json=body, headers=_bearer(token))
+        return await self.client.post(path, json=body, headers=self.headers(token))
 
     async def put(self, path: str, body: Any, token: str = "") -> Answer:
-        return await self.client.put(path, json=body, headers=_bearer(token))
+        return await self.client.put(path, json=body, headers=self.headers(token))
 
     async def get(self, path: str, token: str = "") -> Answer:
-        return await self.client.get(path, headers=_bearer(token))
+        return await self.client.get(path, headers=self.headers(token))
+
+    async def delete(self, path: str, token: str = "") -> Answer:
+        return await self.client.delete(path, headers=self.headers(token))
+
+    def headers(self, token: str = "") -> dict[str, str]:
+        """A bearer token, and the address that the edge would name."""
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
+        return bearer | ({"x-gw-address": self.address} if self.address else {})
 
     async def login(
         self, email: str, password: str = PASSWORD, tenant: UUID | None = None
@@ -191,7 +200,3 @@ def environment(settings: AuthSettings) -> dict[str, str]:
 
 def _base(tenant: UUID | None) -> str:
     return "/v1/operators" if tenant is None else f"/t/{tenant}/v1"
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"} if token else {}

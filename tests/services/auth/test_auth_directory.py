@@ -1,12 +1,17 @@
 """Which tenants auth knows: notices are quick, the sweep makes lost ones harmless."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from contracts.events import TenantCreated, TenantResumed, TenantSuspended
 from contracts.ids import TenantId
 from kit.notice import Notice
+from kit.problems import DependencyDown, NotFound
+from services.auth.directory import Directory
 from services.auth.store import tenants
 from tests.eventually import eventually
 from tests.services.auth.running_auth import Auth
@@ -64,3 +69,94 @@ async def test_a_closed_tenant_lets_nobody_in(auth: Auth) -> None:
     auth.directory.clear()
     await auth.sweep()
     assert (await auth.login("ada@a.example", tenant=tenant)).status_code == 403
+
+
+class Directories:
+    """A list of tenants that answers when it is let go, and counts how often it was asked."""
+
+    def __init__(self, auth: Auth) -> None:
+        self.asked, self.go_on, self.fails = 0, asyncio.Event(), False
+        self.directory = Directory(auth.db, self._list, auth.clock)
+        self._auth = auth
+
+    async def _list(self) -> Any:
+        self.asked += 1
+        known = await self._auth.list_tenants()
+        await self.go_on.wait()
+        if self.fails:
+            raise DependencyDown
+        return known
+
+
+async def test_who_ask_while_a_list_is_read_share_the_next_one(auth: Auth) -> None:
+    """Not the one under way: it may be older than the tenant that they ask for."""
+    lists, made = Directories(auth), TenantId(uuid4())
+    first = asyncio.create_task(lists.directory.sweep())
+    await eventually(lambda: lists.asked == 1)
+    auth.directory[made] = "active"
+    crowd = [asyncio.create_task(lists.directory.sweep()) for _ in range(30)]
+    await asyncio.sleep(0)
+    lists.go_on.set()
+    await asyncio.gather(first, *crowd)
+    assert lists.asked == 2
+    await lists.directory.check_open(made)
+    assert lists.asked == 2, "it is known now"
+    with pytest.raises(NotFound):
+        await lists.directory.check_open(TenantId(uuid4()))
+    assert lists.asked == 3
+
+
+async def test_a_list_that_cannot_be_had_fails_all_who_wait_for_it_once(auth: Auth) -> None:
+    lists = Directories(auth)
+    lists.fails = True
+    crowd = [asyncio.create_task(lists.directory.sweep()) for _ in range(10)]
+    await eventually(lambda: lists.asked == 1)
+    lists.go_on.set()
+    found = await asyncio.gather(*crowd, return_exceptions=True)
+    assert [type(one) for one in found] == [DependencyDown] * 10
+    assert lists.asked == 2
+    lists.fails = False
+    await lists.directory.sweep()
+    assert lists.asked == 3
+
+
+async def test_a_sweep_that_is_cancelled_is_not_taken_for_done(auth: Auth) -> None:
+    lists = Directories(auth)
+    first = asyncio.create_task(lists.directory.sweep())
+    await eventually(lambda: lists.asked == 1)
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    lists.go_on.set()
+    await lists.directory.sweep()
+    assert lists.asked == 2
+
+
+async def test_a_tenant_queues_for_itself_until_it_is_closed(auth: Auth) -> None:
+    directory = auth.app.state.parts.directory
+    active, suspended, closed = TenantId(uuid4()), TenantId(uuid4()), TenantId(uuid4())
+    auth.directory = {active: "active", suspended: "suspended", closed: "active"}
+    await auth.sweep()
+    del auth.directory[closed]
+    await auth.sweep()
+    known = [directory.is_known(one) for one in (active, suspended, closed, TenantId(uuid4()))]
+    assert known == [True, True, False, False]
+
+
+async def test_what_another_process_has_learnt_is_known_after_the_next_load(auth: Auth) -> None:
+    tenant, directory = TenantId(uuid4()), auth.app.state.parts.directory
+    async with auth.db.write() as session:
+        await tenants.set_state(session, tenant, "active", auth.clock())
+    await directory.load()
+    assert directory.is_known(tenant)
+
+
+async def test_a_list_of_any_length_is_taken_over_at_once(auth: Auth) -> None:
+    """Longer than a statement has parameters, in two statements and not one for each tenant."""
+    ids = [uuid4() for _ in range(40_000)]
+    auth.directory = dict.fromkeys(ids, "active")
+    await auth.sweep()
+    auth.directory = {ids[0]: "suspended"}
+    await auth.sweep()
+    assert await state(auth, ids[0]) == "suspended"
+    assert await state(auth, ids[-1]) == "closed"

@@ -1,12 +1,10 @@
 """Passwords: argon2id, long, not a common word, one form whatever the keyboard sends."""
 
-import asyncio
 import unicodedata
 
 import pytest
 
 from services.auth.passwords import Passwords, weakness
-from services.auth.problems import LoginBusy
 
 EMAIL = "ada.lovelace@analytical.example"
 GOOD = "violet tractor under nine moons"
@@ -70,25 +68,4 @@ async def test_two_ways_to_type_one_password_are_one() -> None:
     passwords, text = Passwords(cores=1), "Blåbærsyltetøy på brødskiva é"
     stored = await passwords.hash(unicodedata.normalize("NFC", text))
     assert await passwords.verify(unicodedata.normalize("NFD", text), stored)
-    passwords.close()
-
-
-async def test_a_full_queue_refuses_at_once_and_opens_again() -> None:
-    passwords, leave = Passwords(cores=1, waiting=1), asyncio.Event()
-    inside: list[int] = []
-
-    async def visit(number: int) -> None:
-        async with passwords.turn():
-            inside.append(number)
-            await leave.wait()
-
-    first, second = asyncio.create_task(visit(1)), asyncio.create_task(visit(2))
-    await asyncio.sleep(0)
-    with pytest.raises(LoginBusy):
-        await visit(3)
-    assert inside == [1]
-    leave.set()
-    await asyncio.gather(first, second)
-    await visit(4)
-    assert inside == [1, 2, 4]
     passwords.close()

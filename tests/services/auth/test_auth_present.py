@@ -17,7 +17,9 @@ from tests.services.auth.test_auth_service import CLOSED
 
 INVITE, VIEW = ("POST", "/t/{tenant}/v1/users/invitations"), ("GET", "/t/{tenant}/v1/users")
 LEVEL, AS_OPERATOR = ("PUT", "/t/{tenant}/v1/users/{user}/level"), ("POST", "/v1/invitations")
-ASKED = [INVITE, VIEW, LEVEL, AS_OPERATOR, ("GET", "/v1/me")]
+UNLOCK = ("DELETE", "/t/{tenant}/v1/users/{user}/lockout")
+UNLOCK_OPERATOR = ("DELETE", "/v1/operators/{user}/lockout")
+ASKED = [INVITE, VIEW, LEVEL, UNLOCK, AS_OPERATOR, UNLOCK_OPERATOR, ("GET", "/v1/me")]
 LOGOUT = ("POST", "/v1/logout")  # it only ends what has ended already
 
 
@@ -67,14 +69,14 @@ async def test_after_logging_out_a_token_decides_nothing_any_more(
     auth: Auth, operation: tuple[str, str]
 ) -> None:
     tenant, (token, _) = await administrators(auth, "ada", "bob")
-    if operation == AS_OPERATOR:
+    if operation in (AS_OPERATOR, UNLOCK_OPERATOR):
         token = await auth.operator()
     assert (await auth.post("/v1/logout", None, token)).status_code == 204
     answer = await called(auth, operation, tenant, token)
     assert (answer.status_code, answer.json()["detail"]) == (401, "the session has ended")
 
 
-@pytest.mark.parametrize("operation", [INVITE, VIEW, LEVEL])
+@pytest.mark.parametrize("operation", [INVITE, VIEW, LEVEL, UNLOCK])
 async def test_a_demoted_administrator_is_none_at_once(
     auth: Auth, operation: tuple[str, str]
 ) -> None:
@@ -84,6 +86,14 @@ async def test_a_demoted_administrator_is_none_at_once(
     demoted = await called(auth, LEVEL, tenant, ada, await id_of(auth, bob), level=61)
     assert demoted.status_code == 200
     assert (await called(auth, operation, tenant, bob, reader)).status_code == 403
+
+
+async def test_a_demoted_operator_unlocks_nobody(auth: Auth) -> None:
+    root = await auth.operator()
+    user = await id_of(auth, root)
+    async with auth.db.write() as session:
+        await session.run(text("UPDATE users SET level = 25 WHERE tenant IS NULL"))
+    assert (await called(auth, UNLOCK_OPERATOR, uuid4(), root, user)).status_code == 403
 
 
 @pytest.mark.parametrize("inside", [True, False])

@@ -27,6 +27,8 @@ CLOSED = [
     ("POST", "/t/{tenant}/v1/users/invitations"),
     ("GET", "/t/{tenant}/v1/users"),
     ("PUT", "/t/{tenant}/v1/users/{user}/level"),
+    ("DELETE", "/t/{tenant}/v1/users/{user}/lockout"),
+    ("DELETE", "/v1/operators/{user}/lockout"),
     ("GET", "/v1/me"),
     ("POST", "/v1/logout"),
 ]
@@ -87,7 +89,7 @@ async def test_nothing_closed_opens_without_a_token_or_with_anothers(
         for headers in (stranger, operator):
             answer = await auth.client.request(method, url, headers=headers, json={})
             assert answer.status_code == 404
-    if path == "/v1/invitations":
+    if path in {"/v1/invitations", "/v1/operators/{user}/lockout"}:
         answer = await auth.client.request(method, url, headers=stranger, json={})
         assert answer.status_code == 403
 
