@@ -6,10 +6,10 @@ whoever reaches one past the edge could claim any address, but wins no more than
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from starlette.datastructures import Headers
@@ -24,7 +24,7 @@ class Caller:
     """`address` None where the edge does not know it; `gone` returns once the caller has left."""
 
     address: Address | None
-    gone: Callable[[], Awaitable[None]]
+    gone: Callable[[], Coroutine[Any, Any, None]]
 
 
 def address_in(headers: Headers) -> Address | None:

@@ -10,6 +10,7 @@ from typing import Any
 from contracts.caller import Caller, network_of
 from contracts.ids import TenantId
 from kit.problems import Problem
+from kit.supervisor import spawn
 from services.auth import account_log
 from services.auth.account_log import Event, Reason
 from services.auth.passwords import Passwords
@@ -69,7 +70,7 @@ class Seating:
 
     async def _waited(self, turn: "asyncio.Future[Reason | None]", caller: Caller) -> Reason | None:
         """None when it is the turn of a caller who is still there; else why it will not be."""
-        gone = asyncio.ensure_future(caller.gone())
+        gone = spawn(caller.gone(), "a caller goes")
         try:
             either: set[asyncio.Future[Any]] = {turn, gone}
             await asyncio.wait(either, timeout=self._wait_s, return_when=asyncio.FIRST_COMPLETED)

@@ -1,9 +1,10 @@
 """Seats in the running service: floods keep to their own queue, and who has gone costs nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,11 +23,14 @@ KNOWN = TenantId(uuid4())
 ONE = Bounds(seats=1, waiting=8, of_tenant=4, of_address=2)
 
 
+Gone = Callable[[], Coroutine[Any, Any, None]]
+
+
 async def never() -> None:
     await asyncio.Event().wait()
 
 
-def caller(address: str | None = None, gone: Callable[[], Awaitable[None]] = never) -> Caller:
+def caller(address: str | None = None, gone: Gone = never) -> Caller:
     return Caller(ip_address(address) if address else None, gone)
 
 

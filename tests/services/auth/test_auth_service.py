@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import uuid4
 
-import httpx2
 import pytest
 from sqlalchemy import text
 
 from services.auth.app import create_app
 from services.auth.tables import metadata
-from tests.eventually import eventually
+from tests.services.auth.auth_process import auth_process
 from tests.services.auth.running_auth import (
     PASSWORD,
     Auth,
@@ -220,31 +219,10 @@ def test_without_its_key_the_service_does_not_start(tmp_path: Path) -> None:
 async def test_the_process_serves_without_a_broker_and_ends_on_sigterm(
     service_db: Callable[[str], Awaitable[str]], tmp_path: Path, free_port: Callable[[], int]
 ) -> None:
-    url, port = await service_db("auth"), free_port()
-    settings = environment(settings_in(tmp_path, url)) | {
-        "BULKHEAD_PORT": str(port),
-        "BULKHEAD_DRAIN_S": "0",
-    }
-    command = [sys.executable, "-m", "services.auth"]
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=os.environ | settings, stdout=log, stderr=log)
-    try:
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-
-            async def is_alive() -> bool:
-                try:
-                    return (await client.get("/livez")).status_code == 200
-                except httpx2.TransportError:
-                    return False
-
-            await eventually(is_alive, 60)
-            assert (await client.get("/readyz")).json()["checks"][
-                "broker"
-            ] == "nothing listens there"
-            body = {"email": "nobody@platform.example", "password": PASSWORD}
-            assert (await client.post("/v1/operators/login", json=body)).status_code == 401
-    finally:
-        process.terminate()
-        process.wait(30)
-    assert process.returncode in (0, -15)
+    url = await service_db("auth")
+    async with auth_process(url, tmp_path, free_port()) as client:
+        checks = (await client.get("/readyz")).json()["checks"]
+        assert checks["broker"] == "nothing listens there"
+        body = {"email": "nobody@platform.example", "password": PASSWORD}
+        assert (await client.post("/v1/operators/login", json=body)).status_code == 401
     assert PASSWORD not in (tmp_path / "log").read_text()
