@@ -28,13 +28,18 @@ Answer = httpx2.Response
 
 
 class Clock:
-    """The present, moved by `ahead`."""
+    """The present, moved by `ahead`; stopped where `stands_at` is set."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()
+        self.stands_at: datetime | None = None
 
     def __call__(self) -> datetime:
-        return clock.now() + self.ahead
+        return (self.stands_at or clock.now()) + self.ahead
+
+    def stop(self) -> None:
+        """From now on only `ahead` moves it."""
+        self.stands_at = clock.now()
 
 
 class Auth:

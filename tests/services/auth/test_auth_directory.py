@@ -160,3 +160,17 @@ async def test_a_list_of_any_length_is_taken_over_at_once(auth: Auth) -> None:
     await auth.sweep()
     assert await state(auth, ids[0]) == "suspended"
     assert await state(auth, ids[-1]) == "closed"
+
+
+async def test_older_news_of_a_tenant_changes_nothing(auth: Auth) -> None:
+    tenant, now = TenantId(uuid4()), auth.clock()
+    for state, at, expected in (
+        ("active", now, "active"),
+        ("suspended", now, "active"),
+        ("suspended", now - timedelta(microseconds=1), "active"),
+        ("suspended", now + timedelta(microseconds=1), "suspended"),
+        ("active", now, "suspended"),
+    ):
+        async with auth.db.write() as session:
+            await tenants.set_state(session, tenant, state, at)
+            assert await tenants.state(session, tenant) == expected
