@@ -53,8 +53,10 @@ async def log_in(
 
 
 async def forget_old(parts: Parts) -> None:
-    async with parts.db.write() as session:
-        await attempts.forget(session, parts.now() - _FORGET_AFTER)
+    before, more = parts.now() - _FORGET_AFTER, True
+    while more:
+        async with parts.db.write() as session:
+            more = await attempts.forget(session, before)
 
 
 async def _attempt(

@@ -89,8 +89,10 @@ async def present(session: ReadSession, actor: Actor, now: datetime) -> Actor:
 
 
 async def forget_old(parts: Parts) -> None:
-    async with parts.db.write() as session:
-        await sessions.forget(session, parts.now() - _KEEP_ENDED)
+    before, more = parts.now() - _KEEP_ENDED, True
+    while more:
+        async with parts.db.write() as session:
+            more = await sessions.forget(session, before)
 
 
 async def _refresh(

@@ -3,7 +3,7 @@
 from datetime import datetime
 from hashlib import blake2b
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import TenantId
@@ -12,6 +12,7 @@ from services.auth.lockout import Attempts, ClientClass
 from services.auth.tables import login_attempt as table
 
 Name = tuple[bytes, ClientClass]
+BATCH = 5_000
 
 
 def name_of(tenant: TenantId | None, email: str, client: ClientClass) -> Name:
@@ -42,8 +43,12 @@ async def clear(session: WriteSession, tenant: TenantId | None, email: str) -> N
     await session.run(delete(table).where(mine))
 
 
-async def forget(session: WriteSession, before: datetime) -> None:
-    await session.run(delete(table).where(table.c.last_at < before))
+async def forget(session: WriteSession, before: datetime) -> bool:
+    """Some of them; False once none are left. A flood leaves more than one statement may delete."""
+    key, old = (table.c.name_hash, table.c.client_class), table.c.last_at < before
+    some = select(*key).where(old).limit(BATCH)
+    # asked twice: a name that is tried again meanwhile is not old any more
+    return await session.run(delete(table).where(old, tuple_(*key).in_(some))) > 0
 
 
 def _hashed(tenant: TenantId | None, email: str) -> bytes:

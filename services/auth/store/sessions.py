@@ -13,6 +13,8 @@ from services.auth.store.users import User
 from services.auth.tables import refresh_token, users
 from services.auth.tables import session as table
 
+BATCH = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -91,7 +93,8 @@ async def lock_token(session: WriteSession, token_hash: bytes) -> Known | None:
     return Known(SessionId(which), token["generation"], token["successor"], presented, User(**user))
 
 
-async def forget(session: WriteSession, before: datetime) -> None:
-    """Sessions that ended before; their tokens go with them."""
+async def forget(session: WriteSession, before: datetime) -> bool:
+    """Some that ended before, with their tokens; False once none are left."""
     gone = func.least(table.c.ends_at, table.c.ended_at) < before
-    await session.run(delete(table).where(gone))
+    some = select(table.c.id).where(gone).limit(BATCH)
+    return await session.run(delete(table).where(table.c.id.in_(some))) > 0

@@ -98,6 +98,8 @@ async def test_users_of_another_tenant_cannot_be_seen_or_changed(auth: Auth) -> 
     assert (await put_level(auth, one, victim, 25, eve)).status_code == 404
     assert (await put_level(auth, two, victim, 25, eve)).status_code == 404
     assert (await auth.get(f"/t/{one}/v1/users", eve)).status_code == 404
+    listed = (await auth.get(f"/t/{two}/v1/users", eve)).json()["users"]
+    assert [user["email"] for user in listed] == ["eve@b.example"]
     assert (await put_level(auth, two, uuid4(), 25, eve)).status_code == 404
 
 

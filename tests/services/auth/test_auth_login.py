@@ -105,6 +105,18 @@ async def test_names_are_blocked_per_tenant(auth: Auth) -> None:
     assert (await auth.login("ada@a.example", PASSWORD, two)).status_code == 200
 
 
+async def test_a_name_and_its_password_open_their_own_tenant_only(auth: Auth) -> None:
+    tenant, other = await auth.tenant("ada@a.example"), await auth.tenant("eve@b.example")
+    for email, where in (
+        ("ada@a.example", other),
+        ("eve@b.example", tenant),
+        ("ada@a.example", None),
+    ):
+        assert (await auth.login(email, PASSWORD, where)).status_code == 401
+    assert (await auth.login("root@platform.example", PASSWORD, tenant)).status_code == 401
+    assert (await auth.login("ada@a.example", PASSWORD, tenant)).status_code == 200
+
+
 async def test_a_block_is_told_for_users_that_exist_and_for_no_other(auth: Auth) -> None:
     tenant = await auth.tenant("ada@a.example")
     for email in ("ada@a.example", "nobody@a.example"):

@@ -58,7 +58,7 @@ class Visits:
 
     async def are_inside(self, *names: str) -> None:
         """Return once so many have been seated, and it was they, in this order."""
-        await eventually(lambda: len(self.inside) >= len(names))
+        await eventually(lambda: len(self.inside) >= len(names), 8)
         assert self.inside == list(names)
 
     async def let_go(self, name: str) -> None:
@@ -66,6 +66,7 @@ class Visits:
         await self.tasks[name]
 
     async def refused(self, name: str) -> Problem:
+        await eventually(self.tasks[name].done, 8)
         with pytest.raises(Problem) as found:
             await self.tasks[name]
         return found.value

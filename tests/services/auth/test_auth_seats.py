@@ -65,6 +65,16 @@ def test_who_keeps_a_seat_long_gets_no_second_one_before_others_have_theirs() ->
     assert seats.seat_next() is None
 
 
+def test_only_the_seats_of_this_moment_count_and_not_those_given_back() -> None:
+    seats = Seats(Bounds(seats=2, waiting=99, of_tenant=99, of_address=99))
+    queued(seats, "a", "x", "x", "x")
+    served(seats, 3)
+    queued(seats, "b", "y", "y")
+    assert seats.seat_next()
+    (next_one,) = queued(seats, "a", "x")
+    assert seats.seat_next() is next_one
+
+
 def test_who_left_the_queue_is_not_called_and_leaving_twice_frees_nothing() -> None:
     seats = Seats(WIDE)
     gone, stays, last = queued(seats, "a", "x", "x", "x")

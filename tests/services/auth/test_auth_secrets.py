@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from contracts.credentials import ACCESS_LIFETIME_S
-from kit.sealing import SealBroken, SigningKey
+from kit.sealing import SealBroken, SigningKey, open_sealed
 from kit.tokens import Verifier, from_jwks, key_id
 from services.auth import secret_text
 from services.auth.access_tokens import AccessTokens
@@ -74,6 +74,8 @@ def test_a_secret_opens_only_what_was_sealed_under_it() -> None:
     assert secret_text.open_under(one, sealed) == successor
     with pytest.raises(SealBroken):
         secret_text.open_under(two, sealed)
+    with pytest.raises(SealBroken):  # who has the row has its hash, and still opens nothing
+        open_sealed(secret_text._key(two), sealed, secret_text.hashed(one))
 
 
 async def test_the_next_and_the_last_key_are_published_beside_the_signing_one() -> None:
