@@ -20,8 +20,8 @@ class LoginFailed(Problem, status=401, slug="login-failed"):
 class LoginBlocked(Problem, status=429, slug="login-blocked"):
     """Too many faulty logins in a row
 
-    Even the right password is not looked at before Retry-After has passed. The operator sees
-    auth.account.locked events for users that exist.
+    Even the right password is not looked at before Retry-After has passed. An administrator may
+    unlock the name; the operator finds "name locked" in auth's log, with the id of the user.
     """
 
     def __init__(self, wait: timedelta) -> None:
