@@ -80,9 +80,12 @@ async def is_noticed(change: Change, tree: Path) -> bool:
         path.write_text(right)
 
 
-async def _run_tests(tree: Path, tests: Sequence[str]) -> int:
-    """pytest's exit code; a run that ends with no test at all is an error of the table."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+async def _run_tests(
+    tree: Path, tests: Sequence[str], *more: str, deadline_s: float = _DEADLINE_S
+) -> int:
+    """pytest's exit code; a run that ends with no test at all is an error of the table. A run that
+    hangs is ended, which is not 0."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *more, *tests]
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=tree,
@@ -91,17 +94,23 @@ async def _run_tests(tree: Path, tests: Sequence[str]) -> int:
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
-    try:
-        output, _ = await asyncio.wait_for(process.communicate(), _DEADLINE_S)
-    except TimeoutError:
-        return 1  # a change that makes a test hang is noticed
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # with the servers that it has started
-        await process.wait()
+    reading = asyncio.create_task(process.communicate())
+    for patience_s, then in ((deadline_s, signal.SIGINT), (30.0, signal.SIGKILL)):
+        if (await asyncio.wait({reading}, timeout=patience_s))[0]:
+            break
+        os.killpg(process.pid, then)  # at first politely: it stops the servers that it has started
+    output, _ = await reading
     if process.returncode in {2, 4, 5} and b"SyntaxError" not in output:
         raise ValueError(f"no such tests: {' '.join(tests)}\n{output.decode()[-600:]}")
-    return process.returncode or 0
+    return 0 if process.returncode == 0 else 1
+
+
+async def check_unchanged(wanted: Sequence[Change]) -> None:
+    """What fails anyway notices nothing: without a change all these tests have to pass."""
+    tests = sorted({test for change in wanted for test in change.tests})
+    with copy_of_the_tree() as tree:
+        if await _run_tests(tree, tests, "-n", "2", "--dist", "loadgroup", deadline_s=1800.0):
+            raise ValueError("these tests fail without any planted change")
 
 
 async def plant_all(wanted: Sequence[Change], at_once: int) -> list[Change]:
@@ -142,6 +151,7 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=2)
     given = parser.parse_args()
     wanted, begun = changes(given.part), time.monotonic()
+    asyncio.run(check_unchanged(wanted))
     survivors = asyncio.run(plant_all(wanted, given.at_once))
     reached = print_table(wanted, survivors)
     print(f"{len(wanted)} changes in {time.monotonic() - begun:.0f} s")
