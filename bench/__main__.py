@@ -2,8 +2,9 @@
 
 import asyncio
 
-from bench import records, tokens
+from bench import neighbours, records, tokens
 
 if __name__ == "__main__":
     tokens.main()
     asyncio.run(records.main())
+    asyncio.run(neighbours.main())

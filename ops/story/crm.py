@@ -53,6 +53,13 @@ class Crm:
         received = await self.requests()
         return int(received[-1]["number"]) if received else 0
 
+    async def add_fault(self, **fault: Any) -> None:
+        """Something goes wrong from now on; sandbox/README.md has the kinds."""
+        (await self._client.post("faults", json=fault)).raise_for_status()
+
+    async def clear_faults(self) -> None:
+        (await self._client.delete("faults")).raise_for_status()
+
     async def present(self, certificate: str) -> None:
         """From now on present this certificate: valid, self-signed, expired or wrong-host."""
         answer = await self._client.patch("switches", json={"certificate": certificate})

@@ -51,7 +51,7 @@ class SimulatorApp:
         number = recorder.record(
             scope["server"][1], request.method, request.target, request.headers, request.body
         )
-        fault = self._simulation.organisation.faults.take_for_request(request.target)
+        fault = self._simulation.organisation.faults.take_for_request(request.target, request.body)
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
         injected = fault if fault and fault.kind == "status" else None

@@ -15,7 +15,7 @@ _OF_REQUESTS = {"status", "lost_reply", "half_reply", "slow"}
 class Fault:
     """One fault. `times` counts down to its end; None lasts until it is removed.
 
-    A request suffers a fault if its path contains `path`.
+    A request suffers a fault if its path contains `path` and its body contains `text`.
     status: answer `status` (503) without doing the work, as html or as json error.
     lost_reply: do the work, then close the connection; half_reply: after half of the body.
     slow: wait `seconds` before the work.
@@ -27,6 +27,7 @@ class Fault:
     kind: FaultKind
     times: int | None = 1
     path: str = "/api/data/"
+    text: str = ""
     status: int | None = None
     body: Literal["html", "json"] = "html"
     code: str = ""
@@ -65,10 +66,10 @@ class Faults:
     def clear(self) -> None:
         self._faults.clear()
 
-    def take_for_request(self, path: str) -> Fault | None:
+    def take_for_request(self, path: str, body: bytes) -> Fault | None:
         """The fault that this whole request shall suffer, if any; counts it."""
         for fault in self._faults:
-            if fault.kind in _OF_REQUESTS and fault.path in path:
+            if fault.kind in _OF_REQUESTS and fault.path in path and fault.text.encode() in body:
                 return self._counted(fault)
         return None
 
