@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
+from contracts.setting_values import AbsolutePath, Address, Port, ReadableFile, Texts
 from contracts.settings import ServiceSettings
 from gateway.public_paths import Upstream
 from gateway.ranges import RangesRefused, checked
 
-_SOCKET_PATH_LIMIT = 107
+_SOCKET, _SOCKET_PATH_LIMIT = "admin.sock", 107
 
 
 def _ranges(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -25,34 +26,45 @@ class GatewaySettings(ServiceSettings):
     """`global_ranges` is where the global list starts; there is no default, least of all an open
     one. `trusted_hops` counts the proxies in front of the edge that append to X-Forwarded-For."""
 
-    edge_dir: Path
+    edge_dir: AbsolutePath
     edge_host: str = "127.0.0.1"
-    edge_port: int = 8443
-    edge_metrics_port: int = 9443
-    certificate_file: Path
-    certificate_key_file: Path
-    global_ranges: Annotated[tuple[str, ...], AfterValidator(_ranges)] = Field(min_length=1)
-    trusted_hops: int = 0
+    edge_port: Port = 8443
+    edge_metrics_port: Port = 9443
+    certificate_file: ReadableFile
+    certificate_key_file: ReadableFile
+    global_ranges: Annotated[Texts, AfterValidator(_ranges)] = Field(min_length=1)
+    trusted_hops: int = Field(0, ge=0, le=16)
     access_log: Path = Path("/dev/stdout")
-    max_connections: int = 10_000
-    client_requests_per_s: int = 100
-    tenant_requests_per_s: int = 500
-    keys_refreshed_every_s: int = 30
-    sync_url: str
-    backup_url: str
-    gateway_url: str
+    max_connections: int = Field(10_000, ge=1)
+    client_requests_per_s: int = Field(100, ge=1)
+    tenant_requests_per_s: int = Field(500, ge=1)
+    keys_refreshed_every_s: int = Field(30, ge=1)
+    sync_url: Address
+    backup_url: Address
+    gateway_url: Address
+
+    @field_validator("auth_url", "tenants_url", "sync_url", "backup_url", "gateway_url")
+    @classmethod
+    def _is_plain_with_a_port(cls, address: str) -> str:
+        """The edge speaks plain HTTP to the services; it would drop another scheme."""
+        parts = urlsplit(address)
+        if parts.scheme != "http" or parts.port is None:
+            raise ValueError("is not an address such as http://auth:8000, with its port")
+        return address
+
+    @field_validator("edge_dir")
+    @classmethod
+    def _holds_a_socket(cls, folder: Path) -> Path:
+        if len(str(folder / _SOCKET)) > _SOCKET_PATH_LIMIT:
+            raise ValueError("is too long a path for a unix socket in it")
+        return folder
 
     @cached_property
     def admin_socket(self) -> Path:
         """Envoy's admin interface; a unix socket in our own folder, never a port."""
-        path = self.edge_dir / "admin.sock"
-        if len(str(path)) > _SOCKET_PATH_LIMIT:
-            raise ValueError(f"too long for a unix socket: {path}")
-        return path
+        return self.edge_dir / _SOCKET
 
     def upstream(self, name: Upstream) -> tuple[str, int]:
         """Host and port of a service."""
         parts = urlsplit(getattr(self, f"{name}_url"))
-        if not parts.hostname or not parts.port:
-            raise ValueError(f"{name}_url needs a host and a port")
-        return parts.hostname, parts.port
+        return str(parts.hostname), int(parts.port or 0)

@@ -7,6 +7,7 @@ variable reaches that argument, and a rule test keeps it so.
 import argparse
 from pathlib import Path
 
+from contracts.settings import load
 from kit import http, logs
 from services.sync.app import create_app
 from services.sync.egress import Egress, InjectedName
@@ -20,7 +21,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("authority", type=Path)
     given = parser.parse_args()
-    settings = SyncSettings()
+    settings = load(SyncSettings)
     logs.setup("sync", settings.log_level)
     simulator = InjectedName(given.name, "127.0.0.1", given.port, given.authority.read_text())
     http.serve(create_app(settings, egress=Egress.injecting(simulator)), settings)

@@ -1,8 +1,8 @@
 """Settings of the auth service; secrets come from files only."""
 
 from functools import cached_property
-from pathlib import Path
 
+from contracts.setting_values import KeyFile, ReadableFile
 from contracts.settings import ServiceSettings
 from kit.sealing import SigningKey, VerifyKey
 
@@ -14,8 +14,8 @@ class AuthSettings(ServiceSettings):
     one there until its tokens have ended.
     """
 
-    signing_key_file: Path
-    other_keys_file: Path | None = None
+    signing_key_file: KeyFile
+    other_keys_file: ReadableFile | None = None
 
     @cached_property
     def signing_key(self) -> SigningKey:

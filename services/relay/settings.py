@@ -2,13 +2,25 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field
 
-from contracts.settings import read_secret
+from contracts.setting_values import Folder
+from contracts.settings import ProcessSettings, read_secret
 
 
-class RelaySettings(BaseSettings):
+def _outboxes(folder: Path) -> list[Path]:
+    return [one for one in sorted(folder.iterdir()) if not one.name.startswith(".")]
+
+
+def _with_outboxes(folder: Path) -> Path:
+    if not _outboxes(folder):
+        raise ValueError("names a folder without an outbox's address")
+    return folder
+
+
+class RelaySettings(ProcessSettings):
     """Read from BULKHEAD_*; `outbox_urls_dir` holds one file per service, named like it.
 
     Each file is the address of that service's database for the role bulkhead_relay, which may
@@ -16,24 +28,10 @@ class RelaySettings(BaseSettings):
     keeps the real files of a mounted secret there).
     """
 
-    model_config = SettingsConfigDict(env_prefix="BULKHEAD_", extra="ignore", frozen=True)
-
-    host: str = "127.0.0.1"
-    port: int
-    metrics_port: int | None = None
-    log_level: str = "INFO"
-    drain_s: float = 0.0
-    outbox_urls_dir: Path
-    amqp_url_file: Path
+    drain_s: float = Field(0.0, ge=0, le=600)
+    outbox_urls_dir: Annotated[Folder, AfterValidator(_with_outboxes)]
 
     @cached_property
     def outbox_urls(self) -> dict[str, str]:
         """Service -> address of its outbox's database."""
-        files = [p for p in sorted(self.outbox_urls_dir.iterdir()) if not p.name.startswith(".")]
-        if not files:
-            raise ValueError(f"no outbox in {self.outbox_urls_dir}")
-        return {file.name: read_secret(file) for file in files}
-
-    @cached_property
-    def amqp_url(self) -> str:
-        return read_secret(self.amqp_url_file)
+        return {file.name: read_secret(file) for file in _outboxes(self.outbox_urls_dir)}

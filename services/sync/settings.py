@@ -1,12 +1,23 @@
 """Settings of sync; none of them reaches the egress guard: its rules are code on purpose."""
 
 from functools import cached_property
-from pathlib import Path
+from ipaddress import ip_network
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from contracts.setting_values import KeyFile, Texts
 from contracts.settings import ServiceSettings
 from kit.sealing import Kek, SigningKey
+
+
+def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        try:
+            ip_network(text)
+        except ValueError:
+            raise ValueError("holds something that is no address and no range") from None
+    return texts
 
 
 class SyncSettings(ServiceSettings):
@@ -15,8 +26,8 @@ class SyncSettings(ServiceSettings):
     No tenant holds more than half of the `workers`, and a push at most `push_s` in one go.
     """
 
-    kek_file: Path
-    egress_addresses: tuple[str, ...] = ()
+    kek_file: KeyFile
+    egress_addresses: Annotated[Texts, AfterValidator(_addresses)] = ()
     sweep_s: float = Field(default=30.0, gt=0)
     settle_s: float = Field(default=0.2, ge=0)
     page_rows: int = Field(default=500, ge=1, le=5000)

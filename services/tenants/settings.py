@@ -1,7 +1,10 @@
 """Settings of the tenants service."""
 
-from pathlib import Path
+from typing import Self
 
+from pydantic import Field, model_validator
+
+from contracts.setting_values import KeyFile
 from contracts.settings import ServiceSettings
 
 
@@ -12,6 +15,14 @@ class TenantsSettings(ServiceSettings):
     have to divide the server's max_connections among themselves.
     """
 
-    kek_file: Path
-    connection_budget: int = 60
-    connections_per_tenant: int = 6
+    kek_file: KeyFile
+    connection_budget: int = Field(60, ge=1, le=10_000)
+    connections_per_tenant: int = Field(6, ge=1)
+
+    @model_validator(mode="after")
+    def _a_tenant_has_no_more_than_there_is(self) -> Self:
+        if self.connections_per_tenant > self.connection_budget:
+            raise ValueError(
+                "BULKHEAD_CONNECTIONS_PER_TENANT is more than BULKHEAD_CONNECTION_BUDGET"
+            )
+        return self

@@ -13,7 +13,8 @@ import pytest
 from gateway.edge import publish_static
 from gateway.public_paths import UPSTREAMS
 from gateway.settings import GatewaySettings
-from kit.sealing import SigningKey
+from kit import base64url
+from kit.sealing import SigningKey, new_key
 from ops.local import certificates
 from ops.local.certificates import ServerCertificate
 from ops.local.envoy import LocalEnvoy
@@ -60,6 +61,10 @@ def make_settings(
             "tenant_requests_per_s": 10_000,
         }
         files = ("database_url", "amqp_url", "identity_key", "identities")
+        for name in files:
+            (folder / name).write_text(
+                "{}" if name == "identities" else base64url.encode(new_key())
+            )
         usual |= {f"{name}_file": folder / name for name in files}
         usual |= {f"{name}_url": f"http://127.0.0.1:{free_port()}" for name in UPSTREAMS}
         return GatewaySettings(**usual | other)

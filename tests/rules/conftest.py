@@ -62,6 +62,8 @@ def _values(name: str, folder: Path) -> dict[str, str]:
     )
     values = environment(PROGRAMS[name], places)
     if name == "gateway":
+        for file in ("edge.pem", "edge.key"):
+            (folder / file).write_text("a certificate")
         values |= {
             "BULKHEAD_EDGE_DIR": str(folder / "edge"),
             "BULKHEAD_CERTIFICATE_FILE": str(folder / "edge.pem"),

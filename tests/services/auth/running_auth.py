@@ -186,7 +186,7 @@ def settings_in(folder: Path, url: str) -> AuthSettings:
     for name, secret in secrets.items():
         (folder / name).write_text(secret)
     return AuthSettings(
-        port=0,
+        port=1,
         auth_url="http://auth",
         tenants_url="http://127.0.0.1:1",
         database_url_file=folder / "database_url",

@@ -166,7 +166,7 @@ def settings_in(folder: Path, url: str, identity: SigningKey, **changes: Any) ->
         if not (folder / name).exists():
             (folder / name).write_text(value)
     members: dict[str, Any] = {
-        "port": 0,
+        "port": 1,
         "auth_url": "http://auth",
         "tenants_url": "http://tenants",
         "vault_dir": folder / "vault",

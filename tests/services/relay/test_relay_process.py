@@ -158,9 +158,10 @@ def test_settings_read_one_url_per_service_and_pass_over_hidden_files(tmp_path: 
 
 
 def test_settings_without_any_outbox_are_refused(tmp_path: Path) -> None:
-    settings = RelaySettings(port=1, outbox_urls_dir=tmp_path, amqp_url_file=tmp_path)
-    with pytest.raises(ValueError, match="no outbox"):
-        assert settings.outbox_urls
+    (tmp_path / "amqp").write_text("amqp://nowhere")
+    (tmp_path / "urls").mkdir()
+    with pytest.raises(ValueError, match="without an outbox"):
+        RelaySettings(port=1, outbox_urls_dir=tmp_path / "urls", amqp_url_file=tmp_path / "amqp")
 
 
 async def test_letters_that_wait_are_named_in_readiness_and_take_nothing_out_of_service(

@@ -38,10 +38,10 @@ async def settings(
     for name, text in {"url": url, "kek": base64url.encode(new_key()), "ids": "{}"}.items():
         (tmp_path / name).write_text(text)
     return TenantsSettings(
-        port=0,
+        port=1,
         database_url_file=tmp_path / "url",
-        amqp_url_file=tmp_path / "none",
-        identity_key_file=tmp_path / "none",
+        amqp_url_file=tmp_path / "url",
+        identity_key_file=tmp_path / "kek",
         identities_file=tmp_path / "ids",
         kek_file=tmp_path / "kek",
         auth_url="http://127.0.0.1:1",
