@@ -5,31 +5,34 @@ import asyncio
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx2
+
+from ops.answers import ApiRefused, Unreachable, decoded, why_not
 
 _RENEW_BEFORE_S = 30
 
 
-class ApiRefused(Exception):
-    """The API answered with a problem; `status`, `slug` and `problem` say which."""
-
-    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
-        self.status, self.problem = status, problem
-        self.slug = str(problem.get("type", "")).rpartition("/")[2]
-        detail = problem.get("detail") or problem.get("title") or "no problem document"
-        errors = "; ".join(
-            f"{one.get('pointer', '')}: {one.get('message', '')}"
-            for one in problem.get("errors", [])[:5]
-        )
-        super().__init__(f"{status} {detail}" + (f" ({errors})" if errors else ""))
-
-
 class GaveUp(Exception):
     """A condition did not come true before its deadline."""
+
+
+class Keeper(Protocol):
+    """Keeps one login's refresh token from one client to the next."""
+
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        """Nobody else exchanges the token within the block."""
+
+    def load(self) -> str:
+        """The token; empty where there is none."""
+
+    def keep(self, refresh_token: str) -> None: ...
+
+    def forget(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,23 @@ class Login:
 
 
 class Api:
-    """One user's session. `source` is the local address to call from."""
+    """One user's session. `source` is the local address to call from.
+
+    With a `keeper` the session goes on from call to call; without, each client logs in.
+    """
 
     def __init__(
-        self, url: str, ca: Path, login: Login | None = None, *, source: str | None = None
+        self,
+        url: str,
+        ca: Path | ssl.SSLContext,
+        login: Login | None = None,
+        *,
+        source: str | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.login, self._token, self._expires_at = login, "", 0.0
-        context = ssl.create_default_context(cafile=str(ca))
+        self._keeper = keeper
+        context = ssl.create_default_context(cafile=str(ca)) if isinstance(ca, Path) else ca
         transport = httpx2.AsyncHTTPTransport(verify=context, local_address=source)
         self._client = httpx2.AsyncClient(
             base_url=url, transport=transport, timeout=60.0, trust_env=False
@@ -95,36 +108,68 @@ class Api:
         known = dict(headers or {})
         if self.login is not None:
             known["authorization"] = f"Bearer {await self._access_token()}"
-        return await self._client.request(method, path, headers=known, **sent)
+        return await self._send(method, path, headers=known, **sent)
 
     async def accept(self, invitation: str) -> None:
         """Turn a one-time invitation into this login's account."""
         assert self.login is not None
         body = {"token": invitation, "password": self.login.password}
         path = f"{self.login.realm_path}/invitations/accept"
-        decoded(await self._client.post(path, json=body))
+        decoded(await self._send("POST", path, json=body))
 
     async def log_in(self) -> None:
         """A new session with e-mail and password."""
-        assert self.login is not None
-        body = {"email": self.login.email, "password": self.login.password}
-        answer = decoded(await self._client.post(f"{self.login.realm_path}/login", json=body))
-        self._token = answer["access_token"]
-        self._expires_at = time.monotonic() + answer["expires_in"]
+        self._use(await self._logged_in())
+
+    async def log_out(self) -> bool:
+        """End the kept session, on the server too; False where there was none."""
+        assert self._keeper is not None
+        async with self._keeper.alone():
+            carried_on = await self._carried_on(self._keeper.load())
+            if carried_on is not None:
+                self._keeper.keep(self._use(carried_on))
+                headers = {"authorization": f"Bearer {self._token}"}
+                decoded(await self._send("POST", "/v1/logout", headers=headers))
+            self._keeper.forget()
+        return carried_on is not None
 
     async def _access_token(self) -> str:
         if time.monotonic() > self._expires_at - _RENEW_BEFORE_S:
-            await self.log_in()
+            await (self.log_in() if self._keeper is None else self._go_on(self._keeper))
         return self._token
 
+    async def _go_on(self, keeper: Keeper) -> None:
+        async with keeper.alone():
+            answer = await self._carried_on(keeper.load()) or await self._logged_in()
+            keeper.keep(self._use(answer))
 
-def decoded(answer: httpx2.Response) -> Any:
-    """The JSON of a good answer; ApiRefused otherwise."""
-    kind = answer.headers.get("content-type", "").partition(";")[0]
-    body = answer.json() if answer.content and kind.endswith("json") else None
-    if answer.is_success:
-        return body
-    raise ApiRefused(answer.status_code, body if isinstance(body, dict) else {})
+    async def _carried_on(self, refresh_token: str) -> Any:
+        """The tokens of a session that goes on; None where there is none, or it has ended."""
+        assert self.login is not None
+        path, body = f"{self.login.realm_path}/sessions/refresh", {"refresh_token": refresh_token}
+        try:
+            return decoded(await self._send("POST", path, json=body)) if refresh_token else None
+        except ApiRefused as refused:
+            if refused.status == 429 or refused.status >= 500:
+                raise  # says nothing of the session
+            return None
+
+    async def _logged_in(self) -> Any:
+        assert self.login is not None
+        body = {"email": self.login.email, "password": self.login.password}
+        return decoded(await self._send("POST", f"{self.login.realm_path}/login", json=body))
+
+    def _use(self, tokens: Any) -> str:
+        """Call with these from now on; returns the refresh token."""
+        self._token = tokens["access_token"]
+        self._expires_at = time.monotonic() + tokens["expires_in"]
+        return str(tokens["refresh_token"])
+
+    async def _send(self, method: str, path: str, **sent: Any) -> httpx2.Response:
+        try:
+            return await self._client.request(method, path, **sent)
+        except httpx2.TransportError as error:
+            raise Unreachable(why_not(error)) from error
 
 
 async def until(

@@ -1,9 +1,17 @@
 """`bulkhead`: the operators' command line. It talks to the API through the gateway like any other
 client; only `run`, `demo` and `clean` concern this machine."""
 
-import typer
+import os
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+from traceback import extract_tb
 
-from ops.cli import allowlists, backups, connections, letters, local, tenants, users
+import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
+
+from ops.cli import allowlists, backups, connections, letters, local, logins, tenants, users
+from ops.cli.ending import FAULT, INTERRUPTED, REFUSED, USAGE, fail
 from ops.cli.session import Output, Session
 
 app = typer.Typer(
@@ -17,6 +25,7 @@ app.command("run")(local.run)
 app.command("demo")(local.demo)
 app.command("clean")(local.clean)
 app.command("status")(tenants.status)
+app.command("logout")(logins.logout)
 app.add_typer(tenants.app, name="tenant")
 app.add_typer(users.app, name="user")
 app.add_typer(allowlists.app, name="allowlist")
@@ -28,8 +37,10 @@ app.add_typer(letters.app, name="letters")
 @app.callback()
 def options(
     context: typer.Context,
-    credentials: str = typer.Option(
-        ".run/credentials.json", envvar="BULKHEAD_CREDENTIALS", help="address, CA and logins"
+    credentials: Path = typer.Option(
+        Path(".run/credentials.json"),
+        envvar="BULKHEAD_CREDENTIALS",
+        help="address, CA and logins",
     ),
     output: Output = typer.Option(Output.TABLE, help="for people, or JSON for programs"),
 ) -> None:
@@ -39,4 +50,49 @@ def options(
 
 def main() -> None:
     """The console script. Exit codes: 0 done, 1 refused, 2 usage, 3 not reachable, 4 too slow."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # `bulkhead tenant list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = REFUSED
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    try:
+        _require_text(words)
+        return int(app(words, standalone_mode=False) or 0)
+    except typer.Exit as end:
+        return end.exit_code
+    except NoArgsIsHelpError as help_:
+        help_.show()
+        return USAGE
+    except ClickException as wrong:
+        return _told(wrong.format_message(), wrong.exit_code)
+    except (typer.Abort, KeyboardInterrupt):
+        return _told("stopped", INTERRUPTED)
+    except BrokenPipeError:
+        raise
+    except Exception as fault:
+        at = extract_tb(fault.__traceback__)[-1]
+        place = f"{Path(at.filename).name}:{at.lineno}"
+        return _told(f"a fault of this program: {type(fault).__name__} at {place}", FAULT)
+
+
+def _require_text(words: list[str]) -> None:
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            fail(f"{word} is not text in UTF-8", USAGE)
+
+
+def _told(message: str, code: int) -> int:
+    try:
+        fail(message, code)
+    except typer.Exit as end:
+        return end.exit_code

@@ -1,14 +1,15 @@
 """`bulkhead backup`: back up, list, restore one tenant; as a user of the tenant."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from ops import printing
 from ops.api import Api, until
-from ops.cli.session import REFUSED, fail, session
+from ops.cli.checks import id_
+from ops.cli.ending import REFUSED, fail
+from ops.cli.session import session
 
 app = typer.Typer(help="Backups: run, list, restore.", no_args_is_help=True)
 _TENANT = typer.Option(..., help="tenant id or name")
@@ -45,7 +46,7 @@ def list_(context: typer.Context, tenant: str = _TENANT) -> None:
 @app.command()
 def restore(
     context: typer.Context,
-    snapshot: str,
+    snapshot: Annotated[str, typer.Argument(callback=id_)],
     tenant: str = _TENANT,
     yes: bool = typer.Option(False, "--yes", help="do not ask after the plan"),
 ) -> None:
@@ -63,20 +64,18 @@ def restore(
 
     planned = here.run(login, plan)
     if not yes:
-        Console(stderr=True).print_json(data=planned["plan"])
+        printing.show_json(planned["plan"], on_error=True)
         typer.confirm("Put the tenant back to this state?", abort=True, err=True)
     here.show_one(_succeeded(here.run(login, execute)))
 
 
 async def _follow(what: str, look: Callable[[], Awaitable[Any]]) -> Any:
     """Show progress until the run has ended."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what)
+    with printing.progress(what) as show:
 
         async def ended() -> Any:
             found = await look()
-            progress.update(task, description=f"{what}: {found['state']}")
+            show(found["state"])
             return found if found["state"] in _ENDED else None
 
         return await until(what, ended, deadline_s=_DEADLINE_S)

@@ -10,15 +10,16 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
-from ops.api import ApiRefused, GaveUp
-from ops.cli.session import INTERRUPTED, REFUSED, UNREACHABLE, fail
+from ops.answers import ApiRefused, ApiUnusable
+from ops.api import GaveUp
+from ops.cli.ending import INTERRUPTED, REFUSED, UNREACHABLE, fail
 from ops.local.first_operator import first_operator
 from ops.local.layout import Layout
 from ops.local.postgres import PostgresUnavailable
 from ops.local.rabbitmq_install import RabbitMqUnavailable
 from ops.local.suite import Suite, SuiteFailed, running
+from ops.printing import say
 from ops.secrets import write_private
 from ops.story.crm import Crm
 from ops.story.play import play
@@ -27,8 +28,7 @@ from ops.story.teller import StepFailed
 
 _FOLDER = typer.Option(Path(".run"), help="where the data, secrets and logs lie")
 _FAILED = (SuiteFailed, PostgresUnavailable, RabbitMqUnavailable, OSError)
-_UNPROVED = (StepFailed, ApiRefused, GaveUp)
-_console = Console()
+_UNPROVED = (StepFailed, ApiRefused, ApiUnusable, GaveUp)
 
 
 def run(folder: Path = _FOLDER) -> None:
@@ -44,7 +44,7 @@ def demo() -> None:
     try:
         _guarded(_demo(layout))
     except typer.Exit:
-        _console.print(f"the logs are in {layout.logs}", highlight=False, soft_wrap=True)
+        say(f"the logs are in {layout.logs}")
         raise
     _forget(layout)
     shutil.rmtree(folder)
@@ -80,14 +80,14 @@ async def _stoppable(work: Coroutine[None, None, None]) -> None:
 
 
 async def _run(layout: Layout) -> None:
-    _console.print("[bold]Bulkhead[/] is starting")
-    async with running(layout, _say) as suite:
+    say(("Bulkhead", "bold"), " is starting")
+    async with running(layout, say) as suite:
         supervising = asyncio.create_task(suite.supervise())
         try:
             if not layout.credentials.exists():
                 await _tell(layout, suite)
             elif not _is_told(layout):
-                _console.print("The story did not end at the first start; `make clean` forgets it.")
+                say("The story did not end at the first start; `make clean` forgets it.")
             _print_addresses(layout)
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()  # until Ctrl-C
@@ -95,11 +95,11 @@ async def _run(layout: Layout) -> None:
             supervising.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await supervising
-            _console.print("stopping")
+            say("stopping")
 
 
 async def _demo(layout: Layout) -> None:
-    async with running(layout, _say) as suite:
+    async with running(layout, say) as suite:
         await _tell(layout, suite)
 
 
@@ -109,12 +109,13 @@ def _is_told(layout: Layout) -> bool:
 
 async def _tell(layout: Layout, suite: Suite) -> None:
     """The first operator, then the story; its logins go into the credentials file."""
-    _console.print("\nThe story on real input:")
+    say("")
+    say("The story on real input:")
     operator = await first_operator(layout, suite)
     ca = layout.certificates / "authority.pem"
     crm = Crm(layout.ports["simulator"], ca, layout.root / "simulator")
     async with scene(layout.url, ca, operator, crm, layout.crm_url) as played:
-        await play(played, _console)
+        await play(played)
         _remember(layout, played)
 
 
@@ -133,16 +134,13 @@ def _remember(layout: Layout, played: Scene) -> None:
 
 def _print_addresses(layout: Layout) -> None:
     certificates = layout.certificates
-    _console.print(f"\n[bold]Bulkhead is running:[/] {layout.url}", highlight=False)
+    say("")
+    say(("Bulkhead is running:", "bold"), f" {layout.url}")
     for name, place in (
         ("trust", certificates / "authority.pem"),
         ("credentials", layout.credentials),
         ("logs", layout.logs),
         ("CRM simulator", f"{layout.crm_url} (for the sync service only)"),
     ):
-        _console.print(f"  {name:<14}{place}", highlight=False, soft_wrap=True)
-    _console.print("Try `.venv/bin/bulkhead status`. Ctrl-C stops everything; the data stays.")
-
-
-def _say(line: str) -> None:
-    _console.print(line, highlight=False)
+        say(f"  {name:<14}{place}")
+    say("Try `.venv/bin/bulkhead status`. Ctrl-C stops everything; the data stays.")

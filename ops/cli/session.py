@@ -1,24 +1,28 @@
-"""What every command shares: whose credentials, how to print, and which exit code an error has."""
+"""What every command shares: whose credentials, how results look, and which exit code each end has.
+
+A refusal, a broken file and a foreign answer end the program with one sentence, never a traceback.
+"""
 
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import httpx2
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from ops.api import Api, ApiRefused, GaveUp, Login
-from ops.secrets import write_private
-
-REFUSED, UNREACHABLE, TOO_SLOW, INTERRUPTED = 1, 3, 4, 130
-_errors = Console(stderr=True)
+from ops import printing
+from ops.answers import AnswerForeign, ApiRefused, Unreachable
+from ops.api import Api, GaveUp, Login
+from ops.cli import credentials
+from ops.cli.credentials import Known
+from ops.cli.ending import REFUSED, TOO_SLOW, UNREACHABLE, USAGE, fail
+from ops.cli.files import without_line_end
+from ops.cli.kept_session import KeptSession
 
 
 class Output(StrEnum):
@@ -32,75 +36,62 @@ class Output(StrEnum):
 class Session:
     """The credentials file and the output form of this call."""
 
-    credentials: str
+    credentials: Path
     output: Output
 
-    def known(self) -> dict[str, Any]:
-        """What the credentials file holds; ends the program where there is none."""
-        path = Path(self.credentials)
-        if not path.exists():
-            fail(f"no credentials in {path}: name a file with --credentials", UNREACHABLE)
-        found: dict[str, Any] = json.loads(path.read_text())
-        return found
+    @cached_property
+    def known(self) -> Known:
+        """What the credentials file holds; ends the program where it cannot be used."""
+        return credentials.read(self.credentials)
 
     def operator(self) -> Login:
         """The operator's login."""
-        one = self.known().get("operator") or fail("the credentials name no operator", REFUSED)
-        return Login(one["email"], one["password"])
+        return self.known.operator or fail("the credentials name no operator", REFUSED)
 
     def tenant(self, wanted: str) -> Login:
         """A login in the tenant of that id or name."""
-        for tenant, one in self.known().get("tenants", {}).items():
-            if wanted in {tenant, one.get("name")}:
-                return Login(one["email"], one["password"], tenant)
-        return fail(f"the credentials hold no login for tenant {wanted}", REFUSED)
+        return self.known.tenant(wanted)
 
-    def remember(self, login: Login, name: str = "") -> None:
-        """Add a login to the credentials file."""
-        known = self.known()
-        one = {"email": login.email, "password": login.password}
-        if login.tenant is None:
-            known["operator"] = one
-        else:
-            known.setdefault("tenants", {})[login.tenant] = one | {"name": name}
-        write_private(Path(self.credentials), json.dumps(known, indent=1) + "\n")
+    def kept(self, login: Login) -> KeptSession:
+        return KeptSession(self.credentials, self.known.url, login)
 
-    def run(self, login: Login | None, work: Callable[[Api], Awaitable[Any]]) -> Any:
+    def run(self, login: Login, work: Callable[[Api], Awaitable[Any]]) -> Any:
         """Run `work` with a client of that login; problems end the program with their code."""
-        known = self.known()
+        url, keeper = self.known.url, self.kept(login)
 
         async def whole() -> Any:
-            async with Api(known["url"], Path(known["ca"]), login) as api:
+            async with Api(url, self.known.trust, login, keeper=keeper) as api:
                 return await work(api)
 
         try:
             return asyncio.run(whole())
         except ApiRefused as refused:
             fail(str(refused), REFUSED)
-        except httpx2.TransportError as error:
-            fail(f"cannot reach {known['url']}: {type(error).__name__}", UNREACHABLE)
+        except Unreachable as error:
+            fail(f"cannot reach {url}: {error}", UNREACHABLE)
+        except AnswerForeign as error:
+            fail(f"what answers at {url} is not Bulkhead: {error}", UNREACHABLE)
+        except (LookupError, TypeError, ValueError) as error:
+            what = type(error).__name__
+            fail(f"what {url} answered lacks what it should hold ({what})", UNREACHABLE)
         except GaveUp as late:
             fail(str(late), TOO_SLOW)
 
-    def show(self, rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> None:
+    def show(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         """Rows as a table of these columns, or whole as JSON."""
         if self.output is Output.JSON:
-            typer.echo(json.dumps(list(rows), indent=1))
+            printing.show_json(list(rows))
             return
-        table = Table()
-        for column in columns:  # ids are for the next command: never cut short
-            table.add_column(column, overflow="fold", no_wrap=column == "id")
-        for row in rows:
-            table.add_row(*(_cell(row.get(column)) for column in columns))
-        Console().print(table)
+        cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+        printing.show_table(columns, cells)
 
-    def show_one(self, row: dict[str, Any]) -> None:
+    def show_one(self, row: Mapping[str, Any]) -> None:
         """One result."""
         if self.output is Output.JSON:
-            typer.echo(json.dumps(row, indent=1))
+            printing.show_json(row)
             return
         for name, value in row.items():
-            Console().print(f"[bold]{name}[/]: {_cell(value)}", highlight=False)
+            printing.say((name, "bold"), f": {_cell(value)}")
 
 
 def session(context: typer.Context) -> Session:
@@ -111,20 +102,21 @@ def session(context: typer.Context) -> Session:
 
 
 def ask(what: str, *, twice: bool = False) -> str:
-    """A secret from the terminal without echo, or the next line of standard input."""
+    """A secret from the terminal without echo, or the next line of standard input.
+
+    Blanks are part of it: nobody else's log-in form takes them away.
+    """
     if sys.stdin.isatty():
         answer: str = typer.prompt(what, hide_input=True, confirmation_prompt=twice, err=True)
         return answer
-    return sys.stdin.readline().strip()
-
-
-def fail(message: str, code: int) -> NoReturn:
-    """Say why on stderr and end with the code."""
-    _errors.print(f"[red]{message}[/]", highlight=False)
-    raise typer.Exit(code)
+    try:
+        given = without_line_end(sys.stdin.buffer.readline().decode())
+    except UnicodeDecodeError:
+        fail(f"{what}: what came on standard input is not UTF-8", USAGE)
+    return given or fail(f"{what}: nothing came on standard input", USAGE)
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, (dict, list)):
-        return json.dumps(value)
+        return json.dumps(value, ensure_ascii=False)
     return "" if value is None else str(value)

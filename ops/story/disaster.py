@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
-from ops.api import ApiRefused, until
+from ops.answers import ApiRefused
+from ops.api import until
 from ops.story.scene import Scene, Tenant
 from ops.story.teller import StepFailed, Teller, must
 

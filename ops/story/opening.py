@@ -1,6 +1,7 @@
 """Act one: two tenants with their own databases, administrators and records."""
 
-from ops.api import ApiRefused, Login
+from ops.answers import ApiRefused
+from ops.api import Login
 from ops.story.material import companies, companies_csv, persons
 from ops.story.scene import Scene, Tenant, new_password
 from ops.story.teller import Teller, must

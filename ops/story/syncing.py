@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from ops.api import ApiRefused, until
+from ops.answers import ApiRefused
+from ops.api import until
 from ops.story.crm import received_text, writes
 from ops.story.material import companies, ndjson
 from ops.story.scene import CHOSEN, Scene, Tenant

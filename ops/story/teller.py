@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from rich.console import Console
+from ops.printing import say
 
 
 class StepFailed(Exception):
@@ -17,8 +17,8 @@ Prove = Callable[[str], None]
 class Teller:
     """Numbers the steps; a step that raises is told as failed and ends the story."""
 
-    def __init__(self, console: Console) -> None:
-        self._console, self._begun = console, time.monotonic()
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
         self.steps = self.proofs = 0
 
     @contextlib.contextmanager
@@ -31,7 +31,7 @@ class Teller:
             yield proofs.append
         except BaseException as error:
             self._line("red", "failed", title, time.monotonic() - begun, proofs)
-            self._console.print(f"       [red]{type(error).__name__}:[/] {error}", highlight=False)
+            say("       ", (f"{type(error).__name__}:", "red"), f" {error}")
             raise
         self.proofs += len(proofs)
         self._line("green", "proved", title, time.monotonic() - begun, proofs)
@@ -39,16 +39,14 @@ class Teller:
     def end(self) -> None:
         """The closing line."""
         seconds = time.monotonic() - self._begun
-        self._console.print(
-            f"\n[bold]{self.steps} steps, {self.proofs} facts proved in {seconds:.1f} s[/]",
-            highlight=False,
-        )
+        say("")
+        say((f"{self.steps} steps, {self.proofs} facts proved in {seconds:.1f} s", "bold"))
 
     def _line(self, colour: str, word: str, title: str, seconds: float, proofs: list[str]) -> None:
-        head = f"[bold]{self.steps:>3}. {title}[/]  [{colour}]{word}[/] [dim]{seconds:.1f} s[/]"
-        self._console.print(head, highlight=False, soft_wrap=True)
+        head = (f"{self.steps:>3}. {title}", "bold")
+        say(head, "  ", (word, colour), (f" {seconds:.1f} s", "dim"))
         for proof in proofs:
-            self._console.print(f"       [{colour}]·[/] {proof}", highlight=False, soft_wrap=True)
+            say("       ", ("·", colour), f" {proof}")
 
 
 def must(holds: object, claim: str) -> None:

@@ -1,6 +1,7 @@
 """Act four: the walls, each tried from the outside."""
 
-from ops.api import Api, ApiRefused, Login
+from ops.answers import ApiRefused
+from ops.api import Api, Login
 from ops.story.scene import Scene, new_password
 from ops.story.teller import StepFailed, Teller, must
 

@@ -1,43 +1,15 @@
 """The command line as an operator uses it: through the gateway, JSON out, honest exit codes."""
 
-import asyncio
 import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from ops.story.scene import CHOSEN
 from ops.story.syncing import KEY
+from tests.journeys.shell import Shell
 
 NAME = "Command line"
 ADMIN = "admin@cli.example.com"
-
-
-class Shell:
-    """Runs `bulkhead` with a credentials file."""
-
-    def __init__(self, credentials: Path) -> None:
-        self._credentials = credentials
-
-    async def run(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", "from ops.cli import main; main()"]
-        options = ["--credentials", str(self._credentials), "--output", "json"]
-        return await asyncio.to_thread(
-            subprocess.run,
-            [*command, *options, *words],
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    async def json(self, *words: str, given: str = "") -> Any:
-        done = await self.run(*words, given=given)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
@@ -133,4 +105,5 @@ async def test_an_edge_that_is_not_there_is_exit_code_3(suite, tmp_path):
     known = json.loads(suite.layout.credentials.read_text())
     file = tmp_path / "credentials.json"
     file.write_text(json.dumps(known | {"url": "https://localhost:9"}))
+    file.chmod(0o600)
     assert (await Shell(file).run("status")).returncode == 3

@@ -39,6 +39,7 @@ PLANTED = [
     ("services/backup/archive.py", "import httpx2", {"owner-egress"}),
     ("kit/timers.py", "def late():\n    import socket", {"owner-egress"}),
     ("services/auth/parts.py", "import cryptography.fernet", {"owner-certificates"}),
+    ("ops/cli/tenants.py", "from rich.console import Console", {"owner-terminal"}),
     ("gateway/edge.py", "import aiohttp", {"no-detours"}),
     ("services/auth/lockout.py", "import time", {"pure"}),
     ("services/backup/retention.py", "from kit import clock", {"pure"}),
