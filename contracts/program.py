@@ -12,18 +12,11 @@ from pathlib import Path
 from typing import Generic, NoReturn, Protocol, TypeVar
 
 from fastapi import FastAPI
-from pydantic import ValidationError
 
+from contracts.settings import ProcessSettings, load
 from kit import logs
-from kit.http.serving import Place, serve
+from kit.http.serving import serve
 from kit.migrate import Phase, migrate
-
-
-class ProgramSettings(Place, Protocol):
-    """What the settings of every program say."""
-
-    @property
-    def log_level(self) -> str: ...
 
 
 class WithDatabase(Protocol):
@@ -33,7 +26,7 @@ class WithDatabase(Protocol):
     def database_url(self) -> str: ...
 
 
-S = TypeVar("S", bound=ProgramSettings)
+S = TypeVar("S", bound=ProcessSettings)
 Migration = Callable[[S, Phase], Awaitable[object]]
 
 
@@ -53,7 +46,7 @@ class Program(Generic[S]):
 
     name: str
     module: str
-    settings: Callable[[], S]
+    settings: type[S]
     create_app: Callable[[S], FastAPI]
     migration: Migration[S] | None = None
     commands: Sequence[Command[S]] = ()
@@ -61,10 +54,7 @@ class Program(Generic[S]):
     def main(self) -> None:
         """Read the command line and the settings, and do what was asked."""
         given = self._parser().parse_args()
-        try:
-            settings = self.settings()
-        except (ValidationError, OSError, ValueError) as error:
-            self._refuse(error)
+        settings = load(self.settings)
         logs.setup(self.name, settings.log_level)
         match given.command:
             case "migrate":
@@ -115,9 +105,6 @@ async def _awaited(work: Awaitable[object]) -> None:
 
 
 def _in_words(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        faults = error.errors(include_url=False, include_input=False)
-        return "; ".join(f"BULKHEAD_{str(one['loc'][0]).upper()}: {one['msg']}" for one in faults)
     if isinstance(error, OSError):
         return f"cannot read {error.filename}: {error.strerror}"
     return str(error)
