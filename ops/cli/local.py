@@ -16,8 +16,6 @@ from ops.api import GaveUp
 from ops.cli.ending import INTERRUPTED, REFUSED, UNREACHABLE, fail
 from ops.local.first_operator import first_operator
 from ops.local.layout import Layout
-from ops.local.postgres import PostgresUnavailable
-from ops.local.rabbitmq_install import RabbitMqUnavailable
 from ops.local.suite import Suite, SuiteFailed, running
 from ops.printing import say
 from ops.secrets import write_private
@@ -27,7 +25,7 @@ from ops.story.scene import Scene, scene
 from ops.story.teller import StepFailed
 
 _FOLDER = typer.Option(Path(".run"), help="where the data, secrets and logs lie")
-_FAILED = (SuiteFailed, PostgresUnavailable, RabbitMqUnavailable, OSError)
+_FAILED = (SuiteFailed, OSError, ValueError)
 _UNPROVED = (StepFailed, ApiRefused, ApiUnusable, GaveUp)
 
 
@@ -88,9 +86,10 @@ async def _run(layout: Layout) -> None:
                 await _tell(layout, suite)
             elif not _is_told(layout):
                 say("The story did not end at the first start; `make clean` forgets it.")
+            _follow_the_ports(layout)
             _print_addresses(layout)
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()  # until Ctrl-C
+                await supervising  # until Ctrl-C
         finally:
             supervising.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -130,6 +129,14 @@ def _remember(layout: Layout, played: Scene) -> None:
         for tenant in played.tenants.values()
     }
     write_private(layout.credentials, json.dumps(known, indent=1) + "\n")
+
+
+def _follow_the_ports(layout: Layout) -> None:
+    """A folder that was copied or moved has other ports, and its authority elsewhere."""
+    known = json.loads(layout.credentials.read_text())
+    here = {"url": layout.url, "ca": str(layout.certificates / "authority.pem")}
+    if known != known | here:
+        write_private(layout.credentials, json.dumps(known | here, indent=1) + "\n")
 
 
 def _print_addresses(layout: Layout) -> None:

@@ -27,6 +27,14 @@ def is_open_to_others(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in [path, *path.parents])
 
 
+def own_copied(tree: Path, account: pwd.struct_passwd | None) -> None:
+    """A copy of a server's data that root has made belongs to root: give it to the account."""
+    if account is None or not tree.exists() or tree.stat().st_uid == account.pw_uid:
+        return
+    for path in [tree, *tree.rglob("*")]:
+        os.chown(path, account.pw_uid, account.pw_gid, follow_symlinks=False)
+
+
 def reachable(preferred: Path, *, longest: int, open_to_others: bool = False) -> Path:
     """`preferred`, or a folder of ours under /var/tmp where that cannot serve.
 

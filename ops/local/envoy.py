@@ -1,6 +1,7 @@
 """Envoy from its wheel as an ordinary process: ready before it is used, drained before it ends."""
 
 import asyncio
+import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable
@@ -8,7 +9,10 @@ from pathlib import Path
 
 from gateway.admin import EnvoyAdmin
 from gateway.http_filters import GLOBAL_LIST, TENANT_LIST
-from ops.local.processes import open_private
+from ops.local import leftovers
+from ops.local.log_files import LogFile
+
+PID_FILE = "envoy.pid"
 
 
 class EnvoyUnavailable(Exception):
@@ -43,7 +47,8 @@ class LocalEnvoy:
     """One Envoy on the files in `edge_dir`; its output and access log go to `log`."""
 
     def __init__(self, edge_dir: Path, log: Path, *, concurrency: int = 1) -> None:
-        self._edge_dir, self._log, self._concurrency = edge_dir, log, concurrency
+        self._edge_dir, self.log, self._concurrency = edge_dir, LogFile(log), concurrency
+        self._pid_file = edge_dir / PID_FILE
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -55,14 +60,24 @@ class LocalEnvoy:
     async def start(self, deadline_s: float = 20.0) -> None:
         """Start, and return when both address lists are in force; nothing is served before."""
         arguments = command(self._edge_dir, program=find(), concurrency=self._concurrency)
-        with open_private(self._log) as output:
+        # two on one port would both be served: the port is shared
+        await asyncio.to_thread(leftovers.end_noted, self._pid_file, self._edge_dir)
+        output = self.log.open()
+        try:
             self._process = await asyncio.create_subprocess_exec(
-                *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C in the terminal is for the launcher
             )
+        finally:
+            os.close(output)
+        leftovers.note(self._pid_file, self._process.pid)
         async with self._admin() as admin:
             if not await _until(lambda: self._is_serving(admin), deadline_s):
                 await self.stop()
-                raise EnvoyUnavailable(f"Envoy was not ready in time: {self._last_words()}")
+                raise EnvoyUnavailable(f"Envoy was not ready in time: {self.log.reason()}")
 
     async def stop(self, deadline_s: float = 10.0) -> None:
         """Close to new work, let requests end (at most `deadline_s`), then end the process."""
@@ -75,18 +90,18 @@ class LocalEnvoy:
         try:
             await asyncio.wait_for(self._process.wait(), 5.0)
         except TimeoutError:
+            await self.kill()
+
+    async def kill(self) -> None:
+        """kill -9, as a crash would."""
+        if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
 
     async def _is_serving(self, admin: EnvoyAdmin) -> bool:
         if self.pid is None:
-            raise EnvoyUnavailable(f"Envoy ended at its start: {self._last_words()}")
+            raise EnvoyUnavailable(f"Envoy ended at its start: {self.log.reason()}")
         return await admin.is_serving([GLOBAL_LIST, TENANT_LIST])
-
-    def _last_words(self) -> str:
-        """The end of the log (it names files and ports, no secrets), and where the rest is."""
-        lines = self._log.read_text(errors="replace").splitlines()
-        return "\n".join([*lines[-3:], f"see {self._log}"])
 
     def _admin(self) -> EnvoyAdmin:
         return EnvoyAdmin(self._edge_dir / "admin.sock")

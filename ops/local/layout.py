@@ -1,6 +1,7 @@
 """Where the local suite keeps things, and which ports it uses; the same on every later start."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +16,16 @@ CRM_NAME = "contoso.crm4.dynamics.test"
 """The simulator's name: what the local sync service reaches on this machine, and nothing else."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Layout:
     """The folders and ports below one folder (`.run` for `make run`)."""
 
     root: Path
     free_ports: Ports = field(default_factory=Ports)
+
+    @property
+    def _ports_file(self) -> Path:
+        return self.root / "ports.json"
 
     @cached_property
     def secrets(self) -> Path:
@@ -51,11 +56,18 @@ class Layout:
     @cached_property
     def ports(self) -> dict[str, int]:
         """Chosen once, then kept, so that addresses stay the same."""
-        path = self.root / "ports.json"
-        if not path.exists():
-            write_private(path, json.dumps(_choose_ports(self.free_ports), indent=1) + "\n")
-        ports: dict[str, int] = json.loads(path.read_text())
+        if not self._ports_file.exists():
+            chosen = _choose_ports(self.free_ports, {})
+            write_private(self._ports_file, json.dumps(chosen, indent=1) + "\n")
+        ports: dict[str, int] = json.loads(self._ports_file.read_text())
         return ports
+
+    def settle_ports(self) -> None:
+        """Keep the ports, but for those that somebody else has by now: another copy of this folder
+        is running, say. To be asked while nothing of ours runs."""
+        kept = {name: port for name, port in self.ports.items() if _is_free(name, port)}
+        self.ports = _choose_ports(self.free_ports, kept)
+        write_private(self._ports_file, json.dumps(self.ports, indent=1) + "\n")
 
     @property
     def url(self) -> str:
@@ -77,9 +89,13 @@ class Layout:
         )
 
 
-def _choose_ports(free: Ports) -> dict[str, int]:
-    """A free port each; a program's metrics port is a fixed distance away."""
-    taken: set[int] = set()
+def _is_free(name: str, port: int) -> bool:
+    return is_free(port) and (name not in PROGRAMS or is_free(port + METRICS_OFFSET))
+
+
+def _choose_ports(free: Ports, kept: Mapping[str, int]) -> dict[str, int]:
+    """A free port for each name that has none; a program's metrics are a fixed distance away."""
+    taken = {one for port in kept.values() for one in (port, port + METRICS_OFFSET)}
 
     def fits(port: int) -> bool:
         pair = {port, port + METRICS_OFFSET}
@@ -88,4 +104,4 @@ def _choose_ports(free: Ports) -> dict[str, int]:
         taken.update(pair)
         return True
 
-    return {name: free.free(fits) for name in (*PROGRAMS, *_SINGLE)}
+    return {name: kept.get(name) or free.free(fits) for name in (*PROGRAMS, *_SINGLE)}

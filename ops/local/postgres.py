@@ -14,7 +14,9 @@ from typing import Any
 
 import asyncpg
 
-from ops.local.accounts import is_open_to_others, server_account
+from ops.local import leftovers
+from ops.local.accounts import is_open_to_others, own_copied, server_account
+from ops.local.log_files import LogFile
 
 HBA = Path(__file__).parents[2] / "deploy" / "postgres" / "pg_hba.conf"
 _SUPERUSER_HBA = "local all postgres peer map=superuser"
@@ -55,6 +57,7 @@ class LocalPostgres:
         self._data, self._sockets = state / "data", state / "s"
         self._extra, self._extra_hba = extra, extra_hba
         self._account = server_account()
+        self.log = LogFile(state / "postgres.log")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -72,18 +75,20 @@ class LocalPostgres:
     async def start(self, deadline_s: float = 60.0) -> None:
         """Start (making the data first where there is none) and wait until it answers."""
         await asyncio.to_thread(self._prepare)
-        self._end_leftover()
-        log = (self.state / "postgres.log").open("ab")
-        self._process = subprocess.Popen(
-            [str(binaries() / "postgres"), "-D", str(self._data)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            close_fds=True,
-            start_new_session=True,
-            **self._as_account(),
-        )
-        log.close()
+        await asyncio.to_thread(self._end_leftover)
+        output = self.log.open()
+        try:
+            self._process = subprocess.Popen(
+                [str(binaries() / "postgres"), "-D", str(self._data)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                close_fds=True,
+                start_new_session=True,
+                **self._as_account(),
+            )
+        finally:
+            os.close(output)
         await self._await_ready(time.monotonic() + deadline_s)
 
     def stop(self, deadline_s: float = 20.0) -> None:
@@ -110,6 +115,7 @@ class LocalPostgres:
         if self._account and not is_open_to_others(self.state.resolve()):
             raise PostgresUnavailable(f"{self.state} is out of reach of {self._account.pw_name}")
         for folder in (self._data, self._sockets):
+            own_copied(folder, self._account)
             folder.mkdir(mode=0o700, exist_ok=True)
             self._own(folder)
         if not (self._data / "PG_VERSION").exists():
@@ -150,17 +156,15 @@ class LocalPostgres:
             os.chown(path, self._account.pw_uid, self._account.pw_gid)
 
     def _end_leftover(self) -> None:
-        """End a server that an earlier, killed launcher left on this data."""
+        """End a server that an earlier, killed launcher left on this data, and no other.
+
+        The pid file of a copied folder names the original's server: PostgreSQL would not start.
+        """
+        leftovers.end_working_in(self._data.resolve(), "postgres")
         pid_file = self._data / "postmaster.pid"
-        if not pid_file.exists():
-            return
-        pid = int(pid_file.read_text().splitlines()[0])
-        with contextlib.suppress(OSError):
-            if str(self._data).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGINT)
-                end = time.monotonic() + 20
-                while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
-                    time.sleep(0.05)
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            if leftovers.is_running(int(pid_file.read_text().splitlines()[0])):
+                pid_file.unlink()
 
     async def _await_ready(self, deadline: float) -> None:
         while time.monotonic() < deadline:
@@ -171,7 +175,7 @@ class LocalPostgres:
                 await connection.close()
                 return
             await asyncio.sleep(0.05)
-        raise PostgresUnavailable(f"PostgreSQL did not start: see {self.state / 'postgres.log'}")
+        raise PostgresUnavailable(f"PostgreSQL did not start: {self.log.reason()}")
 
 
 def binaries() -> Path:

@@ -4,23 +4,28 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
+
+from ops.local import leftovers
+from ops.local.log_files import LogFile
 
 _ROOT = Path(__file__).parents[2]
 
 
 class Child:
-    """One program with its own log file; it can be killed and started again with the same data."""
+    """One program with its own log file; it can be killed and started again with the same data.
+
+    `folder` is the folder of logs, in the folder that the program is started for.
+    """
 
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], folder: Path
     ) -> None:
         self.name, self._command = name, list(command)
         self._environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | dict(environment)
-        self.log, self._pid_file = folder / f"{name}.log", folder / f"{name}.pid"
+        self.log, self._pid_file = LogFile(folder / f"{name}.log"), folder / f"{name}.pid"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -30,19 +35,22 @@ class Child:
 
     def start(self) -> None:
         """Start it, ending first what an earlier, killed launcher left under this name."""
-        self._end_leftover()
-        with open_private(self.log) as log:
+        leftovers.end_noted(self._pid_file, self._pid_file.parents[1])
+        output = self.log.open()
+        try:
             self._process = subprocess.Popen(
                 self._command,
                 env=self._environment,
                 cwd=_ROOT,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 close_fds=True,
                 start_new_session=True,
             )
-        self._pid_file.write_text(f"{self._process.pid} {_started_at(self._process.pid)}")
+        finally:
+            os.close(output)
+        leftovers.note(self._pid_file, self._process.pid)
 
     def terminate(self) -> None:
         """Ask it to end; `wait` returns when it has."""
@@ -68,38 +76,11 @@ class Child:
             self._process.wait()
         self._forget()
 
-    def tail(self, lines: int = 20) -> str:
-        """The end of its log."""
-        text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])
-
     def _forget(self) -> None:
         self._process = None
         self._pid_file.unlink(missing_ok=True)
 
-    def _end_leftover(self) -> None:
-        """The start time beside the pid makes sure that it is still the same process."""
-        with contextlib.suppress(OSError, ValueError):
-            pid, started = self._pid_file.read_text().split()
-            if _started_at(int(pid)) == started:
-                os.killpg(int(pid), signal.SIGKILL)
-                _await_end(int(pid))
-
 
 def open_private(path: Path) -> BinaryIO:
-    """Open a log for appending that only its owner can read."""
+    """Open a file for appending that only its owner can read."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
-
-
-def _started_at(pid: int) -> str:
-    """Clock ticks since boot, from the kernel; empty where there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
-
-
-def _await_end(pid: int) -> None:
-    end = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
-        time.sleep(0.02)

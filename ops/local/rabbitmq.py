@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from ops.local.accounts import is_open_to_others, server_account
+from ops.local.accounts import is_open_to_others, own_copied, server_account
 from ops.local.ports import Ports, is_free
 from ops.local.rabbitmq_install import RabbitMqUnavailable, find_script, refuse_missing
 
@@ -27,6 +27,8 @@ default_user = bulkhead
 default_pass = {password}
 {definitions}log.file = {log}
 log.file.level = info
+log.file.rotation.size = 16777216
+log.file.rotation.count = 1
 log.console = false
 raft.wal_max_size_bytes = 67108864
 """
@@ -110,6 +112,7 @@ class RabbitMq:
             return
         if not is_open_to_others(self.state.parent):
             raise RabbitMqUnavailable(f"{self.state} is out of reach: pass accounts.reachable()")
+        own_copied(self.state, self._account)
         self._own(self.state)
 
     def _own(self, path: Path) -> None:

@@ -7,30 +7,36 @@ import json
 import os
 import sys
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 
+import asyncpg
 import httpx2
 
 from kit.messaging.amqp import prepare
 from ops import broker
 from ops.bootstrap import bootstrap, role_of
-from ops.local import certificates
-from ops.local.envoy import EnvoyUnavailable, LocalEnvoy
+from ops.local import certificates, leftovers
+from ops.local.envoy import PID_FILE, EnvoyUnavailable, LocalEnvoy
 from ops.local.layout import CRM_NAME, Layout
-from ops.local.postgres import LocalPostgres
+from ops.local.log_files import LogFile
+from ops.local.ports import NoFreePort
+from ops.local.postgres import LocalPostgres, PostgresUnavailable
 from ops.local.processes import Child, open_private
 from ops.local.rabbitmq import RabbitMq
-from ops.local.rabbitmq_install import ensure_installed
+from ops.local.rabbitmq_install import RabbitMqUnavailable, ensure_installed
+from ops.local.supervision import Part, Say, supervise
 from ops.programs import PROGRAMS, Program, environment
 from ops.secrets import broker_passwords, database_passwords, make_keys, write_addresses
 
-Say = Callable[[str], None]
+_UNAVAILABLE = (
+    *(PostgresUnavailable, RabbitMqUnavailable, EnvoyUnavailable, NoFreePort),
+    *(OSError, ValueError, asyncpg.PostgresError, TimeoutError),
+)
 
 
 class SuiteFailed(Exception):
-    """A part did not start; the text names it and shows the end of its log."""
+    """A part did not start; the text names it, the reason and the log with the rest."""
 
 
 class Suite:
@@ -38,18 +44,18 @@ class Suite:
 
     def __init__(self, layout: Layout, say: Say = lambda _line: None) -> None:
         self.layout, self._say = layout, say
-        layout.root.mkdir(mode=0o711, parents=True, exist_ok=True)  # servers pass, see nothing
         for folder in (layout.logs, layout.root / "state", layout.secrets):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.postgres = LocalPostgres(layout.servers / "pg", layout.ports["postgres"])
         self.rabbitmq: RabbitMq | None = None
+        self._broker: asyncio.Task[dict[str, str]] | None = None
         self.envoy = LocalEnvoy(layout.edge, layout.logs / "envoy.log")
         self.children: dict[str, Child] = {}
 
     async def start(self) -> None:
         """Start every part in order of need; each is ready before the next needs it."""
         make_keys(self.layout.secrets)
-        self._make_certificates()
+        await self._step("certificates", asyncio.to_thread(self._make_certificates))
         await self._step("PostgreSQL and RabbitMQ", self._start_servers())
         await self._step("migrations", self._migrate())
         self._start_child(self._simulator())
@@ -64,28 +70,21 @@ class Suite:
         for child in self.children.values():
             child.terminate()
         await asyncio.gather(*(asyncio.to_thread(child.wait) for child in self.children.values()))
+        if self._broker is not None:
+            # its thread goes on, whatever has failed meanwhile
+            await asyncio.gather(self._broker, return_exceptions=True)
         if self.rabbitmq is not None:
             await asyncio.to_thread(self.rabbitmq.stop)
         await asyncio.to_thread(self.postgres.stop)
 
     async def supervise(self) -> None:
-        """Start again whatever ends by itself, more and more slowly; until cancelled."""
-        falls: Counter[str] = Counter()
-        while True:
-            await asyncio.sleep(0.5)
-            running = {name: child.pid for name, child in self.children.items()}
-            for name in [name for name, pid in running.items() if pid is None]:
-                await self._lift(name, falls)
-                self.children[name].start()
-            if self.envoy.pid is None:
-                await self._lift("envoy", falls)
-                with contextlib.suppress(EnvoyUnavailable):  # the next round tries again
-                    await self.envoy.start()
-
-    async def _lift(self, name: str, falls: Counter[str]) -> None:
-        falls[name] += 1
-        self._say(f"{name} has ended and is started again: see {self.layout.logs}")
-        await asyncio.sleep(min(0.2 * 2 ** falls[name], 10))
+        """Start again whatever ends by itself; until cancelled."""
+        parts = [Part("PostgreSQL", lambda: self.postgres.pid is not None, self.postgres.start)]
+        if self.rabbitmq is not None:
+            parts.append(_broker_part(self.rabbitmq))
+        parts += [_child_part(child) for child in self.children.values()]
+        parts.append(Part("Envoy", lambda: self.envoy.pid is not None, self.envoy.start))
+        await supervise(parts, self._say)
 
     async def restart(self, name: str, deadline_s: float = 30.0) -> None:
         """Start a killed program again and wait until it is ready."""
@@ -94,7 +93,10 @@ class Suite:
 
     async def _step(self, what: str, work: Awaitable[None]) -> None:
         begun = time.monotonic()
-        await work
+        try:
+            await work
+        except _UNAVAILABLE as error:
+            raise SuiteFailed(f"{what}: {error or type(error).__name__}") from error
         self._say(f"  {what} ready ({time.monotonic() - begun:.1f} s)")
 
     def _make_certificates(self) -> None:
@@ -102,11 +104,11 @@ class Suite:
         certificates.ensure(self.layout.certificates, "crm", (CRM_NAME, "localhost"))
 
     async def _start_servers(self) -> None:
-        starting = asyncio.create_task(asyncio.to_thread(self._start_rabbitmq))
+        self._broker = asyncio.create_task(asyncio.to_thread(self._start_rabbitmq))
         await self.postgres.start()
         passwords = database_passwords(self.layout.secrets)
         await bootstrap(self.postgres.superuser_url, passwords)
-        amqp_urls = await starting
+        amqp_urls = await asyncio.shield(self._broker)
         if self.rabbitmq is None and len(set(amqp_urls.values())) == 1:
             await prepare(amqp_urls["relay"], broker.topics())
 
@@ -138,8 +140,9 @@ class Suite:
         await asyncio.gather(*(self._run_migration(program) for program in programs))
 
     async def _run_migration(self, program: Program) -> None:
-        log = self.layout.logs / f"{program.name}.log"
-        with open_private(log) as output:
+        log = LogFile(self.layout.logs / f"{program.name}.log")
+        output = log.open()
+        try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *program.migration[1:],
@@ -148,8 +151,10 @@ class Suite:
                 stdout=output,
                 stderr=output,
             )
-            if await process.wait():
-                raise SuiteFailed(f"the migration of {program.name} failed: see {log}")
+        finally:
+            os.close(output)
+        if await process.wait():
+            raise SuiteFailed(f"the migration of {program.name} failed: {log.reason()}")
 
     def environment(self, name: str) -> dict[str, str]:
         """The whole environment of one of our programs."""
@@ -213,7 +218,24 @@ class Suite:
                         return
                     last = answer.text
                 await asyncio.sleep(0.1)
-        raise SuiteFailed(f"{name} is not ready: {last}\n{child.tail()}")
+        if child.pid is None:
+            raise SuiteFailed(f"{name} ended at its start: {child.log.reason()}")
+        raise SuiteFailed(f"{name} is not ready: {last or 'no answer'} (see {child.log.path})")
+
+
+def _child_part(child: Child) -> Part:
+    async def lift() -> None:
+        await asyncio.to_thread(child.start)
+
+    return Part(child.name, lambda: child.pid is not None, lift)
+
+
+def _broker_part(broker: RabbitMq) -> Part:
+    async def lift() -> None:
+        await asyncio.to_thread(broker.kill)  # what of the node is left, its port mapper too
+        await asyncio.to_thread(broker.start)
+
+    return Part("RabbitMQ", lambda: broker.pid is not None, lift)
 
 
 @contextlib.asynccontextmanager
@@ -222,8 +244,10 @@ async def running(layout: Layout, say: Say = lambda _line: None) -> AsyncIterato
 
     Raises SuiteFailed where another launcher holds the folder.
     """
-    suite = Suite(layout, say)
     with _alone(layout.root):
+        await asyncio.to_thread(_end_leftovers, layout)
+        layout.settle_ports()
+        suite = Suite(layout, say)
         try:
             await suite.start()
             yield suite
@@ -231,9 +255,18 @@ async def running(layout: Layout, say: Say = lambda _line: None) -> AsyncIterato
             await suite.stop()
 
 
+def _end_leftovers(layout: Layout) -> None:
+    """What a killed launcher left would hold our ports."""
+    for file in layout.logs.glob("*.pid"):
+        leftovers.end_noted(file, layout.root)
+    leftovers.end_noted(layout.edge / PID_FILE, layout.edge)
+    leftovers.end_working_in((layout.servers / "pg" / "data").resolve(), "postgres")
+
+
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """The kernel lets go of the lock when the launcher ends, however it ends."""
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)  # servers pass, see nothing
     with open_private(folder / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
