@@ -12,8 +12,6 @@ from gateway.http_filters import GLOBAL_LIST, TENANT_LIST
 from ops.local import leftovers
 from ops.local.log_files import LogFile
 
-PID_FILE = "envoy.pid"
-
 
 class EnvoyUnavailable(Exception):
     """Envoy is not installed, or it ended or was not ready in time; says where to look."""
@@ -27,12 +25,17 @@ def find() -> str:
     return program
 
 
+def bootstrap_file(edge_dir: Path) -> Path:
+    """What Envoy starts with; an Envoy is known by it."""
+    return edge_dir / "bootstrap.json"
+
+
 def command(edge_dir: Path, *, program: str = "envoy", concurrency: int = 1) -> list[str]:
     """The command line: the same here, in compose and in Kubernetes."""
     return [
         program,
         "-c",
-        str(edge_dir / "bootstrap.json"),
+        str(bootstrap_file(edge_dir)),
         "--concurrency",
         str(concurrency),
         "--disable-hot-restart",
@@ -48,7 +51,6 @@ class LocalEnvoy:
 
     def __init__(self, edge_dir: Path, log: Path, *, concurrency: int = 1) -> None:
         self._edge_dir, self.log, self._concurrency = edge_dir, LogFile(log), concurrency
-        self._pid_file = edge_dir / PID_FILE
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -61,7 +63,7 @@ class LocalEnvoy:
         """Start, and return when both address lists are in force; nothing is served before."""
         arguments = command(self._edge_dir, program=find(), concurrency=self._concurrency)
         # two on one port would both be served: the port is shared
-        await asyncio.to_thread(leftovers.end_noted, self._pid_file, self._edge_dir)
+        await asyncio.to_thread(leftovers.end_servers, "envoy", bootstrap_file(self._edge_dir))
         output = self.log.open()
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -73,7 +75,6 @@ class LocalEnvoy:
             )
         finally:
             os.close(output)
-        leftovers.note(self._pid_file, self._process.pid)
         async with self._admin() as admin:
             if not await _until(lambda: self._is_serving(admin), deadline_s):
                 await self.stop()

@@ -31,16 +31,14 @@ def end_noted(file: Path, home: Path) -> None:
     file.unlink(missing_ok=True)
 
 
-def end_working_in(folder: Path, program: str) -> None:
-    """End each process of `program` whose working directory is `folder`: in order, then by force.
-
-    A server stays where its data is; somebody's shell there is another program.
-    """
+def end_servers(program: str, place: Path) -> None:
+    """End each process of `program` that works in the folder `place`, or was started with the file
+    `place`: in order, then by force. Somebody's shell or editor there is another program."""
     for number in (signal.SIGINT, signal.SIGKILL):
-        for pid in _working_in(folder, program):
+        for pid in _servers(program, place):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-        if _await(lambda: not _working_in(folder, program)):
+        if _await(lambda: not _servers(program, place)):
             return
 
 
@@ -56,11 +54,12 @@ def _is_for(pid: int, home: Path) -> bool:
     return any(word == root or word.startswith(root + b"/") for word in words)
 
 
-def _working_in(folder: Path, program: str) -> list[int]:
+def _servers(program: str, place: Path) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            is_there = (entry / "cwd").readlink() == folder
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+            is_there = (entry / "cwd").readlink() == place or os.fsencode(place) in words
             if is_there and (entry / "exe").readlink().name == program:
                 found.append(int(entry.name))
     return found

@@ -160,7 +160,7 @@ class LocalPostgres:
 
         The pid file of a copied folder names the original's server: PostgreSQL would not start.
         """
-        leftovers.end_working_in(self._data.resolve(), "postgres")
+        leftovers.end_servers("postgres", self._data.resolve())
         pid_file = self._data / "postmaster.pid"
         with contextlib.suppress(OSError, ValueError, IndexError):
             if leftovers.is_running(int(pid_file.read_text().splitlines()[0])):

@@ -17,7 +17,7 @@ from kit.messaging.amqp import prepare
 from ops import broker
 from ops.bootstrap import bootstrap, role_of
 from ops.local import certificates, leftovers
-from ops.local.envoy import PID_FILE, EnvoyUnavailable, LocalEnvoy
+from ops.local.envoy import EnvoyUnavailable, LocalEnvoy, bootstrap_file
 from ops.local.layout import CRM_NAME, Layout
 from ops.local.log_files import LogFile
 from ops.local.ports import NoFreePort
@@ -259,8 +259,8 @@ def _end_leftovers(layout: Layout) -> None:
     """What a killed launcher left would hold our ports."""
     for file in layout.logs.glob("*.pid"):
         leftovers.end_noted(file, layout.root)
-    leftovers.end_noted(layout.edge / PID_FILE, layout.edge)
-    leftovers.end_working_in((layout.servers / "pg" / "data").resolve(), "postgres")
+    leftovers.end_servers("envoy", bootstrap_file(layout.edge))
+    leftovers.end_servers("postgres", (layout.servers / "pg" / "data").resolve())
 
 
 @contextlib.contextmanager

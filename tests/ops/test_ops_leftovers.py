@@ -11,7 +11,7 @@ import pytest
 from ops.local import leftovers
 
 Start = Callable[..., subprocess.Popen[bytes]]
-WAIT = [sys.executable, "-c", "input()"]
+WAIT = [sys.executable, "-c", "print(flush=True); input()"]
 
 
 @pytest.fixture
@@ -21,8 +21,14 @@ def start() -> Iterator[Start]:
 
     def run(*more: str, **options: object) -> subprocess.Popen[bytes]:
         process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
-            [*WAIT, *more], stdin=subprocess.PIPE, start_new_session=True, **options
+            [*WAIT, *more],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            **options,
         )
+        assert process.stdout
+        process.stdout.readline()  # before that it is still becoming what it will be
         started.append(process)
         return process
 
@@ -31,7 +37,9 @@ def start() -> Iterator[Start]:
         process.kill()
         process.wait()
         assert process.stdin
+        assert process.stdout
         process.stdin.close()
+        process.stdout.close()
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
@@ -51,7 +59,7 @@ def test_what_was_started_for_the_folder_is_ended(start, home, by):
     process = start(place) if by == "argument" else start(env={"KEY_FILE": place})
     leftovers.note(home / "one.pid", process.pid)
     leftovers.end_noted(home / "one.pid", home)
-    assert has_ended(process)
+    process.wait(10)
     assert not (home / "one.pid").exists()
 
 
@@ -81,12 +89,14 @@ def test_a_broken_file_ends_nothing(start, home, content):
     assert not has_ended(process)
 
 
-def test_a_server_is_found_by_where_it_works_and_a_shell_there_is_not_one(start, home, tmp_path):
+@pytest.mark.parametrize("by", ["folder", "file"])
+def test_a_server_is_known_by_its_place_and_a_shell_there_is_none(start, home, tmp_path, by):
     (tmp_path / "elsewhere").mkdir()
-    name = Path(sys.executable).resolve().name
-    server, other = start(cwd=home), start(cwd=tmp_path / "elsewhere")
-    leftovers.end_working_in(home, "postgres")
+    place = home if by == "folder" else home / "bootstrap.json"
+    server = start(cwd=home) if by == "folder" else start(str(place))
+    others = [start(cwd=tmp_path / "elsewhere"), start(f"{place}.d"), start(f"--file={place}")]
+    leftovers.end_servers("postgres", place)
     assert not has_ended(server)
-    leftovers.end_working_in(home, name)
-    assert has_ended(server)
-    assert not has_ended(other)
+    leftovers.end_servers(Path(sys.executable).resolve().name, place)
+    server.wait(10)
+    assert not [one for one in others if has_ended(one)]
