@@ -5,6 +5,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from kit import base64url
 from kit.sealing import SigningKey, new_key
@@ -27,6 +28,15 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
     draft.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What `write_private` has written; ValueError with the file's name where it is broken."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except ValueError:
+        raise ValueError(f"{path} is not JSON") from None
+    return found
 
 
 def make_keys(folder: Path) -> None:
@@ -56,7 +66,7 @@ def broker_passwords(folder: Path) -> dict[str, str]:
 
 def _passwords(path: Path, names: Iterable[str]) -> dict[str, str]:
     """What the file holds; names that are new to it get a password of their own."""
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    known: dict[str, str] = read_json(path) if path.exists() else {}
     missing = [name for name in names if name not in known]
     if missing:
         known |= {name: secrets.token_urlsafe(32) for name in missing}

@@ -18,7 +18,7 @@ from ops.local.first_operator import first_operator
 from ops.local.layout import Layout
 from ops.local.suite import Suite, SuiteFailed, running
 from ops.printing import say
-from ops.secrets import write_private
+from ops.secrets import read_json, write_private
 from ops.story.crm import Crm
 from ops.story.play import play
 from ops.story.scene import Scene, scene
@@ -103,7 +103,7 @@ async def _demo(layout: Layout) -> None:
 
 
 def _is_told(layout: Layout) -> bool:
-    return "tenants" in json.loads(layout.credentials.read_text())
+    return "tenants" in read_json(layout.credentials)
 
 
 async def _tell(layout: Layout, suite: Suite) -> None:
@@ -119,7 +119,7 @@ async def _tell(layout: Layout, suite: Suite) -> None:
 
 
 def _remember(layout: Layout, played: Scene) -> None:
-    known = json.loads(layout.credentials.read_text())
+    known = read_json(layout.credentials)
     known["tenants"] = {
         tenant.id: {
             "name": tenant.name,
@@ -133,7 +133,7 @@ def _remember(layout: Layout, played: Scene) -> None:
 
 def _follow_the_ports(layout: Layout) -> None:
     """A folder that was copied or moved has other ports, and its authority elsewhere."""
-    known = json.loads(layout.credentials.read_text())
+    known = read_json(layout.credentials)
     here = {"url": layout.url, "ca": str(layout.certificates / "authority.pem")}
     if known != known | here:
         write_private(layout.credentials, json.dumps(known | here, indent=1) + "\n")

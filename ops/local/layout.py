@@ -9,7 +9,7 @@ from pathlib import Path
 from ops.local.accounts import reachable
 from ops.local.ports import Ports, is_free
 from ops.programs import METRICS_OFFSET, PROGRAMS, Places
-from ops.secrets import write_private
+from ops.secrets import read_json, write_private
 
 _SINGLE = ("postgres", "simulator", "edge", "edge_metrics")
 CRM_NAME = "contoso.crm4.dynamics.test"
@@ -59,8 +59,7 @@ class Layout:
         if not self._ports_file.exists():
             chosen = _choose_ports(self.free_ports, {})
             write_private(self._ports_file, json.dumps(chosen, indent=1) + "\n")
-        ports: dict[str, int] = json.loads(self._ports_file.read_text())
-        return ports
+        return read_json(self._ports_file)
 
     def settle_ports(self) -> None:
         """Keep the ports, but for those that somebody else has by now: another copy of this folder
