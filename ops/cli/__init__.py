@@ -1,6 +1,7 @@
 """`bulkhead`: the operators' command line. It talks to the API through the gateway like any other
 client; only `run`, `demo` and `clean` concern this machine."""
 
+import logging
 import os
 import sys
 from io import TextIOWrapper
@@ -53,6 +54,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    logging.getLogger().addHandler(logging.NullHandler())  # libraries do not speak to operators
     try:
         code = _run(sys.argv[1:])
         sys.stdout.flush()

@@ -5,13 +5,16 @@ import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
 from kit.messaging import BrokerDown
 from kit.messaging.letters import Letter, Letters
 from ops import broker
-from ops.cli.session import REFUSED, UNREACHABLE, fail, session
+from ops.cli.ending import REFUSED, UNREACHABLE, fail
+from ops.cli.files import read_text
+from ops.cli.session import session
 
 app = typer.Typer(
     help="Dead letters: list, show, send again, drop. With the broker's operator user.",
@@ -103,10 +106,7 @@ def _tell(context: typer.Context, done: str, count: int, service: str, id_: str 
 
 
 def _run(url: Path, work: Callable[[Letters], Awaitable[Any]]) -> Any:
-    try:
-        address = url.read_text().strip()
-    except OSError as error:
-        fail(f"cannot read the broker's address in {url}: {error.strerror}", UNREACHABLE)
+    address = _address(url)
 
     async def whole() -> Any:
         letters = Letters(address, list(_QUEUES.values()))
@@ -119,6 +119,16 @@ def _run(url: Path, work: Callable[[Letters], Awaitable[Any]]) -> Any:
         return asyncio.run(whole())
     except BrokerDown as down:
         fail(f"the broker: {down}", UNREACHABLE)
+
+
+def _address(file: Path) -> str:
+    address = read_text(file, "file of the broker's address", UNREACHABLE).strip()
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in {"amqp", "amqps"} and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    return address if usable else fail(f"{file} holds no address of a broker", UNREACHABLE)
 
 
 def _row(letter: Letter) -> dict[str, Any]:

@@ -35,6 +35,12 @@ COMMANDS = {
     "backup restore": ["backup", "restore", ID, "--tenant", "A", "--yes"],
 }
 OF_THIS_MACHINE = {"run", "demo", "clean"}
+OF_THE_BROKER = {
+    "letters list": ["letters", "list"],
+    "letters show": ["letters", "show", "sync", ID],
+    "letters replay": ["letters", "replay", "sync", ID],
+    "letters drop": ["letters", "drop", "unrouted", "--all"],
+}
 LOGIN = {"email": "a@b.example", "password": "a long enough password"}
 DEEP = "[" * 100_000 + "]" * 100_000
 
@@ -53,7 +59,7 @@ def _name(command: CommandInfo) -> str:
 
 
 def test_every_command_is_in_the_table():
-    assert names_of(app) - OF_THIS_MACHINE == set(COMMANDS)
+    assert names_of(app) - OF_THIS_MACHINE == set(COMMANDS) | set(OF_THE_BROKER)
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +215,31 @@ def test_a_broken_definition_is_refused_before_anything_is_asked(
     code, line = say("connection add", good)
     assert code == USAGE
     assert words in line
+
+
+@pytest.mark.parametrize("command", OF_THE_BROKER)
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"", "holds no address of a broker"),
+        (b"\xff", "is not text in UTF-8"),
+        (b"amqp://", "holds no address of a broker"),
+        (b"http://localhost:1/", "holds no address of a broker"),
+        (b"amqp://a:hunter2@localhost:99999/", "holds no address of a broker"),
+        (b"amqp://a:hunter2@127.0.0.1:1/\n", "listens there"),
+    ],
+)
+def test_a_broken_address_of_the_broker_is_one_sentence(tmp_path, command, content, words):
+    file = tmp_path / "amqp_url"
+    if content is not None:
+        file.write_bytes(content)
+    done = start(*OF_THE_BROKER[command], "--broker", str(file))
+    assert done.returncode == UNREACHABLE
+    line = done.stderr.decode()
+    assert words in line
+    assert line.count("\n") == 1
+    assert "hunter2" not in line
 
 
 @pytest.mark.parametrize("words", [["tenant", "suspend", "a/../b"], ["allowlist", "show", "all"]])
