@@ -230,13 +230,12 @@ def test_a_broken_definition_is_refused_before_anything_is_asked(
         (b"amqp://a:hunter2@127.0.0.1:1/\n", "listens there"),
     ],
 )
-def test_a_broken_address_of_the_broker_is_one_sentence(tmp_path, command, content, words):
+def test_a_broken_address_of_the_broker_is_one_sentence(tmp_path, capsys, command, content, words):
     file = tmp_path / "amqp_url"
     if content is not None:
         file.write_bytes(content)
-    done = start(*OF_THE_BROKER[command], "--broker", str(file))
-    assert done.returncode == UNREACHABLE
-    line = done.stderr.decode()
+    assert _run([*OF_THE_BROKER[command], "--broker", str(file)]) == UNREACHABLE
+    line = capsys.readouterr().err
     assert words in line
     assert line.count("\n") == 1
     assert "hunter2" not in line
