@@ -53,7 +53,7 @@ def decoded(answer: httpx2.Response) -> Any:
     if not answer.is_success:
         raise ApiRefused(answer.status_code, body if isinstance(body, dict) else {})
     if body is None and answer.content:
-        raise AnswerForeign(f"{answer.status_code} with a body that is not JSON")
+        raise AnswerForeign(f"{answer.status_code} with a body of the type {kind or 'unknown'}")
     return body
 
 

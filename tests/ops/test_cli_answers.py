@@ -107,6 +107,8 @@ async def test_an_answer_that_is_not_bulkheads_is_one_sentence(told, command, fo
     assert out == ""
     assert len(err.splitlines()) == 1
     assert "Traceback" not in err
+    assert ("that is not JSON" in err) == (foreign in {"no JSON", "too deep", "not UTF-8"})
+    assert ("of the type text/html" in err) == (foreign == "a page")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from ops.local.layout import Layout
 from ops.local.postgres import LocalPostgres, PostgresUnavailable
 from ops.local.suite import SuiteFailed, running
 from ops.programs import METRICS_OFFSET
-from tests.eventually import eventually
 from tests.ops.test_local_rabbitmq import processes_of
 from tests.ports import PORTS
 
@@ -74,17 +73,16 @@ async def test_a_server_that_does_not_start_says_why_in_one_sentence(folder):
 
 
 async def test_a_failed_start_leaves_no_broker_behind(folder):
-    """PostgreSQL fails at once, while RabbitMQ is still on its way up."""
+    """PostgreSQL fails at once, while RabbitMQ is still on its way up: it is waited for."""
     layout = Layout(folder / "run", PORTS)
-    data = layout.servers / "pg" / "data"
-    data.mkdir(parents=True)
-    (data / "PG_VERSION").write_text("9.6\n")
-    with pytest.raises(SuiteFailed, match="PostgreSQL did not start"):
+    (layout.servers / "pg").mkdir()
+    (layout.servers / "pg" / "data").write_text("not a folder")
+    with pytest.raises(SuiteFailed, match="PostgreSQL and RabbitMQ: .*File exists"):
         async with running(layout):
             pass
     state = layout.servers / "rabbitmq"
-    assert state.exists()
-    await eventually(lambda: processes_of(state) == [])
+    assert (state / "server.out").exists()
+    assert processes_of(state) == []
 
 
 def test_ports_that_others_have_by_now_are_exchanged_and_the_rest_stays(tmp_path):
