@@ -77,7 +77,7 @@ async def test_a_failed_start_leaves_no_broker_behind(folder):
     layout = Layout(folder / "run", PORTS)
     (layout.servers / "pg").mkdir()
     (layout.servers / "pg" / "data").write_text("not a folder")
-    with pytest.raises(SuiteFailed, match="PostgreSQL and RabbitMQ: .*File exists"):
+    with pytest.raises(SuiteFailed, match=r"PostgreSQL and RabbitMQ: .*File exists"):
         async with running(layout):
             pass
     state = layout.servers / "rabbitmq"
