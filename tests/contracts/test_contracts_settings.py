@@ -168,6 +168,13 @@ def test_a_file_that_cannot_be_what_it_should_is_refused_and_not_shown(
     assert not content or content not in said
 
 
+@pytest.mark.parametrize("name", ["database_url_file", "amqp_url_file", "kek_file"])
+@pytest.mark.parametrize("mode", [0o620, 0o602])
+def test_a_secret_that_others_may_write_is_refused(refusal, good, name, mode):
+    Path(good["tenants"][f"BULKHEAD_{name.upper()}"]).chmod(mode)
+    assert "names a file that others may write" in refusal("tenants")
+
+
 def test_a_secret_in_the_place_of_its_file_is_not_shown(refusal):
     secret = "postgresql://auth:hunter2@db/auth"
     assert "hunter2" not in refusal("auth", database_url_file=secret, auth_url=secret)

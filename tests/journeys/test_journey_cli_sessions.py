@@ -25,11 +25,17 @@ def operator(suite, stage, tmp_path_factory) -> Shell:
 
 
 @pytest.fixture(scope="module")
-async def joined(operator: Shell, stage) -> Shell:
+async def user(operator: Shell, stage) -> str:
+    """The id of the second operator, who has joined by command."""
     body = {"tenant": None, "email": EMAIL, "level": 80}
     invited = await stage.operator.post("/v1/invitations", body)
     given = f"{invited['invitation']}\n{PASSWORD}\n"
-    await operator.json("user", "accept", EMAIL, given=given)
+    accepted = await operator.json("user", "accept", EMAIL, given=given)
+    return str(accepted["user"])
+
+
+@pytest.fixture(scope="module")
+def joined(operator: Shell, user: str) -> Shell:
     return operator
 
 
@@ -97,3 +103,12 @@ async def test_after_logout_there_is_no_session_here_nor_there(suite, joined):
     assert (await joined.json("logout"))["logged_out"] == []
     locked = await joined.run("status")
     assert (locked.returncode, "429" in locked.stderr) == (1, True)
+
+
+async def test_another_operator_unlocks_the_name(suite, joined, user):
+    assert (await joined.run("status")).returncode == 1
+    first = Shell(suite.layout.credentials)
+    assert (await first.json("user", "unlock", user))["unlocked"] == user
+    assert (await joined.json("status"))["as"] == EMAIL
+    unknown = await first.run("user", "unlock", "01890000-0000-7000-8000-000000000000")
+    assert (unknown.returncode, "404" in unknown.stderr) == (1, True)
