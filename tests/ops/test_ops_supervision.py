@@ -59,7 +59,7 @@ async def supervised(*parts: Part):
 async def test_a_part_that_ends_is_started_again_and_one_that_cannot_start_holds_up_no_other():
     hopeless, good = Made(fails=1000, is_up=False), Made()
     async with supervised(hopeless.part("hopeless"), good.part("good")) as said:
-        await eventually(lambda: hopeless.starts >= 3)
+        await eventually(lambda: hopeless.starts >= 3, deadline_s=12)
         good.is_up = False
         await eventually(lambda: good.is_up)
         await eventually(lambda: hopeless.starts >= 4)
