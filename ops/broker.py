@@ -25,6 +25,13 @@ ADMINISTRATOR, OPERATOR = "administrator", "operator"
 NAMES = (ADMINISTRATOR, OPERATOR, *PROGRAMS)
 """Whoever has a user at the broker."""
 _NOTHING = "^$"
+# As policies, so that they hold for queues which are there already. Letters beyond the bound fall
+# out, the oldest first: sweeps find what they told of. A queue that is full takes no more, and what
+# is not taken waits in the outboxes.
+_BOUNDS = {
+    r"^bulkhead\.[a-z_]+\.dead$": {"max-length": 10_000, "overflow": "drop-head"},
+    r"^bulkhead\.[a-z_]+$": {"max-length-bytes": 256 << 20},
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,17 @@ def definitions(passwords: Mapping[str, str]) -> str:
         "users": [_user(name, passwords[name]) for name in NAMES],
         "permissions": [
             {"user": user_of(name), **place, **vars(rights_of(name))} for name in NAMES
+        ],
+        "policies": [
+            {
+                **place,
+                "name": f"bound {number}",
+                "pattern": pattern,
+                "apply-to": "queues",
+                "priority": 0,
+                "definition": definition,
+            }
+            for number, (pattern, definition) in enumerate(_BOUNDS.items())
         ],
         "exchanges": [
             {**fixed, "name": e.name, "type": e.type, "internal": False, "arguments": e.arguments}

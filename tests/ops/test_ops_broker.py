@@ -1,6 +1,7 @@
 """Each program's user at the broker may do what the program does, and nothing else."""
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -164,6 +165,30 @@ async def test_dead_letters_are_listed_sent_again_and_dropped(node: RabbitMq) ->
     await eventually(is_dead_again)
     for thing in (letters, reader, relay):
         await thing.close()
+
+
+async def test_every_queue_has_a_bound(node: RabbitMq, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Letters beyond it fall out, the oldest first."""
+    small = {pattern: {**rule, "max-length": 3} for pattern, rule in broker._BOUNDS.items()}
+    monkeypatch.setattr(broker, "_BOUNDS", small)
+    for queue in (*QUEUES, *(f"{queue}.dead" for queue in QUEUES)):
+        assert [rule for pattern, rule in small.items() if re.match(pattern, queue)], queue
+    node.stop()
+    node.start()  # reads the definitions again
+    letters = Letters(url(node, broker.OPERATOR), QUEUES)
+    async with await aio_pika.connect(node.url) as connection:
+        channel = await connection.channel()
+        exchange = await channel.get_exchange("bulkhead.dead", ensure=False)
+        for number in range(5):
+            message = aio_pika.Message(b"", message_id=str(number), delivery_mode=2)
+            await exchange.publish(message, queue_of("auth"))
+
+    async def the_newest_are_there() -> bool:
+        return [one.id for one in await letters.list(queue_of("auth"))] == ["2", "3", "4"]
+
+    await eventually(the_newest_are_there)
+    await letters.drop(queue_of("auth"), lambda _: True)
+    await letters.close()
 
 
 def test_addresses_of_another_broker_are_taken_for_each_program_or_for_all(tmp_path: Path) -> None:
