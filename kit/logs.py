@@ -19,6 +19,7 @@ FIELDS = frozenset(
         "backup",
         "bytes",
         "caller",
+        "client_request_id",
         "connection",
         "consumer",
         "count",

@@ -177,3 +177,13 @@ class DependencyDown(Problem, status=503, slug="dependency-down"):
 
     Try again shortly. The operator sees which one at /readyz.
     """
+
+
+class ServerBusy(Problem, status=503, slug="server-busy"):
+    """The service is busy
+
+    As many requests as it can take are under way. Wait for the number of seconds in Retry-After.
+    """
+
+    def __init__(self, detail: str = "", *, retry_after_s: int = 1, **members: Any) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s)}, **members)

@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import Lifespan
 
 from kit.http.bodies import BodyRules
+from kit.http.conditions import NotModified
+from kit.http.declared import check_declared
 from kit.http.envelope import Envelope
 from kit.http.errors import install as install_errors
 from kit.http.gate import Gate
 from kit.http.health import Check, health_router
+from kit.http.methods import Methods
+from kit.http.running import RunningRequests
 
 
 def build_app(
@@ -24,6 +28,8 @@ def build_app(
     body_limits: Mapping[str, int] | None = None,
     body_timeout_s: float = 30.0,
     why_closed: Callable[[], str | None] = lambda: None,
+    requests_most: int = 500,
+    request_wait_s: float = 2.0,
 ) -> FastAPI:
     """An app with the house rules.
 
@@ -31,6 +37,7 @@ def build_app(
     `wanted` are those that the service can do without for a while (the broker: events wait in the
     outbox): they are shown there, but do not take it out of service.
     `why_closed` gives a sentence while nothing but health may be answered.
+    At most `requests_most` run at once; another one waits up to `request_wait_s` for its place.
     `body_limits` maps a regular expression over the path to bytes (1 MiB where none matches).
     """
     app = FastAPI(
@@ -43,11 +50,15 @@ def build_app(
         strict_content_type=True,
         generate_unique_id_function=lambda route: route.name,
         responses=_problem_responses(),
+        dependencies=[Depends(check_declared)],
     )
     app.state.draining = asyncio.Event()
     for router in [*routers, health_router(checks, wanted or {})]:
         app.include_router(router)
     install_errors(app)
+    app.add_middleware(Methods, of=app)
+    app.add_middleware(NotModified)
+    app.add_middleware(RunningRequests, most=requests_most, wait_s=request_wait_s)
     app.add_middleware(BodyRules, limits=body_limits or {}, timeout_s=body_timeout_s)
     app.add_middleware(Gate, why_closed=why_closed)
     app.add_middleware(Envelope, service=title)

@@ -16,6 +16,7 @@ from kit.uuid7 import uuid7
 _REQUESTS = Counter("http_requests_total", "Requests", ["service", "method", "route", "status"])
 _SECONDS = Histogram("http_request_seconds", "Time to answer", ["service", "route"])
 _REQUEST_ID = re.compile(r"^[0-9a-f-]{36}$")
+_CLIENT_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -39,7 +40,9 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        request_id = _request_id(headers.get("x-request-id", ""))
+        ids = {"request_id": _request_id(headers.get("x-request-id", ""))}
+        if client_id := _client_request_id(headers):
+            ids["client_request_id"] = client_id
         begun, status = time.perf_counter(), 0
 
         async def dress(message: Message) -> None:
@@ -47,22 +50,25 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 out = MutableHeaders(scope=message)
-                out["x-request-id"] = request_id
+                for name, value in ids.items():
+                    out[f"x-{name.replace('_', '-')}"] = value
                 for name, value in _HEADERS.items():
                     out.setdefault(name, value)
+                if scope["app"].state.draining.is_set():
+                    out["connection"] = "close"  # the next request goes to who stays
             await send(message)
 
         with logs.bind_trace(headers.get("traceparent")):
             try:
                 await self._app(scope, receive, dress)
             except Exception as error:
-                _log.error("unforeseen error", exc_info=error, extra={"request_id": request_id})
+                _log.error("unforeseen error", exc_info=error, extra=ids)
                 if not status:
                     await render(Internal())(scope, receive, dress)
             finally:
-                self._record(scope, request_id, status, time.perf_counter() - begun)
+                self._record(scope, ids, status, time.perf_counter() - begun)
 
-    def _record(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, ids: dict[str, str], status: int, seconds: float) -> None:
         """Count and log under the route's template: a path may name what it should not."""
         route = getattr(scope.get("route"), "path", "unmatched")
         _REQUESTS.labels(self._service, scope["method"], route, status).inc()
@@ -71,13 +77,19 @@ class Envelope:
             _log.info(
                 "request",
                 extra={
-                    "request_id": request_id,
+                    **ids,
                     "method": scope["method"],
                     "path": route,
                     "status": status,
                     "duration_ms": round(seconds * 1000, 1),
                 },
             )
+
+
+def _client_request_id(headers: Headers) -> str:
+    """The caller's own name of the request, kept beside ours; empty where it is none."""
+    offered = headers.get("x-client-request-id", "")
+    return offered if _CLIENT_REQUEST_ID.fullmatch(offered) else ""
 
 
 def _request_id(offered: str) -> str:

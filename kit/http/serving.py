@@ -1,49 +1,17 @@
-"""uvicorn with the deadlines that it lacks: slow headers are cut, a drain is announced first."""
+"""uvicorn as every program runs it: bounded connections, and a drain that is announced first."""
 
 import asyncio
+import resource
 import signal
 from typing import Any, Protocol
 
 import uvicorn
 from fastapi import FastAPI
 from prometheus_client import start_http_server
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from kit.http.connections import BoundedProtocol, Connections
 
-class DeadlineProtocol(HttpToolsProtocol):
-    """Closes a connection whose request headers are not complete in time (slow loris).
-
-    uvicorn's keep-alive time-out covers a silent connection only after an answer; this one counts
-    from the first moment of the connection and from the first byte of each later request.
-    """
-
-    header_timeout_s = 10.0
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._start_deadline()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._start_deadline()
-
-    def on_headers_complete(self) -> None:
-        self._stop_deadline()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_deadline()
-        super().connection_lost(exc)
-
-    def _start_deadline(self) -> None:
-        self._stop_deadline()
-        self._deadline = self.loop.call_later(self.header_timeout_s, self.transport.close)
-
-    def _stop_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+_FILES = 16 * 1024
 
 
 class _DrainingServer(uvicorn.Server):
@@ -78,19 +46,21 @@ class Place(Protocol):
     def drain_s(self) -> float: ...
 
 
-def serve(app: FastAPI, place: Place, *, header_timeout_s: float = 10.0) -> None:
+def serve(app: FastAPI, place: Place, *, connections: Connections | None = None) -> None:
     """Run `app` until SIGTERM or SIGINT; /metrics is served on its own port.
 
-    After SIGTERM /readyz is red for `place.drain_s` while requests still come in; then no new ones
-    are taken and those under way end. Headers must be complete within `header_timeout_s`.
+    After SIGTERM /readyz is red for `place.drain_s` while requests still come in, and each answer
+    ends its connection; then no new ones are taken and those under way end.
     """
     if place.metrics_port is not None:
         start_http_server(place.metrics_port, addr=place.host)
+    _allow_files()
+    bounds = connections or Connections()
     config = uvicorn.Config(
         app,
         host=place.host,
         port=place.port,
-        http=type("Protocol", (DeadlineProtocol,), {"header_timeout_s": header_timeout_s}),
+        http=type("Protocol", (BoundedProtocol,), {"bounds": bounds}),
         loop="uvloop",
         lifespan="on",
         log_config=None,
@@ -98,9 +68,16 @@ def serve(app: FastAPI, place: Place, *, header_timeout_s: float = 10.0) -> None
         server_header=False,
         date_header=True,
         proxy_headers=False,
-        limit_concurrency=1000,
+        limit_concurrency=None,  # it counts idle connections too; kit.http.running has the limit
         timeout_keep_alive=30,
         timeout_graceful_shutdown=20,
-        h11_max_incomplete_event_size=64 * 1024,
     )
     _DrainingServer(config, app, place.drain_s).run()
+
+
+def _allow_files() -> None:
+    """A connection is an open file; the usual soft limit of 1,024 would be met first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

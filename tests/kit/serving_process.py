@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import StreamingResponse
 
 from kit import http
+from kit.http.connections import Connections
 
 router = APIRouter()
 
@@ -21,7 +23,9 @@ class Here:
     drain_s: float = 0.5
 
 
+BOUNDS = Connections(most=20, header_timeout_s=0.5, write_timeout_s=0.5)
 under_way = 0
+cut_off = 0
 
 
 @router.get("/slow")
@@ -34,7 +38,23 @@ async def slow() -> dict[str, bool]:
 
 @router.get("/under-way")
 async def how_many() -> dict[str, int]:
-    return {"requests": under_way}
+    return {"requests": under_way, "cut_off": cut_off}
+
+
+@router.get("/endless")
+async def endless() -> StreamingResponse:
+    """Ends when nobody reads it any more."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        global cut_off
+        try:
+            while True:
+                yield b"x" * 65536
+                await asyncio.sleep(0)
+        finally:
+            cut_off += 1
+
+    return StreamingResponse(pieces())
 
 
 @router.post("/body")
@@ -51,4 +71,4 @@ if __name__ == "__main__":
     app = http.build_app(
         title="serving", routers=[router], checks={}, lifespan=lifespan, body_timeout_s=0.5
     )
-    http.serve(app, Here(int(sys.argv[1]), int(sys.argv[2])), header_timeout_s=0.5)
+    http.serve(app, Here(int(sys.argv[1]), int(sys.argv[2])), connections=BOUNDS)

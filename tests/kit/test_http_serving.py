@@ -14,6 +14,7 @@ import pytest
 from ops.api import until
 
 ROOT = Path(__file__).parents[2]
+WHOLE = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @dataclass
@@ -62,6 +63,21 @@ async def served(process: Served) -> Served:
     return process
 
 
+@pytest.fixture
+async def connect(served: Served):
+    """`await connect()` opens a connection that is closed after the test."""
+    opened: list[asyncio.StreamWriter] = []
+
+    async def open_one():
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        opened.append(writer)
+        return reader, writer
+
+    yield open_one
+    for writer in opened:
+        writer.transport.abort()
+
+
 @pytest.mark.parametrize(
     "text",
     [b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"\r\n"],
@@ -73,8 +89,7 @@ async def test_headers_that_do_not_come_end_the_connection(served, text):
 
 
 async def test_headers_that_stop_on_a_kept_connection_end_it_too(served):
-    whole = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
-    answer = await served.talk(whole + b"GET /livez HTTP/1.1\r\nHost:")
+    answer = await served.talk(WHOLE + b"GET /livez HTTP/1.1\r\nHost:")
     assert answer.count(b"HTTP/1.1 200") == 1
 
 
@@ -117,3 +132,20 @@ async def test_on_sigterm_readiness_goes_red_first_and_requests_end(served):
         assert (await under_way).json() == {"done": True}
     # it ends by the signal that it was sent, after all of that
     assert await asyncio.to_thread(served.process.wait, 10) == -signal.SIGTERM
+
+
+async def test_while_it_drains_each_answer_ends_its_connection(served, connect):
+    reader, writer = await connect()
+    writer.write(WHOLE)
+    head = await reader.readuntil(b"\r\n\r\n")
+    assert b"connection: close" not in head.lower()
+    served.process.send_signal(signal.SIGTERM)
+
+    async def is_red() -> bool:
+        return bool(await served.readiness() == 503)
+
+    await until("it drains", is_red, deadline_s=5)
+    writer.write(WHOLE)
+    rest = await asyncio.wait_for(reader.read(), 10)
+    assert b"HTTP/1.1 200" in rest
+    assert b"connection: close" in rest.lower()
