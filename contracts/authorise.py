@@ -133,7 +133,9 @@ async def _tenant_actor(request: Request) -> Actor:
 
 
 def _bearer(request: Request) -> str:
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not token:
-        raise NotAuthenticated("send an access token: Authorization: Bearer ...")
-    return token
+    """The token of the one Authorization header; the scheme's letters may be of any case."""
+    lines = request.headers.getlist("authorization")
+    kind, _, token = lines[0].partition(" ") if len(lines) == 1 else ("", "", "")
+    if kind.lower() != "bearer" or not token.strip():
+        raise NotAuthenticated("send one access token: Authorization: Bearer ...")
+    return token.strip()

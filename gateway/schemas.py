@@ -1,11 +1,10 @@
 """Requests and answers of the admin API."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
 
-from contracts.schema import Strict
+from contracts.schema import Strict, Time
 from gateway.ranges import MAX_RANGES
 
 
@@ -19,5 +18,5 @@ class AllowlistOut(Strict):
     """`ranges` in canonical form; `live`: the edge has confirmed that it enforces them."""
 
     ranges: list[str]
-    changed_at: datetime
+    changed_at: Time
     live: bool | None = None

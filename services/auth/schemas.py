@@ -1,13 +1,12 @@
 """What callers send and get; secrets are never part of an error."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field, SecretStr
 
 from contracts.credentials import ACCESS_LIFETIME_S
-from contracts.schema import Strict
+from contracts.schema import Strict, Time
 from services.auth.email_address import EmailAddress
 from services.auth.levels import Realm
 
@@ -51,7 +50,7 @@ class Invited(Strict):
     """`invitation` is the one-time token; it is shown this once."""
 
     invitation: str
-    expires_at: datetime
+    expires_at: Time
 
 
 class Joined(Strict):
@@ -72,8 +71,8 @@ class UserView(Strict):
     email: str
     level: int
     state: Literal["invited", "joined"]
-    invited_at: datetime
-    joined_at: datetime | None
+    invited_at: Time
+    joined_at: Time | None
 
 
 class UserList(Strict):

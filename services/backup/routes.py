@@ -10,7 +10,7 @@ from contracts.credentials import Actor
 from contracts.ids import RestoreId, SnapshotId, TenantId, new_id
 from kit import clock
 from kit.db import ReadSession
-from kit.http import Read, Write
+from kit.http import Read, Write, created
 from kit.problems import DependencyDown
 from services.backup.failures import RunFailed, reason_of
 from services.backup.keyring import KeyMissing
@@ -43,7 +43,7 @@ async def ask_backup(
     """Queue a full backup; the answer is the one that is queued or running already, if any."""
     await parts.known.add(session, TenantId(tenant))
     row = await snapshots.ask(session, TenantId(tenant), "demand", actor.user)
-    response.headers["location"] = f"/t/{tenant}/v1/backups/{row['snapshot']}"
+    created(response, f"/t/{tenant}/v1/backups/{row['snapshot']}")
     return Snapshot.of(row)
 
 
@@ -81,7 +81,7 @@ async def plan_restore(
         raise SnapshotNotRestorable(f"its state is {row['state']}")
     restore, snapshot = RestoreId(new_id()), SnapshotId(body.snapshot)
     plan = await _plan(parts, TenantId(tenant), snapshot)
-    response.headers["location"] = f"/t/{tenant}/v1/restores/{restore}"
+    created(response, f"/t/{tenant}/v1/restores/{restore}")
     async with parts.db.write() as writing:
         await tenants.hold(writing, TenantId(tenant))
         await _require_room(writing, TenantId(tenant), parts)
@@ -96,6 +96,7 @@ async def execute_restore(
     actor: Annotated[Actor, needs("backup.restore")],
     session: Write,
     parts: With,
+    response: Response,
 ) -> Restore:
     """Carry out a plan, once. Everything after the backup's moment is set aside."""
     planned = await _restore(session, tenant, restore)
@@ -106,6 +107,7 @@ async def execute_restore(
             raise RestoreNotPlanned
     except restores.RestoreOpen:
         raise RestoreRunning from None
+    created(response, f"/t/{tenant}/v1/restores/{restore}")
     return await _restore(session, tenant, restore)
 
 

@@ -1,13 +1,12 @@
 """What the backup routes take and answer."""
 
-from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import Field
 from sqlalchemy import RowMapping
 
-from contracts.schema import Strict
+from contracts.schema import Strict, Time
 
 _COLUMNS = {"id": "snapshot", "at": "taken_at", "size": "size_bytes", "rows": "row_count"}
 
@@ -22,10 +21,10 @@ class Snapshot(Strict):
     state: Literal["queued", "running", "verified", "failed", "expired"]
     cause: Literal["demand", "schedule"]
     reason: str | None
-    requested_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    at: datetime | None
+    requested_at: Time
+    started_at: Time | None
+    finished_at: Time | None
+    at: Time | None
     size: int | None
     rows: int | None
     proved: Literal["archive", "restored"] | None
@@ -59,7 +58,7 @@ class TablePlan(Strict):
 class Plan(Strict):
     """What a restore would do: everything after `taken_at` is set aside."""
 
-    taken_at: datetime
+    taken_at: Time
     size_bytes: int
     rows_then: int
     rows_now: int
@@ -77,9 +76,9 @@ class Restore(Strict):
     state: Literal["planned", "queued", "running", "swapping", "completed", "failed", "expired"]
     reason: str | None
     plan: Plan
-    planned_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    planned_at: Time
+    started_at: Time | None
+    finished_at: Time | None
 
     @classmethod
     def of(cls, row: RowMapping) -> Self:

@@ -9,7 +9,7 @@ from contracts.authorise import needs, public
 from contracts.credentials import Actor
 from contracts.ids import ConnectionId, TenantId
 from kit.db import ReadSession
-from kit.http import Read
+from kit.http import Read, created
 from kit.problems import NotFound
 from services.sync import schemas, views
 from services.sync.keyring import Keyring
@@ -56,6 +56,7 @@ async def create_connection(
     tenant: UUID,
     wanted: schemas.NewConnection,
     request: Request,
+    response: Response,
     registry: Connections,
     pushes: Pushes,
     _actor: Annotated[Actor, needs("connection.manage")],
@@ -63,6 +64,7 @@ async def create_connection(
     """Look at the CRM with the given credentials and, if all is well, save the connection."""
     id_ = await registry.register(TenantId(tenant), wanted)
     pushes.wake(TenantId(tenant), id_)
+    created(response, f"/t/{tenant}/v1/connections/{id_}")
     async with request.app.state.db.read() as db:
         return await _view(db, tenant, id_)
 

@@ -1,12 +1,12 @@
 """Requests and answers of sync's routes; no answer has a place for a secret."""
 
-from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_validator
 
-from contracts.schema import Strict
+from contracts.schema import Strict, Time
+from kit.display_text import DisplayText
 from services.sync.connection import ModuleMapping
 
 # The names of Dataverse's tables and columns, and of our modules and fields.
@@ -42,7 +42,7 @@ class Mapping(Strict):
 class NewConnection(Strict):
     """A connection to a Dataverse environment with an application user's credentials."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    name: Annotated[DisplayText, Field(min_length=1, max_length=100)]
     kind: Literal["dataverse"] = "dataverse"
     environment_url: Annotated[str, StringConstraints(max_length=2048)]
     authority_url: Annotated[str, StringConstraints(max_length=2048)] = (
@@ -72,9 +72,9 @@ class ConnectionView(BaseModel):
     client_id: str
     modules: dict[str, Mapping]
     outcomes: dict[str, int]
-    retry_at: datetime | None
-    pushed_at: datetime | None
-    created_at: datetime
+    retry_at: Time | None
+    pushed_at: Time | None
+    created_at: Time
 
 
 class ConnectionList(BaseModel):
@@ -104,8 +104,8 @@ class OutcomeView(BaseModel):
     reason: str
     detail: str
     attempts: int
-    not_before: datetime
-    updated_at: datetime
+    not_before: Time
+    updated_at: Time
 
 
 class OutcomePage(BaseModel):
@@ -121,7 +121,7 @@ class LedgerLine(BaseModel):
     """One call that left; without `status` and `error` its outcome is unknown."""
 
     id: UUID
-    at: datetime
+    at: Time
     host: str
     method: str
     operation: str

@@ -1,7 +1,8 @@
 """What a list can be filtered and sorted by: a module's fields and the record's own columns.
 
-Each has an SQL expression whose cast cannot fail (CASE keeps it to records of the module, whose
-values were checked on their way in) and a check for values that a caller compares it with.
+Each has an SQL expression whose cast cannot fail (CASE keeps it to records of the module, and to
+values that PostgreSQL can read: older ones passed other checks on their way in) and a check for
+values that a caller compares it with.
 """
 
 import re
@@ -64,7 +65,8 @@ class Column:
         value = f"r.data ->> {binds.add(self.name)}"
         if self.sql_type == "text":
             return f"({value})"
-        return f"(CASE WHEN r.module = $1::text THEN ({value})::{self.sql_type} END)"
+        is_valid = f"r.module = $1::text AND pg_input_is_valid({value}, '{self.sql_type}')"
+        return f"(CASE WHEN {is_valid} THEN ({value})::{self.sql_type} END)"
 
     def value(self, text: str, binds: Binds) -> str:
         """The placeholder of a value to compare with; checked by `accepts`."""

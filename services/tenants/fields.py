@@ -7,7 +7,7 @@ decimal keeps its digits that way). `null` clears a field.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple, get_args
 
 from services.tenants import payment_data
@@ -24,8 +24,10 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIMESTAMP = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?"
+    r"(?:Z|[+-][0-9]{2}:[0-5][0-9])"
 )
+_WIDEST_OFFSET = timedelta(hours=15, minutes=59)  # what PostgreSQL takes
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,23})(?:\.[0-9]{1,12})?")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _ATOM = r"[^\s@.<>\"(),:;\\\[\]\x00-\x1f]+"
@@ -164,10 +166,11 @@ def _check_timestamp(value: object) -> str | None:
     if not isinstance(value, str) or not _TIMESTAMP.fullmatch(value):
         return message
     try:
-        datetime.fromisoformat(value)
-    except ValueError:
+        time = datetime.fromisoformat(value)
+        time.astimezone(UTC)  # in the years 1 to 9999 there too
+    except (ValueError, OverflowError):
         return message
-    return None
+    return message if abs(time.utcoffset() or timedelta()) > _WIDEST_OFFSET else None
 
 
 def _check_url(value: object) -> str | None:

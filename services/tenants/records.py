@@ -3,7 +3,6 @@
 A record that the person may not view is not found, whatever else they may do to it.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,8 @@ from uuid import UUID
 from contracts.access import Person, RecordFacts, decide
 from contracts.credentials import Actor
 from contracts.ids import TenantId, new_id
-from kit.problems import Conflict, NotFound, NotPermitted, PreconditionFailed, PreconditionMissing
+from kit.http import Versions
+from kit.problems import Conflict, NotFound, NotPermitted, PreconditionFailed
 from services.tenants import modules, refusals
 from services.tenants.modules import Module
 from services.tenants.schemas import NewRecord, RecordChange
@@ -21,7 +21,6 @@ from services.tenants.store import records as store
 from services.tenants.store.records import Locked, Stored
 from tenantdb import TenantDatabases, TenantSession
 
-_ETAG = re.compile(r'"[0-9a-f]{8}-[1-9][0-9]{0,17}"')
 _FACTS = ("responsible", "second_responsible", "team", "territory")
 
 
@@ -31,15 +30,6 @@ async def load_module(session: TenantSession, name: str) -> Module:
     if module is None:
         raise NotFound
     return module
-
-
-def parse_if_match(header: str | None) -> str:
-    """The entity tag of an If-Match header. `*` is refused on purpose: it would guard nothing."""
-    if header is None:
-        raise PreconditionMissing('send If-Match with your last ETag, like "5eed00d5-3"')
-    if not _ETAG.fullmatch(header.strip()):
-        raise PreconditionFailed
-    return header.strip()
 
 
 async def read(
@@ -72,12 +62,12 @@ async def change(
     actor: Actor,
     name: str,
     record: UUID,
-    etag: str,
+    versions: Versions,
     wanted: RecordChange,
 ) -> Stored:
     """Apply what is named; a change that changes nothing keeps the version."""
     module = await load_module(session, name)
-    locked = await _locked(session, actor, name, record, "edit", etag)
+    locked = await _locked(session, actor, name, record, "edit", versions)
     key, fields = _merged(module, locked, wanted)
     facts = replace(
         locked.stored.facts,
@@ -93,20 +83,27 @@ async def change(
         raise _key_taken() from None
 
 
-async def delete(session: TenantSession, actor: Actor, name: str, record: UUID, etag: str) -> None:
-    await _locked(session, actor, name, record, "delete", etag)
+async def delete(
+    session: TenantSession, actor: Actor, name: str, record: UUID, versions: Versions
+) -> None:
+    await _locked(session, actor, name, record, "delete", versions)
     await store.delete(session, record)
 
 
 async def _locked(
-    session: TenantSession, actor: Actor, module: str, record: UUID, action: str, etag: str
+    session: TenantSession,
+    actor: Actor,
+    module: str,
+    record: UUID,
+    action: str,
+    versions: Versions,
 ) -> Locked:
     """The record, locked: visible (404), within the action's scope (403), as expected (412)."""
     locked = await store.lock(session, module, record)
     if locked is None or not _may(actor, f"{module}.view", locked.stored.facts):
         raise NotFound
     _require(actor, f"{module}.{action}", locked.stored.facts)
-    if locked.stored.etag != etag:
+    if not versions.hold(locked.stored.etag):
         raise PreconditionFailed
     return locked
 

@@ -1,15 +1,15 @@
 """What the routes of records take and give; record JSON itself is made by PostgreSQL."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from contracts.schema import Strict
+from contracts.schema import Strict, Time
 
 Id = Annotated[UUID, Field(strict=False)]
-Time = Annotated[datetime, Field(strict=False)]
+Name = Annotated[str, Field(max_length=63)]
+Key = Annotated[str, Field(max_length=200)]
 
 
 class Ownership(Strict):
@@ -24,14 +24,14 @@ class Ownership(Strict):
 class NewRecord(Ownership):
     """A record to create; with a key field in the module, key and field complete each other."""
 
-    key: str | None = None
+    key: Key | None = None
     fields: dict[str, Any]
 
 
 class RecordChange(Ownership):
     """Only what is named changes; null clears."""
 
-    key: str | None = None
+    key: Key | None = None
     fields: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -146,7 +146,7 @@ class ChangeList(Strict):
 class RecordsAsked(Strict):
     """Records of a module whose present values a connection asks for."""
 
-    module: str
+    module: Name
     ids: Annotated[list[Id], Field(max_length=5_000)]
 
 

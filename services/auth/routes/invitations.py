@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from contracts.authorise import needs, needs_operator, permitted, public
 from contracts.caller import Caller, Calling
 from contracts.credentials import Actor
 from contracts.ids import TenantId
+from kit.http import created
 from services.auth import account_log, invitation
 from services.auth.account_log import Event
 from services.auth.invitation import (
@@ -31,6 +32,7 @@ async def invite_by_operator(
     actor: Annotated[Actor, needs_operator(INVITE_AS_OPERATOR)],
     caller: Calling,
     parts: With,
+    response: Response,
 ) -> Invited:
     """Invite another operator (tenant null), or a tenant's first users until one has joined."""
     tenant = None if body.tenant is None else TenantId(body.tenant)
@@ -44,6 +46,7 @@ async def invite_by_operator(
             made = await invitation.invite(session, None, body.email, body.level, now)
         else:
             made = await invitation.invite_first_user(session, tenant, body.email, body.level, now)
+    created(response, _accepted_at(tenant))
     return _made(made, caller, actor, tenant)
 
 
@@ -53,6 +56,7 @@ async def invite_user(
     actor: Annotated[Actor, needs(MANAGE_USERS)],
     caller: Calling,
     parts: With,
+    response: Response,
 ) -> Invited:
     """Invite a user of the tenant to a level that grants nothing the inviter does not have."""
     now = parts.now()
@@ -60,6 +64,7 @@ async def invite_user(
         actor = permitted(await present(session, actor, now), MANAGE_USERS)
         check_may_give(actor.grants, level_grants(actor.tenant, body.level))
         made = await invitation.invite(session, actor.tenant, body.email, body.level, now)
+    created(response, _accepted_at(actor.tenant))
     return _made(made, caller, actor, actor.tenant)
 
 
@@ -73,6 +78,12 @@ async def accept_as_operator(body: Acceptance, caller: Calling, parts: With) -> 
 async def accept_as_user(tenant: UUID, body: Acceptance, caller: Calling, parts: With) -> Joined:
     """Become a user of the tenant with a password of one's own."""
     return await _accept(parts, caller, TenantId(tenant), body)
+
+
+def _accepted_at(tenant: TenantId | None) -> str:
+    """Where an invitation is for: nobody can read one, it can only be accepted."""
+    realm = "/v1/operators" if tenant is None else f"/t/{tenant}/v1"
+    return f"{realm}/invitations/accept"
 
 
 async def _accept(parts: With, caller: Caller, tenant: TenantId | None, body: Acceptance) -> Joined:

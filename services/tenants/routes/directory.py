@@ -1,21 +1,22 @@
 """Tenants, for the operators and for the other services."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from pydantic import StringConstraints
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from contracts.authorise import needs_operator, needs_service
 from contracts.credentials import Actor
 from contracts.ids import TenantId
-from contracts.schema import Strict
+from contracts.schema import Strict, Time
+from kit.display_text import DisplayText
+from kit.http import created
 from services.tenants.provisioning import Provisioning
 from services.tenants.store.directory import Tenant
 
 router = APIRouter(tags=["tenants"])
-Name = Annotated[str, StringConstraints(pattern=r"^\S(.{0,198}\S)?$")]
+Name = Annotated[DisplayText, Field(min_length=1, max_length=200)]
 
 
 class NewTenant(Strict):
@@ -30,7 +31,7 @@ class TenantView(Strict):
     id: UUID
     name: str
     state: Literal["active", "suspended"]
-    created_at: datetime
+    created_at: Time
 
 
 class TenantList(Strict):
@@ -54,10 +55,15 @@ class TenantEntries(Strict):
 
 @router.post("/v1/tenants", status_code=201)
 async def create_tenant(
-    request: Request, actor: Annotated[Actor, needs_operator("tenant.create")], body: NewTenant
+    request: Request,
+    actor: Annotated[Actor, needs_operator("tenant.create")],
+    body: NewTenant,
+    response: Response,
 ) -> TenantView:
     """Make a tenant with its own database; 409 where the name is taken."""
-    return _view(await _provisioning(request).create(body.name))
+    made = _view(await _provisioning(request).create(body.name))
+    created(response, f"/v1/tenants/{made.id}")
+    return made
 
 
 @router.get("/v1/tenants")

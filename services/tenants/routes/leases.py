@@ -1,15 +1,15 @@
 """Leases on tenant databases, for the backup service."""
 
-from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Request
-from pydantic import model_validator
+from fastapi import APIRouter, Request, Response
+from pydantic import Field, model_validator
 
 from contracts.authorise import needs_service
 from contracts.ids import LeaseId, TenantId
-from contracts.schema import Strict
+from contracts.schema import Strict, Time
+from kit.http import created
 from services.tenants.leases import Leases
 
 router = APIRouter(prefix="/internal/tenants/{tenant}/leases", tags=["leases"])
@@ -19,7 +19,7 @@ class NewLease(Strict):
     """A dump lease reads the tenant's database; a restore lease writes one restore target."""
 
     purpose: Literal["dump", "restore"]
-    target: str | None = None
+    target: Annotated[str, Field(max_length=63)] | None = None
 
     @model_validator(mode="after")
     def _target_goes_with_restore(self) -> Self:
@@ -38,12 +38,16 @@ class LeaseView(Strict):
     user: str
     password: str
     owner: str
-    ends_at: datetime
+    ends_at: Time
 
 
 @router.post("", status_code=201)
 async def grant_lease(
-    request: Request, tenant: UUID, caller: Annotated[str, needs_service("backup")], body: NewLease
+    request: Request,
+    tenant: UUID,
+    caller: Annotated[str, needs_service("backup")],
+    body: NewLease,
+    response: Response,
 ) -> LeaseView:
     """Make a role for this purpose, which ends by itself."""
     leases: Leases = request.app.state.leases
@@ -51,6 +55,7 @@ async def grant_lease(
         lease = await leases.grant_dump(TenantId(tenant))
     else:
         lease = await leases.grant_restore(TenantId(tenant), body.target)
+    created(response, f"/internal/tenants/{tenant}/leases/{lease.lease}")
     return LeaseView(
         lease=lease.lease,
         host=lease.host,

@@ -3,17 +3,17 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from contracts.authorise import needs_module
 from contracts.credentials import Actor
 from contracts.ids import TenantId
+from kit.http import IfMatch, created
 from services.tenants import listing, records
 from services.tenants.routes import sessions
 from services.tenants.schemas import NewRecord, RecordChange, RecordPage, RecordView
 
 router = APIRouter(prefix="/t/{tenant}/v1/records/{module}", tags=["records"])
-IfMatch = Annotated[str | None, Header(description="the entity tag of your last read; required")]
 
 
 @router.get("", response_model=RecordPage)
@@ -44,7 +44,9 @@ async def create_record(
     """Create a record; 409 where its key is taken."""
     async with sessions.writing(request, tenant, actor) as session:
         stored = await records.create(session, actor, module, body)
-    return sessions.record(stored, 201)
+    response = sessions.record(stored, 201)
+    created(response, f"/t/{tenant}/v1/records/{module}/{stored.id}")
+    return response
 
 
 @router.get("/{record}", response_model=RecordView)
@@ -68,12 +70,11 @@ async def change_record(
     record: UUID,
     actor: Annotated[Actor, needs_module("edit")],
     body: RecordChange,
-    if_match: IfMatch = None,
+    versions: IfMatch,
 ) -> Any:
     """Change what is named, clear what is null; 412 where the record has another version."""
-    etag = records.parse_if_match(if_match)
     async with sessions.writing(request, tenant, actor) as session:
-        stored = await records.change(session, actor, module, record, etag, body)
+        stored = await records.change(session, actor, module, record, versions, body)
     return sessions.record(stored)
 
 
@@ -84,10 +85,9 @@ async def delete_record(
     module: str,
     record: UUID,
     actor: Annotated[Actor, needs_module("delete")],
-    if_match: IfMatch = None,
+    versions: IfMatch,
 ) -> Response:
     """Delete a record; 412 where it has another version."""
-    etag = records.parse_if_match(if_match)
     async with sessions.writing(request, tenant, actor) as session:
-        await records.delete(session, actor, module, record, etag)
+        await records.delete(session, actor, module, record, versions)
     return Response(status_code=204)

@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from contracts.authorise import needs_service
 from contracts.ids import RestoreId, TenantId
 from contracts.schema import Strict
+from kit.http import created
 from services.tenants.restore_targets import RestoreTargets
 
 router = APIRouter(prefix="/internal/tenants/{tenant}", tags=["restores"])
@@ -31,7 +32,7 @@ class Swap(Strict):
     """The restored database that is to take the tenant's place."""
 
     restore: Id
-    database: str
+    database: Annotated[str, Field(max_length=63)]
 
 
 @router.post("/restore-targets", status_code=201)
@@ -40,9 +41,11 @@ async def open_restore_target(
     tenant: UUID,
     caller: Annotated[str, needs_service("backup")],
     body: NewTarget,
+    response: Response,
 ) -> TargetView:
     """Make an empty database for a restore; the same one when asked again."""
     database = await _targets(request).open(TenantId(tenant), RestoreId(body.restore))
+    created(response, f"/internal/tenants/{tenant}/restore-targets/{database}")
     return TargetView(database=database)
 
 

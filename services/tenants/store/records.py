@@ -14,10 +14,16 @@ from services.tenants.binds import Binds
 from services.tenants.columns import Column
 from tenantdb import TenantDatabases, TenantSession
 
-_JSON = """json_build_object('id', r.id, 'module', r.module, 'key', r.key, 'fields', r.data,
+
+def _time(column: str) -> str:
+    """The form of contracts.schema.Time."""
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+_JSON = f"""json_build_object('id', r.id, 'module', r.module, 'key', r.key, 'fields', r.data,
     'version', r.version, 'responsible', r.responsible,
     'second_responsible', r.second_responsible, 'team', r.team, 'territory', r.territory,
-    'created_at', r.created_at, 'updated_at', r.updated_at)::text AS json"""
+    'created_at', {_time("r.created_at")}, 'updated_at', {_time("r.updated_at")})::text AS json"""
 _FACTS = "r.responsible, r.second_responsible, r.team, r.territory"
 # Versions repeat after a restore, which begins another chain: a tag of the old history never fits.
 _CHAIN = "(SELECT left(chain::text, 8) FROM public.tenant_identity) AS chain"

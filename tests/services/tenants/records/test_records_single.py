@@ -68,7 +68,15 @@ async def test_a_change_names_its_version_and_only_what_changes(api: Any) -> Non
     assert (await api.patch(made, {"fields": {"name": "late"}})).status_code == 412
     path = f"/records/organisation/{made['id']}"
     assert (await api.call("PATCH", path, json={"fields": {}})).status_code == 428
-    for tag in ("*", "W/" + api.tag(2), '"x"', '"2"', api.tag(2)[1:-1], api.tag(0), '"00000000-2"'):
+    for tag in (
+        "W/" + api.tag(2),
+        '"x"',
+        '"2"',
+        api.tag(2)[1:-1],
+        api.tag(0),
+        '"00000000-2"',
+        "* ,",
+    ):
         answer = await api.call("PATCH", path, json={"fields": {}}, headers={"if-match": tag})
         assert answer.status_code == 412
     assert (await api.call("GET", path)).json()["fields"]["name"] == "3M Company"

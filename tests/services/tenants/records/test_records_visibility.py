@@ -29,14 +29,14 @@ async def test_policy_and_filter_agree_on_random_people_records_and_scopes(
     cases: list[tuple[Person, Scope, list[RecordFacts]]] = []
 
     @settings(
-        max_examples=300,
+        max_examples=50,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(_people, st.sampled_from(Scope), st.lists(_records, min_size=1, max_size=20))
-    def collect(person: Person, scope: Scope, records: list[RecordFacts]) -> None:
-        cases.append((person, scope, records))
+    @given(_people, st.lists(_records, min_size=1, max_size=20))
+    def collect(person: Person, records: list[RecordFacts]) -> None:
+        cases.extend((person, scope, records) for scope in Scope)
 
     collect()
     async with databases.read(address.tenant) as session:
@@ -51,7 +51,6 @@ async def test_policy_and_filter_agree_on_random_people_records_and_scopes(
                 if decide(grants, "organisation.view", person, facts).allowed
             }
             assert {row["number"] for row in rows} == allowed, (person, scope, records)
-    assert {scope for _, scope, _ in cases} == set(Scope)
 
 
 async def test_lists_and_single_reads_show_the_same_records(api: Any) -> None:
