@@ -215,3 +215,26 @@ async def test_accepting_and_inviting_again_at_once_never_both_succeed(auth: Aut
             auth.accept(first, tenant=tenant), invited(auth, tenant, email, 25, admin)
         )
         assert (accepted.status_code, again.status_code) in [(200, 409), (404, 201)]
+
+
+async def test_an_invitation_is_accepted_where_its_answer_says(auth: Auth) -> None:
+    root, tenant = await auth.operator(), await auth.tenant("ada@a.example")
+    admin = await auth.access("ada@a.example", tenant)
+    new = uuid4()
+    auth.directory[new] = "active"
+    answers = [
+        await auth.post("/v1/invitations", {"tenant": None, "email": "b@b.b", "level": 25}, root),
+        await auth.post(
+            "/v1/invitations", {"tenant": str(new), "email": "c@c.c", "level": 80}, root
+        ),
+        await invited(auth, tenant, "d@d.d", 25, admin),
+    ]
+    for answer in answers:
+        body = {"token": answer.json()["invitation"], "password": PASSWORD}
+        assert answer.status_code == 201
+        assert (await auth.post(answer.headers["location"], body)).status_code == 200
+
+
+async def test_the_key_set_may_be_kept_for_a_while(auth: Auth) -> None:
+    answer = await auth.get("/.well-known/jwks.json")
+    assert answer.headers["cache-control"] == "public, max-age=30"

@@ -22,6 +22,7 @@ async def test_a_connection_is_saved_after_a_look_at_token_identity_and_every_ta
     assert answer.status_code == 201
     body = answer.json()
     assert (body["state"], body["environment_url"]) == ("active", f"https://{HOST}")
+    assert answer.headers["location"] == f"{sync.path}/{body['id']}"
     calls = (await sync.get(f"/{body['id']}/ledger"))["calls"]
     assert [call["operation"] for call in reversed(calls)] == [
         "token",

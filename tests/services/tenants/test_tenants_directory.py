@@ -88,3 +88,37 @@ async def test_the_tables_are_what_the_migrations_make(suite: Suite) -> None:
         )
         expected = {column.name: bool(column.nullable) for column in table.columns}
         assert {row["column_name"]: row["nullable"] for row in rows} == expected
+
+
+async def test_an_answer_says_where_what_was_made_is(suite: Suite) -> None:
+    made = await suite.operator("POST", "/v1/tenants", {"name": "Acme"})
+    found = await suite.operator("GET", made.headers["location"])
+    assert found.json() == made.json()
+    tenant = made.json()["id"]
+    for path, body in (("leases", {"purpose": "dump"}), ("restore-targets", {"restore": tenant})):
+        answer = await suite.peer("backup", "POST", f"/tenants/{tenant}/{path}", body)
+        where = answer.headers["location"].removeprefix("/internal")
+        assert where.startswith(f"/tenants/{tenant}/{path}/")
+        assert (await suite.peer("backup", "DELETE", where)).status_code == 204
+
+
+async def test_a_name_that_does_not_show_what_it_holds_is_refused_for_that_reason(
+    suite: Suite,
+) -> None:
+    for name in ("Firm \x1b[2J", "Firm \u202eevil", "Fi\u200brm", "Firm \ue000", "Firm \u0378"):
+        answer = await suite.operator("POST", "/v1/tenants", {"name": name})
+        assert answer.status_code == 422
+        assert "invisible" in answer.json()["errors"][0]["message"]
+        assert name not in answer.text
+    for name in ("Firm [/] Ltd", "می\u200cخواهم", "x" * 200):
+        answer = await suite.operator("POST", "/v1/tenants", {"name": name})
+        assert (answer.status_code, answer.json()["name"]) == (201, name)
+
+
+async def test_a_tenant_with_a_name_of_before_goes_on_working(suite: Suite) -> None:
+    tenant = await suite.tenant("Acme")
+    old = "Firm \x1b[2J\u202e"
+    await suite.database.execute("UPDATE tenant SET name = $1 WHERE id = $2", old, tenant)
+    assert (await suite.operator("GET", f"/v1/tenants/{tenant}")).json()["name"] == old
+    answer = await suite.operator("POST", f"/v1/tenants/{tenant}/suspend")
+    assert (answer.status_code, answer.json()["state"]) == (200, "suspended")
