@@ -152,6 +152,12 @@ HOSTILE: list[tuple[str, str, str]] = [
     ("iat missing", without("iat"), "iat-not-whole-seconds"),
     ("iat text", claims(iat="0"), "iat-not-whole-seconds"),
     ("iat in the future", claims(iat=IAT + 60, exp=IAT + 300), "not-yet-valid"),
+    ("iat in the future, nbf past", claims(iat=IAT + 60, nbf=IAT - 60), "not-yet-valid"),
+    ("nbf true", claims(nbf=True), "nbf-not-whole-seconds"),
+    ("iat true", claims(iat=True), "iat-not-whole-seconds"),
+    ("nbf null", claims(nbf=None), "nbf-not-whole-seconds"),
+    ("no lifetime at all", claims(exp=IAT), "lifetime-out-of-bounds"),
+    ("lifetime counted from nbf", claims(iat=IAT - 60, nbf=IAT), "lifetime-out-of-bounds"),
     ("nbf in the future", claims(nbf=IAT + 60), "not-yet-valid"),
     ("nbf text", claims(nbf="0"), "nbf-not-whole-seconds"),
 ]

@@ -2,10 +2,12 @@
 
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from nacl import bindings
 
 from kit.sealing import (
     FrameReader,
@@ -16,6 +18,7 @@ from kit.sealing import (
     encrypt_frames,
     new_key,
 )
+from kit.sealing.frames import LARGEST_FRAME, LARGEST_HEADER
 
 KEY = bytes(range(32))
 HEADER = canonical({"v": 1, "t": "tenant-a", "b": "backup-1"})
@@ -90,6 +93,66 @@ def test_data_after_the_final_frame_is_refused() -> None:
         assert_refused(stream + more)
         with pytest.raises(SealBroken, match="after the final"):
             opened([stream, more])
+
+
+TAGS = {
+    "push": bindings.crypto_secretstream_xchacha20poly1305_TAG_PUSH,
+    "rekey": bindings.crypto_secretstream_xchacha20poly1305_TAG_REKEY,
+    "unknown 4": 4,
+    "unknown 255": 255,
+}
+
+
+def stream_of(*parts: tuple[bytes, int]) -> bytes:
+    """A stream with the right key whose frames carry these tags."""
+    state = bindings.crypto_secretstream_xchacha20poly1305_state()
+    stream = bindings.crypto_secretstream_xchacha20poly1305_init_push(state, KEY)
+    out = b"TBK1" + len(HEADER).to_bytes(4, "big") + HEADER + stream
+    ad = blake2b(b"TBK1" + HEADER, digest_size=32).digest()
+    for plain, tag in parts:
+        frame = bindings.crypto_secretstream_xchacha20poly1305_push(state, plain, ad, tag)
+        out += len(frame).to_bytes(4, "big") + frame
+    return out
+
+
+@pytest.mark.parametrize("tag", TAGS.values(), ids=TAGS)
+def test_a_frame_of_an_unknown_kind_is_refused_wherever_it_stands(tag: int) -> None:
+    assert opened([stream_of((b"a", 0), (b"b", 3))]) == b"ab"
+    for parts in ([(b"a", tag), (b"b", 3)], [(b"a", 0), (b"b", tag), (b"c", 3)], [(b"a", tag)]):
+        with pytest.raises(SealBroken, match="unknown kind"):
+            opened([stream_of(*parts)])
+
+
+def test_a_stream_without_its_end_is_refused_only_when_it_is_closed() -> None:
+    reader = FrameReader(key_of)
+    assert reader.feed(stream_of((b"a", 0))) == b"a"
+    with pytest.raises(SealBroken, match="cut off"):
+        reader.close()
+
+
+def test_the_largest_frame_and_header_go_through_and_no_larger_ones() -> None:
+    largest = LARGEST_FRAME
+    writer = FrameWriter(KEY, b"h" * LARGEST_HEADER, frame_bytes=largest)
+    stream = writer.push(bytes(largest)) + writer.final()
+    assert len(opened([stream])) == largest
+    with pytest.raises(ValueError, match="too large"):
+        FrameWriter(KEY, b"h" * (LARGEST_HEADER + 1))
+    for size in (0, largest + 1):
+        with pytest.raises(ValueError, match="too large"):
+            FrameWriter(KEY, HEADER, frame_bytes=size)
+    for length, start in (
+        (largest + 18, sealed()[: 8 + len(HEADER) + 24]),
+        (LARGEST_HEADER + 1, b"TBK1"),
+    ):
+        with pytest.raises(SealBroken, match="out of bounds"):
+            FrameReader(key_of).feed(start + length.to_bytes(4, "big"))
+
+
+def test_a_frame_that_cannot_even_hold_its_tag_is_refused() -> None:
+    opening, _ = frames(sealed())
+    for size in (0, 16):
+        with pytest.raises(SealBroken, match="too short"):
+            FrameReader(key_of).feed(opening + size.to_bytes(4, "big") + bytes(size))
 
 
 def test_the_header_of_one_with_the_body_of_another_is_refused() -> None:
