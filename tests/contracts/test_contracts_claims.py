@@ -64,12 +64,13 @@ def test_no_claim_may_be_missing(name):
         actor_of(claims)
 
 
-def test_a_services_name_is_bound_to_its_key_kid_and_issuer():
-    keys = {name: SigningKey.generate() for name in ("sync", "backup")}
+@pytest.mark.parametrize("order", [("sync", "backup"), ("backup", "sync")])
+def test_a_services_name_is_bound_to_its_key_kid_and_issuer(order):
+    keys = {name: SigningKey.generate() for name in order}
     verifier = CallerVerifier("here", {n: key.public.to_base64url() for n, key in keys.items()})
     assert verifier.caller(ServiceAuth(keys["sync"], "sync", "here").token()) == "sync"
     assert verifier.caller(ServiceAuth(keys["backup"], "backup", "here").token()) == "backup"
-    for kid, issuer in (("sync", "backup"), ("backup", "sync")):
+    for kid, issuer in (("sync", "backup"), ("backup", "sync"), ("backup", "backup")):
         auth = ServiceAuth(keys["sync"], issuer, "here")
         auth._signer = Signer(keys["sync"], kid)  # its own key under another's name
         with pytest.raises(NotAuthenticated):

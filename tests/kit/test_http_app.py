@@ -155,6 +155,23 @@ async def test_every_answer_carries_request_id_and_security_headers():
             assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("offered", "kept"),
+    [
+        ("0190b0c4-6b1c-7e2e-9d1a-0a1b2c3d4e5f", True),
+        ("0190b0c4-6b1c-7e2e-9d1a-0a1b2c3d4e5", False),
+        ("-" * 36, False),
+        ("hunter2", False),
+        ("0190B0C4-6B1C-7E2E-9D1A-0A1B2C3D4E5F", False),
+    ],
+)
+async def test_a_request_id_of_the_edge_is_kept_and_no_other_text_is(offered, kept):
+    async with client() as http:
+        answer = await http.get("/livez", headers={"x-request-id": offered})
+    assert (answer.headers["x-request-id"] == offered) == kept
+    assert len(answer.headers["x-request-id"]) == 36
+
+
 async def test_readiness_gives_a_verdict_per_dependency():
     async with client(database=fine, broker=failing) as http:
         answer = await http.get("/readyz")

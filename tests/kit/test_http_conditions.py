@@ -32,6 +32,11 @@ async def read_untagged() -> dict[str, int]:
     return {"version": 2}
 
 
+@router.get("/refused")
+async def refuse() -> Response:
+    return Response(status_code=409, headers={"etag": ETAG})
+
+
 @router.post("/thing")
 async def post(response: Response) -> dict[str, int]:
     response.headers["etag"] = ETAG
@@ -78,6 +83,7 @@ async def test_a_change_of_another_version_or_of_none_is_a_412(value):
 async def test_several_headers_are_one_list():
     lines = ("if-match", '"v-1"'), ("if-match", ETAG)
     assert (await call("PUT", "/thing", *lines)).status_code == 200
+    assert (await call("PUT", "/thing", *reversed(lines))).status_code == 200
 
 
 async def test_a_change_without_a_version_is_a_428():
@@ -122,4 +128,5 @@ async def test_any_other_answer_is_whole(method, path, value):
 
 
 async def test_an_error_is_never_a_304():
+    assert (await call("GET", "/refused", ("if-none-match", ETAG))).status_code == 409
     assert (await call("GET", "/nowhere", ("if-none-match", "*"))).status_code == 404

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import logging
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx2
 import pytest
@@ -63,10 +63,13 @@ async def lifespan(_app: FastAPI):
     yield
 
 
+def app() -> FastAPI:
+    return build_app(title="test", routers=[router], checks={}, lifespan=lifespan)
+
+
 @pytest.fixture
 async def http():
-    app = build_app(title="test", routers=[router], checks={}, lifespan=lifespan)
-    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx2.ASGITransport(app(), raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
@@ -152,6 +155,28 @@ async def test_head_says_what_get_says_without_the_body(http):
         assert head.content == b""
         for name in ("content-length", "content-type", "etag"):
             assert head.headers.get(name) == got.headers.get(name)
+
+
+async def test_a_server_gets_no_body_for_head(http):
+    """Servers and test clients drop it themselves: this looks at what the app hands out."""
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "HEAD",
+        "path": "/things",
+        "headers": [],
+        "query_string": b"",
+    }
+    await app()({**scope, "http_version": "1.1", "root_path": "", "scheme": "http"}, receive, send)
+    assert sent[0]["status"] == 200
+    assert b"".join(one.get("body", b"") for one in sent) == b""
 
 
 async def test_head_where_there_is_no_get_is_a_405(http):

@@ -104,7 +104,7 @@ async def test_a_lock_that_is_held_ends_the_migration_not_the_service(url, tmp_p
     await holder.execute("LOCK TABLE m_a")
     write(tmp_path, **{"902_pre_b": "ALTER TABLE m_a ADD m int"})
     with pytest.raises(asyncpg.LockNotAvailableError):
-        await migrate(url, tmp_path, lock_timeout_s=0.1)
+        await asyncio.wait_for(migrate(url, tmp_path, lock_timeout_s=0.1), 10)
     await transaction.rollback()
     await holder.close()
     assert await migrate(url, tmp_path, lock_timeout_s=0.1) == ["902_pre_b.sql"]
@@ -113,7 +113,7 @@ async def test_a_lock_that_is_held_ends_the_migration_not_the_service(url, tmp_p
 async def test_a_statement_without_an_end_is_ended(url, tmp_path):
     folder = write(tmp_path, **{"901_pre_slow": "SELECT pg_sleep(60)"})
     with pytest.raises(asyncpg.QueryCanceledError):
-        await migrate(url, folder, statement_timeout_s=0.1)
+        await asyncio.wait_for(migrate(url, folder, statement_timeout_s=0.1), 10)
 
 
 async def test_an_include_is_the_text_of_the_kit(url, tmp_path):

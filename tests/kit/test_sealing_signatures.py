@@ -32,6 +32,14 @@ def test_a_signature_holds_for_its_message_and_key_only() -> None:
     assert not SigningKey.generate().public.verify(signature, b"text")
 
 
+def test_a_signature_ends_where_its_message_begins() -> None:
+    key = SigningKey.generate()
+    signature = key.sign(b"text")
+    for moved in (1, 2, 4):
+        assert not key.public.verify(signature + b"text"[:moved], b"text"[moved:])
+    assert not key.public.verify(signature[:-1], signature[-1:] + b"text")
+
+
 def test_keys_survive_their_files(tmp_path: Path) -> None:
     key = SigningKey.generate()
     file = tmp_path / "seed"

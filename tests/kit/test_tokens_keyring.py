@@ -64,6 +64,14 @@ async def test_a_key_set_survives_its_journey() -> None:
     assert keys == {key_id(one.public): one.public, key_id(two.public): two.public}
 
 
+GOOD_X = b"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+
+
+def test_a_good_entry_is_taken_so_that_the_next_ones_are_wrong_in_one_way() -> None:
+    good = b'{"keys":[{"kty":"OKP","crv":"Ed25519","x":"' + GOOD_X + b'","kid":"1","alg":"EdDSA"}]}'
+    assert list(from_jwks(good)) == ["1"]
+
+
 def test_the_kid_is_the_thumbprint_of_rfc_8037() -> None:
     """The key and its thumbprint are those of RFC 8037, appendix A.3."""
     key = VerifyKey.from_base64url("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
@@ -80,6 +88,9 @@ def test_the_kid_is_the_thumbprint_of_rfc_8037() -> None:
         b'{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"1","alg":"HS256"}]}',
         b'{"keys":[{"kty":"OKP","crv":"X25519","x":"","kid":"1","alg":"EdDSA"}]}',
         b'{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AAAA","kid":"1","alg":"EdDSA"}]}',
+        b'{"keys":[{"kty":"OKP","crv":"Ed25519","x":"' + GOOD_X + b'","kid":"1","alg":"ES256"}]}',
+        b'{"keys":[{"kty":"OKP","crv":"Ed25519","x":"' + GOOD_X + b'","kid":1,"alg":"EdDSA"}]}',
+        b'{"keys":[{"kty":"EC","crv":"Ed25519","x":"' + GOOD_X + b'","kid":"1","alg":"EdDSA"}]}',
     ],
 )
 def test_a_key_set_with_anything_else_is_refused(document: bytes) -> None:
