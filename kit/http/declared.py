@@ -14,7 +14,8 @@ async def check_declared(request: Request) -> None:
     """A dependency of the whole app. Raises RequestInvalid, MediaTypeUnsupported."""
     route = request.scope.get("route")
     if isinstance(route, APIRoute):
-        _check_query(request, query_parameters(route.dependant))
+        if request.scope["query_string"]:
+            _check_query(request, query_parameters(route.dependant))
         await _check_media_type(request, route)
 
 

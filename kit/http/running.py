@@ -23,7 +23,8 @@ class RunningRequests:
             await self._app(scope, receive, send)
             return
         try:
-            await asyncio.wait_for(self._places.acquire(), self._wait_s)
+            async with asyncio.timeout(self._wait_s):
+                await self._places.acquire()
         except TimeoutError:
             await render(ServerBusy())(scope, receive, send)
             return
