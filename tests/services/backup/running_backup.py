@@ -64,6 +64,7 @@ class Backup:
         answer = await self.post(tenant, "/restores", {"snapshot": snapshot})
         assert answer.status_code == 201, answer.text
         plan: dict[str, Any] = answer.json()
+        assert answer.headers["location"] == f"/t/{tenant}/v1/restores/{plan['id']}"
         return plan
 
     async def restored(
@@ -72,7 +73,7 @@ class Backup:
         plan = await self.planned(tenant, snapshot)
         answer = await self.post(tenant, f"/restores/{plan['id']}/execute")
         assert answer.status_code == 202, answer.text
-        return await self.ended(tenant, f"/t/{tenant}/v1/restores/{plan['id']}", state)
+        return await self.ended(tenant, answer.headers["location"], state)
 
     async def ended(self, tenant: UUID, location: str, state: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
