@@ -28,7 +28,7 @@ _NOTHING = "^$"
 # As policies, so that they hold for queues which are there already. Letters beyond the bound fall
 # out, the oldest first: sweeps find what they told of. A queue that is full takes no more, and what
 # is not taken waits in the outboxes.
-_BOUNDS = {
+_BOUNDS: dict[str, dict[str, Any]] = {
     r"^bulkhead\.[a-z_]+\.dead$": {"max-length": 10_000, "overflow": "drop-head"},
     r"^bulkhead\.[a-z_]+$": {"max-length-bytes": 256 << 20},
 }

@@ -169,7 +169,7 @@ async def test_dead_letters_are_listed_sent_again_and_dropped(node: RabbitMq) ->
 
 async def test_every_queue_has_a_bound(node: RabbitMq, monkeypatch: pytest.MonkeyPatch) -> None:
     """Letters beyond it fall out, the oldest first."""
-    small = {pattern: {**rule, "max-length": 3} for pattern, rule in broker._BOUNDS.items()}
+    small = {pattern: rule | {"max-length": 3} for pattern, rule in broker._BOUNDS.items()}
     monkeypatch.setattr(broker, "_BOUNDS", small)
     for queue in (*QUEUES, *(f"{queue}.dead" for queue in QUEUES)):
         assert [rule for pattern, rule in small.items() if re.match(pattern, queue)], queue

@@ -53,7 +53,7 @@ async def test_a_change_may_name_several_versions_or_any(api: Any, tags: str) ->
 async def test_any_version_of_what_is_not_there_is_still_not_there(api: Any) -> None:
     path = f"/records/organisation/{api.user}"
     for method in ("PATCH", "DELETE"):
-        body = {"json": {"fields": {}}} if method == "PATCH" else {}
+        body: dict[str, Any] = {"json": {"fields": {}}} if method == "PATCH" else {}
         answer = await api.call(method, path, headers={"if-match": "*"}, **body)
         assert answer.status_code == 404
 
