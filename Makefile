@@ -32,6 +32,8 @@ fmt: setup ## format and mend what can be mended
 	@$(BIN)/ruff format .
 docs: setup ## write the generated pages again (docs/events.md, docs/asyncapi.json)
 	@$(BIN)/python -m ops.docs
+proof: setup ## what is statistical, timed or long: one table with limits (under an hour)
+	@$(BIN)/python -m tests.proof
 mutants: setup ## plant small wrong changes; fails where tests notice fewer than 90 %
 	@$(BIN)/python -m tests.planted
 bench: setup ## benchmarks; ratios side by side
@@ -57,4 +59,4 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-.PHONY: help run demo setup test test-fast check fmt docs mutants bench lock clean
+.PHONY: help run demo setup test test-fast check fmt docs proof mutants bench lock clean
