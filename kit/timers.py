@@ -50,23 +50,33 @@ class Timer:
                 _FAILURES.labels(self.name).inc()
                 _log.exception("timer failed", extra={"timer": self.name})
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._every_s)
+                # not wait_for: it loses a cancellation that comes together with the wake
+                async with asyncio.timeout(self._every_s):
+                    await self._wake.wait()
 
 
 async def each(
-    items: Iterable[_Item], work: Callable[[_Item], Awaitable[object]], name: str
+    items: Iterable[_Item],
+    work: Callable[[_Item], Awaitable[object]],
+    name: str,
+    *,
+    at_once: int = 1,
 ) -> list[_Item]:
-    """Work on one item after the other; those that failed are logged, passed over and returned.
+    """Work on `at_once` items at a time; those that failed are logged, passed over and returned.
 
     Items are ids or names: the log says which one failed.
     """
-    failed = []
-    for item in items:
-        try:
-            await work(item)
-        except Exception:
-            _log.exception("item failed", extra={"timer": name, "item": str(item)})
-            failed.append(item)
+    failed, waiting = [], iter(items)
+
+    async def take_turns() -> None:
+        for item in waiting:
+            try:
+                await work(item)
+            except Exception:
+                _log.exception("item failed", extra={"timer": name, "item": str(item)})
+                failed.append(item)
+
+    await asyncio.gather(*(take_turns() for _ in range(at_once)))
     return failed
 
 

@@ -44,3 +44,18 @@ async def test_it_ends_with_its_block():
     runs = work.runs
     await asyncio.sleep(0.01)
     assert work.runs == runs
+
+
+async def test_it_ends_however_close_the_waking_and_the_cancellation_are():
+    for steps in range(6):
+        work = Work()
+        timer = Timer("test", 3600, work)
+        task = asyncio.create_task(timer.run())
+        await work.until(1)
+        timer.wake()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        async with asyncio.timeout(5):
+            await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()

@@ -1,5 +1,6 @@
 """Work on many items: one that fails is logged and returned, and the others are done."""
 
+import asyncio
 import logging
 
 import pytest
@@ -20,3 +21,23 @@ async def test_an_item_that_fails_holds_up_no_other(caplog: pytest.LogCaptureFix
     assert done == ["a", "c"]
     [record] = caplog.records
     assert (record.__dict__["timer"], record.__dict__["item"]) == ("letters", "b")
+
+
+async def test_some_items_at_a_time_and_never_more():
+    busy, most = 0, 0
+    release = asyncio.Event()
+
+    async def work(item: int) -> None:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        if busy == 3 or release.is_set():
+            release.set()
+        await release.wait()
+        busy -= 1
+        if item == 5:
+            raise RuntimeError
+
+    async with asyncio.timeout(5):
+        assert await each(range(20), work, "test", at_once=3) == [5]
+    assert most == 3
