@@ -106,8 +106,11 @@ def open_archive(
     source = _Pull(proved)
     decompressor = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
     reader = decompressor.stream_reader(cast("IO[bytes]", source))
-    while piece := reader.read(_PIECE):
-        yield piece
+    try:
+        while piece := reader.read(_PIECE):
+            yield piece
+    except zstandard.ZstdError:
+        raise SealBroken("not what a writer of ours compressed") from None
     if source.read(1):
         raise SealBroken("data after the end of the dump")
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from contracts.ids import SnapshotId, TenantId, new_id
 from kit import base64url
-from kit.sealing import Kek, SealBroken, new_key
+from kit.sealing import FrameWriter, Kek, SealBroken, new_key
 from services.backup.archive import Place, Tally, open_archive, seal_archive
 from services.backup.keyring import Keyring, TenantKey
 
@@ -59,6 +60,17 @@ def test_every_sampled_flipped_bit_is_refused(sealed: bytes) -> None:
 def test_data_after_the_end_is_refused(sealed: bytes) -> None:
     with pytest.raises(SealBroken):
         opened(sealed + b"\0")
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_data_behind_the_dump_is_refused_though_it_is_sealed_like_it(apart: bool) -> None:
+    """The seals hold, and yet not all that was sealed is the dump; in a frame of its own or not."""
+    data_key, packed = new_key(), zstandard.compress(DUMP)
+    frame_bytes = len(packed) if apart else len(packed) + 1
+    writer = FrameWriter(data_key, PLACE.header(KEY, data_key), frame_bytes=frame_bytes)
+    stored = writer.push(packed + b"x") + writer.final()
+    with pytest.raises(SealBroken):
+        opened(stored)
 
 
 @pytest.mark.parametrize(
