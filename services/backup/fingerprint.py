@@ -3,6 +3,7 @@
 The hash is PostgreSQL's own of whole records; values compare within one major version only.
 """
 
+import re
 from typing import Any, Protocol
 
 from services.backup.manifest import Fingerprint
@@ -63,7 +64,7 @@ async def row_counts(rows: Rows) -> dict[str, int]:
 
 async def primary_keys(rows: Rows, tables: list[str]) -> dict[str, list[tuple[str, str]]]:
     """Columns and types of each table's primary key, in key order."""
-    quoted = ",".join('"' + name.replace('"', '\\"') + '"' for name in tables)
+    quoted = ",".join('"' + re.sub(r'([\\"])', r"\\\1", name) + '"' for name in tables)
     result: dict[str, list[tuple[str, str]]] = {}
     for row in await rows.fetch(_KEYS, "{" + quoted + "}"):
         result.setdefault(row["name"], []).append((row["column"], row["type"]))
