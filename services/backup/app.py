@@ -29,6 +29,7 @@ from services.backup.restore_run import RestoreRun
 from services.backup.routes import router
 from services.backup.runs import Limits, Runs
 from services.backup.settings import BackupSettings
+from services.backup.stocktake import Stocktake
 from services.backup.vault import Vault
 
 NAME = "backup"
@@ -45,6 +46,7 @@ def create_app(
     tenants = tenants or TenantsClient(
         settings.tenants_url, key=SigningKey.from_file(settings.identity_key_file), service=NAME
     )
+    share, leftovers_after = settings.share_bytes, timedelta(seconds=settings.leftovers_after_s)
     kek = Kek.from_file(settings.kek_file)
     keyring = Keyring(settings.keyring_dir, kek)
     manifest_key = SigningKey.from_file(settings.manifest_key_file)
@@ -53,16 +55,20 @@ def create_app(
     known = KnownTenants(db, keyring, tenants)
     restores = Restores(catalogue, keyring, tenants, tools)
     plan_lives = timedelta(seconds=settings.plan_lives_s)
-    leftovers_after = timedelta(seconds=settings.leftovers_after_s)
+    stocktake = Stocktake(db, catalogue, leftovers_after)
     runs = Runs(
         db,
-        FullRun(db, Fulls(catalogue, keyring, tenants, tools), leftovers_after),
+        FullRun(db, Fulls(catalogue, keyring, tenants, tools, share), stocktake),
         RestoreRun(db, restores, tenants),
-        Limits(settings.runs_at_once, settings.turn_s),
+        Limits(settings.runs_at_once, settings.turn_s, settings.tick_s),
     )
 
     async def queue_daily() -> None:
         await queue_due(db)
+        runs.wake()
+
+    async def take_stock() -> None:
+        await stocktake.sweep(runs.hold)
 
     async def check_keyring() -> None:
         await asyncio.to_thread(keyring.check)
@@ -79,9 +85,10 @@ def create_app(
             routers=[router],
             handlers=handlers(known),
             timers=[
-                Timer("runs", settings.tick_s, runs.tick),
+                runs.timer,
                 Timer("daily fulls", settings.schedule_s, queue_daily),
                 Timer("tenants", settings.sweep_s, known.sweep),
+                Timer("stocktaking", settings.stocktaking_s, take_stock),
                 forgetting(db, plan_lives),
             ],
             opening=[key_proof(db, kek, NAME, check_keyring)],
@@ -89,7 +96,7 @@ def create_app(
             closing=[tenants.aclose, runs.stop],
             state={
                 "db": db,
-                "parts": Parts(db, known, restores, plan_lives, settings.plans_most),
+                "parts": Parts(db, known, restores, runs, plan_lives, settings.plans_most, share),
             },
         ),
     )

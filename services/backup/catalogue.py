@@ -4,20 +4,25 @@ Names: `<tenant>/manifests/<backup>.json`, beside it `<backup>.verify.json`, and
 `<tenant>/data/<random>.tbk`. Random, so that two runs never write to one object.
 """
 
+import re
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from contracts.ids import SnapshotId, TenantId
-from kit import logs
+from kit import clock, logs
 from kit.sealing import SigningKey
 from services.backup.manifest import Manifest, ManifestRefused, Verification, sha256_hex
-from services.backup.retention import Full, expired
-from services.backup.vault import ObjectMissing, Vault
+from services.backup.vault import ObjectMissing, ObjectTooLarge, Vault
+from services.backup.vault_folder import Stored
 
 _log = logs.get(__name__)
-_VERIFY = ".verify.json"
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_OURS = re.compile(
+    rf"{_UUID}/(?:manifests/(?P<backup>{_UUID})(?P<check>\.verify)?\.json|data/[0-9a-f]{{32}}\.tbk)"
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,27 @@ class Entry:
     @property
     def verified(self) -> bool:
         return self.verification is not None and self.verification.passed
+
+    def is_newer(self, now: datetime) -> tuple[bool, datetime, UUID]:
+        """What to sort by: an age that is not known (a time in the future) is never newest."""
+        return self.manifest.at <= now, self.manifest.at, self.manifest.backup
+
+
+@dataclass(frozen=True)
+class Stock:
+    """All that the vault holds of one tenant: ours by name, and what somebody else put there.
+
+    Refused are manifests that are there but are none of ours. Entries are sorted, oldest first.
+    """
+
+    entries: list[Entry]
+    refused: frozenset[SnapshotId]
+    objects: Mapping[str, Stored]
+    strays: list[str]
+    size: int
+
+    def manifest_at(self, tenant: TenantId, backup: SnapshotId) -> datetime:
+        return self.objects[_manifest_name(tenant, backup)].at
 
 
 class Catalogue:
@@ -56,7 +82,10 @@ class Catalogue:
 
     async def entry(self, tenant: TenantId, backup: SnapshotId) -> Entry:
         """One backup; raises ObjectMissing, or ManifestRefused for one that is not ours."""
-        data = await self.vault.read(_manifest_name(tenant, backup))
+        try:
+            data = await self.vault.read(_manifest_name(tenant, backup))
+        except ObjectTooLarge:
+            raise ManifestRefused("it is too large") from None
         manifest = Manifest.decode(data, self._key.public)
         if (manifest.tenant, manifest.backup) != (tenant, backup):
             raise ManifestRefused("it belongs to another place")
@@ -65,40 +94,53 @@ class Catalogue:
         sha256 = sha256_hex(data)
         return Entry(manifest, sha256, await self._verification(tenant, backup, sha256))
 
-    async def entries(self, tenant: TenantId) -> list[Entry]:
-        """All backups of a tenant, oldest first; refused manifests are logged and do not count."""
-        found = []
-        for backup in await self._names(tenant):
+    async def stock(self, tenant: TenantId) -> Stock:
+        """Look at everything; what others have put there is named and otherwise ignored."""
+        await self.vault.list(f"{tenant}/manifests")  # what cannot be read is no empty folder
+        await self.vault.list(f"{tenant}/data")
+        listed = await self.vault.list(str(tenant))
+        objects = {each.name: each for each in listed if _OURS.fullmatch(each.name)}
+        entries, refused = [], set[SnapshotId]()
+        for backup in _backups(objects):
             try:
-                found.append(await self.entry(tenant, backup))
+                entries.append(await self.entry(tenant, backup))
             except (ManifestRefused, ObjectMissing):
+                refused.add(backup)
                 _log.error(  # the place says enough, the exception adds nothing
                     "manifest refused", extra={"tenant": str(tenant), "backup": str(backup)}
                 )
-        return sorted(found, key=lambda entry: (entry.manifest.at, entry.manifest.backup))
+        now = clock.now()
+        return Stock(
+            sorted(entries, key=lambda entry: entry.is_newer(now)),
+            frozenset(refused),
+            objects,
+            [each.name for each in listed if each.name not in objects],
+            sum(each.size for each in listed),
+        )
 
-    async def expire(self, tenant: TenantId) -> list[SnapshotId]:
-        """Delete what retention lets go, manifest first, then data; returns the backups."""
-        entries = {entry.manifest.backup: entry for entry in await self.entries(tenant)}
-        fulls = [Full(key, each.manifest.at, each.verified) for key, each in entries.items()]
-        gone = [SnapshotId(full.backup) for full in expired(fulls)]
-        for backup in gone:
-            await self.vault.delete(_manifest_name(tenant, backup))
-            await self.vault.delete(_verify_name(tenant, backup))
-            await self.vault.delete(entries[backup].manifest.object)
-        return gone
+    async def entries(self, tenant: TenantId) -> list[Entry]:
+        """All backups of a tenant, oldest first; refused manifests are logged and do not count."""
+        return (await self.stock(tenant)).entries
+
+    async def remove(self, tenant: TenantId, backup: SnapshotId, entry: Entry | None) -> None:
+        """Delete a backup: the manifest first, so that no manifest names what is gone."""
+        await self.vault.delete(_manifest_name(tenant, backup))
+        await self.vault.delete(_verify_name(tenant, backup))
+        if entry is not None:
+            await self.vault.delete(entry.manifest.object)
 
     async def collect(self, tenant: TenantId, before: datetime) -> int:
         """Delete data older than `before` that no manifest names, even a refused one's neighbour.
 
         Nothing is deleted while any manifest is refused: it may name the data.
         """
-        data = await self.vault.list(f"{tenant}/data")
-        entries = await self.entries(tenant)
-        if len(entries) != len(await self._names(tenant)):
+        data = await self.vault.list(f"{tenant}/data")  # before the manifests: a run may end now
+        stock = await self.stock(tenant)
+        if stock.refused:
             return 0
-        named = {entry.manifest.object for entry in entries}
-        orphans = [each for each in data if each.name not in named and each.at < before]
+        named = {entry.manifest.object for entry in stock.entries}
+        old = [each for each in data if each.at < before and _OURS.fullmatch(each.name)]
+        orphans = [each for each in old if each.name not in named]
         for orphan in orphans:
             await self.vault.delete(orphan.name)
         return len(orphans)
@@ -109,15 +151,15 @@ class Catalogue:
         try:
             data = await self.vault.read(_verify_name(tenant, backup))
             found = Verification.decode(data, self._key.public)
-        except (ObjectMissing, ManifestRefused):
+        except (ObjectMissing, ObjectTooLarge, ManifestRefused):
             return None
         named = (found.tenant, found.backup, found.manifest_sha256)
         return found if named == (tenant, backup, manifest_sha256) else None
 
-    async def _names(self, tenant: TenantId) -> list[SnapshotId]:
-        names = [each.name for each in await self.vault.list(f"{tenant}/manifests")]
-        stems = [name.rsplit("/", 1)[1] for name in names if not name.endswith(_VERIFY)]
-        return [SnapshotId(UUID(stem.removesuffix(".json"))) for stem in stems]
+
+def _backups(names: Mapping[str, Stored]) -> list[SnapshotId]:
+    found = [match for name in names if (match := _OURS.fullmatch(name))]
+    return [SnapshotId(UUID(one["backup"])) for one in found if one["backup"] and not one["check"]]
 
 
 def _manifest_name(tenant: TenantId, backup: SnapshotId) -> str:
@@ -125,4 +167,4 @@ def _manifest_name(tenant: TenantId, backup: SnapshotId) -> str:
 
 
 def _verify_name(tenant: TenantId, backup: SnapshotId) -> str:
-    return f"{tenant}/manifests/{backup}{_VERIFY}"
+    return f"{tenant}/manifests/{backup}.verify.json"

@@ -9,13 +9,17 @@ from contracts.ids import TenantId
 from kit import clock
 from kit.db import Database
 from kit.timers import each
-from services.backup.schedule import is_due
+from services.backup.schedule import LONGEST_PAUSE, is_due
 from services.backup.store import snapshots, tenants
 
+_AT_ONCE = 4  # one connection of the pool is left to others
 _UNCOVERED = Gauge(
     "bulkhead_backup_oldest_uncovered_seconds",
     "Time since the newest verified full, of the tenant where it is longest",
 )
+_since: list[datetime] = []
+# computed when it is read: it grows even where this round comes no more
+_UNCOVERED.set_function(lambda: (clock.now() - _since[0]).total_seconds() if _since else 0.0)
 
 
 async def queue_due(db: Database) -> None:
@@ -29,11 +33,18 @@ async def queue_due(db: Database) -> None:
         async with db.write() as session:
             await snapshots.ask(session, tenant, "schedule")
 
-    await each(due, ask, "daily fulls")
-    ages = [(now - (row["covered_until"] or row["known_at"])).total_seconds() for row in known]
-    _UNCOVERED.set(max(ages, default=0.0))
+    _since[:] = sorted(_covered_until(row, now) for row in known)[:1]
+    await each(due, ask, "daily fulls", at_once=_AT_ONCE)
+
+
+def _covered_until(row: RowMapping, now: datetime) -> datetime:
+    """A time in the future is unknown: then the tenant counts as never covered."""
+    until: datetime | None = row["covered_until"]
+    since = until if until is not None and until <= now else row["known_at"]
+    return min(since, now)
 
 
 def _is_due(row: RowMapping, now: datetime) -> bool:
-    waits = row["retry_at"] is not None and row["retry_at"] > now
+    retry_at = row["retry_at"]
+    waits = retry_at is not None and now < retry_at <= now + LONGEST_PAUSE
     return not waits and is_due(TenantId(row["tenant"]), row["covered_until"], now)

@@ -1,13 +1,22 @@
 """Why a run failed: a closed set of reasons, since a tool's own words may quote customers' data."""
 
+import errno
 from enum import StrEnum
+
+from sqlalchemy.exc import DBAPIError, InterfaceError
 
 from kit import logs
 from kit.problems import DependencyDown, Problem
 from kit.sealing import SealBroken
-from services.backup.keyring import KeyMissing
+from services.backup.keyring import KeyMissing, KeyringBroken, KeyringMissing, KeyUnopened
 from services.backup.manifest import ManifestRefused
-from services.backup.vault import ObjectExists, ObjectMissing, VaultDown
+from services.backup.vault import (
+    ObjectExists,
+    ObjectMissing,
+    VaultDown,
+    VaultFull,
+    VaultReadOnly,
+)
 
 _log = logs.get(__name__)
 
@@ -23,11 +32,29 @@ class Reason(StrEnum):
     LOAD_FAILED = "pg_restore failed"
     PEER_DOWN = "the tenants service could not be reached"
     PEER_REFUSED = "the tenants service refused"
-    KEY_MISSING = "the tenant's key is missing"
+    DATABASE_DOWN = "backup's own database could not be reached"
+    TARGET_FULL = "the disk of the tenant's database is full"
+    KEYRING_MISSING = "the tenant's keyring is missing"
+    KEYRING_BROKEN = "the tenant's keyring is cut or altered"
+    KEY_MISSING = "the tenant's keyring lacks the key of this backup"
+    KEY_UNOPENED = "the tenant's key does not open: another KEK, or an altered keyring"
     VAULT_FAILED = "the vault could not be read or written"
+    VAULT_FULL = "the vault's disk is full"
+    VAULT_READ_ONLY = "the vault is read-only or closed to the service"
+    SHARE_FULL = "the tenant's share of the vault is full"
+    DISK_FULL = "the disk for keyrings or temporary files is full"
+    DISK_READ_ONLY = "a keyring or temporary file is read-only or closed to the service"
+    KILLED = "pg_dump or pg_restore was killed"
     BROKEN = "the stored backup is altered or cut"
+    REFUSED = "the manifest is altered or not ours"
+    GONE = "the stored backup is not in the vault"
     DIFFERS = "the restored data differs from the manifest"
     UNEXPECTED = "unexpected error; the log has its place"
+
+
+ALTERED = {Reason.BROKEN, Reason.DIFFERS}
+LOST = {*ALTERED, Reason.REFUSED, Reason.GONE}
+"""What says that the backup is no good, and not only that something else was."""
 
 
 class RunFailed(Exception):
@@ -39,15 +66,30 @@ class RunFailed(Exception):
 
 
 _BY_TYPE: tuple[tuple[type[Exception], Reason], ...] = (
+    (KeyringMissing, Reason.KEYRING_MISSING),
     (KeyMissing, Reason.KEY_MISSING),
+    (KeyringBroken, Reason.KEYRING_BROKEN),
+    (KeyUnopened, Reason.KEY_UNOPENED),
     (SealBroken, Reason.BROKEN),
-    (ManifestRefused, Reason.BROKEN),
-    (ObjectMissing, Reason.BROKEN),
+    (ManifestRefused, Reason.REFUSED),
+    (ObjectMissing, Reason.GONE),
     (ObjectExists, Reason.VAULT_FAILED),
+    (VaultFull, Reason.VAULT_FULL),
+    (VaultReadOnly, Reason.VAULT_READ_ONLY),
     (VaultDown, Reason.VAULT_FAILED),
     (DependencyDown, Reason.PEER_DOWN),
     (Problem, Reason.PEER_REFUSED),
+    (DBAPIError, Reason.DATABASE_DOWN),
+    (InterfaceError, Reason.DATABASE_DOWN),
+    (ConnectionError, Reason.DATABASE_DOWN),
 )
+_BY_NUMBER = {
+    errno.ENOSPC: Reason.DISK_FULL,
+    errno.EDQUOT: Reason.DISK_FULL,
+    errno.EROFS: Reason.DISK_READ_ONLY,
+    errno.EACCES: Reason.DISK_READ_ONLY,
+    errno.EPERM: Reason.DISK_READ_ONLY,
+}
 
 
 def reason_of(error: Exception) -> Reason:
@@ -57,5 +99,7 @@ def reason_of(error: Exception) -> Reason:
     for kind, reason in _BY_TYPE:
         if isinstance(error, kind):
             return reason
+    if isinstance(error, OSError) and error.errno in _BY_NUMBER:
+        return _BY_NUMBER[error.errno]
     _log.error("run failed unexpectedly", exc_info=error)
     return Reason.UNEXPECTED

@@ -5,21 +5,25 @@ then the check of what was written. A run that dies in between leaves nothing th
 """
 
 import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from contracts.clients import Lease, TenantsClient
 from contracts.ids import SnapshotId, TenantId
-from kit import clock
+from kit import clock, logs
 from kit.supervisor import spawn
 from services.backup.archive import ZSTD_LEVEL, Place, Tally, seal_archive
 from services.backup.catalogue import Catalogue, Entry
-from services.backup.failures import Reason, RunFailed
+from services.backup.failures import ALTERED, Reason, RunFailed
 from services.backup.fingerprint import fingerprints, primary_keys, sequences
 from services.backup.keyring import Keyring, TenantKey
 from services.backup.manifest import Level, Manifest, Verification
 from services.backup.pg_tools import PgTools
 from services.backup.source import Moment, held
 from services.backup.stored import stored_dump
+from services.backup.vault import VaultDown
+
+_log = logs.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,19 +37,21 @@ class Written:
 
 @dataclass(frozen=True)
 class Fulls:
-    """Takes and checks full backups."""
+    """Takes and checks full backups; `share` bounds the bytes of one tenant in the vault."""
 
     catalogue: Catalogue
     keyring: Keyring
     tenants: TenantsClient
     tools: PgTools
+    share: int
 
     async def take(self, tenant: TenantId, backup: SnapshotId) -> Entry:
         """Store a full and its manifest; raises what failed, and then nothing is listed."""
         place = Place(tenant, backup)
-        earlier = await self.catalogue.entries(tenant)
+        stock = await self.catalogue.stock(tenant)
+        earlier, room = stock.entries, self.share - stock.size
         async with held(self.tenants, tenant) as (lease, moment):
-            written, draft = await self._write(lease, moment, place)
+            written, draft = await self._write(lease, moment, place, room)
         manifest = draft.model_copy(
             update={
                 "object": written.name,
@@ -60,32 +66,36 @@ class Fulls:
     async def verify(self, entry: Entry) -> Entry:
         """Read the stored backup whole (digest, seals, pg_restore to its end) and keep the result.
 
-        RunFailed where it does not pass; that is recorded too.
+        RunFailed where it does not pass; that is recorded too, where the fault is the backup's.
         """
         try:
             await self._read_through(entry.manifest)
-        except RunFailed:
-            await self.catalogue.record(result_of(entry, "archive", passed=False))
+        except RunFailed as failed:
+            if failed.reason in ALTERED:
+                await note(self.catalogue, result_of(entry, "archive", passed=False))
             raise
         result = result_of(entry, "archive", passed=True)
         await self.catalogue.record(result)
         return Entry(entry.manifest, entry.sha256, result)
 
-    async def _write(self, lease: Lease, moment: Moment, place: Place) -> tuple[Written, Manifest]:
+    async def _write(
+        self, lease: Lease, moment: Moment, place: Place, room: int
+    ) -> tuple[Written, Manifest]:
         """Dump and hash at once, in two transactions that see the same moment."""
         describing = spawn(self._describe(place, moment), "description of a full")
         try:
-            written = await self._store(lease, moment, place)
+            written = await self._store(lease, moment, place, room)
             return written, await describing
         finally:
             describing.cancel()
             await asyncio.gather(describing, return_exceptions=True)
 
-    async def _store(self, lease: Lease, moment: Moment, place: Place) -> Written:
+    async def _store(self, lease: Lease, moment: Moment, place: Place, room: int) -> Written:
         key = await asyncio.to_thread(self.keyring.current, place.tenant)
         name, tally = self.catalogue.new_data_name(place.tenant), Tally()
         with self.tools.dump(lease, moment.exported) as plain:
-            await self.catalogue.vault.put(name, tally.over(seal_archive(plain, place, key)))
+            sealed = tally.over(seal_archive(plain, place, key))
+            await self.catalogue.vault.put(name, within(room, sealed, lambda: tally.size))
         return Written(name, key, tally)
 
     async def _describe(self, place: Place, moment: Moment) -> Manifest:
@@ -115,6 +125,23 @@ class Fulls:
         dump = stored_dump(self.catalogue.vault, self.keyring, manifest)
         with self.tools.reading() as process:
             await asyncio.to_thread(process.feed, dump, Reason.BROKEN)
+
+
+def within(room: int, chunks: Iterator[bytes], size: Callable[[], int]) -> Iterator[bytes]:
+    """The chunks; RunFailed as soon as their `size` is more bytes than the tenant has left."""
+    for chunk in chunks:
+        if size() > room:
+            raise RunFailed(Reason.SHARE_FULL)
+        yield chunk
+
+
+async def note(catalogue: Catalogue, result: Verification) -> None:
+    """Record a check where the vault lets us: its outcome does not hang on the note."""
+    try:
+        await catalogue.record(result)
+    except VaultDown as refused:
+        extra = {"backup": str(result.backup), "error": type(refused).__name__}
+        _log.warning("check not noted in the vault", extra=extra)
 
 
 def result_of(entry: Entry, level: Level, *, passed: bool) -> Verification:

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from contracts.events import SnapshotCompleted, SnapshotFailed
@@ -13,6 +12,7 @@ from services.backup.catalogue import Catalogue, Entry
 from services.backup.failures import Reason, reason_of
 from services.backup.full import Fulls
 from services.backup.schedule import pause_after
+from services.backup.stocktake import Stocktake
 from services.backup.store import snapshots, tenants, turns
 from services.backup.store.turns import Job
 from services.backup.vault import ObjectMissing
@@ -23,11 +23,11 @@ _log = logs.get(__name__)
 
 @dataclass(frozen=True)
 class FullRun:
-    """Work of kind "full"; `leftovers_after` is longer than any run can last."""
+    """Work of kind "full"."""
 
     db: Database
     fulls: Fulls
-    leftovers_after: timedelta
+    stocktake: Stocktake
 
     async def run(self, job: Job, holder: UUID) -> None:
         snapshot = SnapshotId(job.row["snapshot"])
@@ -42,7 +42,7 @@ class FullRun:
             await self._fail(job, holder, reason_of(error))
             return
         await self._complete(job, holder, entry)
-        await self._tidy(job.tenant)
+        await self._tidy(job.tenant, holder)
 
     async def heal(self, job: Job, holder: UUID) -> None:
         """Try again (a manifest that was published is taken up), but not for ever."""
@@ -60,10 +60,13 @@ class FullRun:
 
     async def _complete(self, job: Job, holder: UUID, entry: Entry) -> None:
         snapshot, manifest = SnapshotId(job.row["snapshot"]), entry.manifest
+        now = clock.now()
+        # PostgreSQL's clock may be ahead of ours: a time in the future is no known age
+        until = manifest.at if manifest.at <= now else job.started_at
         async with self.db.write() as session:
             await turns.fence(session, job.tenant, holder)
-            await snapshots.complete(session, snapshot, manifest, clock.now())
-            await tenants.cover(session, job.tenant, manifest.at)
+            await snapshots.complete(session, snapshot, manifest, now)
+            await tenants.cover(session, job.tenant, until, now)
             await outbox.add(session, SnapshotCompleted(tenant=job.tenant, snapshot=snapshot))
         _log.info(
             "full backup stored",
@@ -93,15 +96,10 @@ class FullRun:
             await turns.fence(session, job.tenant, holder)
             await snapshots.requeue(session, SnapshotId(job.row["snapshot"]))
 
-    async def _tidy(self, tenant: TenantId) -> None:
+    async def _tidy(self, tenant: TenantId, holder: UUID) -> None:
         """Retention and what killed runs left; the backup stands even where this fails."""
         try:
-            gone = await self._catalogue.expire(tenant)
-            before = clock.now() - self.leftovers_after
-            await self._catalogue.collect(tenant, before)
-            await self._catalogue.vault.sweep_leftovers(before)
-            async with self.db.write() as session:
-                await snapshots.expire(session, gone)
+            await self.stocktake.take(tenant, holder)
         except Exception:
             _log.exception("retention failed", extra={"tenant": str(tenant)})
 

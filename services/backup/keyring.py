@@ -3,6 +3,7 @@ can be opened again by anybody."""
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -11,11 +12,25 @@ from pydantic import JsonValue
 
 from contracts.ids import TenantId
 from kit import base64url, strict_json
-from kit.sealing import Kek, canonical, new_key
+from kit.sealing import Kek, SealBroken, canonical, new_key
+
+_VERSION = re.compile("[1-9][0-9]{0,8}")
 
 
 class KeyMissing(Exception):
-    """There is no such key: shredded, or lost with the keyring."""
+    """The keyring lacks this version of the key."""
+
+
+class KeyringMissing(KeyMissing):
+    """There is no keyring: shredded, or lost."""
+
+
+class KeyringBroken(Exception):
+    """The keyring is cut, or none of this tenant."""
+
+
+class KeyUnopened(Exception):
+    """A tenant's key is there but does not open: it was sealed with another KEK, or altered."""
 
 
 @dataclass(frozen=True)
@@ -53,35 +68,50 @@ class Keyring:
         _create(path, canonical(document))
 
     def current(self, tenant: TenantId) -> TenantKey:
-        """The key for new backups; raises KeyMissing."""
+        """The key for new backups; raises what `key` raises."""
         newest = max(self._wrapped(tenant))
         return TenantKey(newest, self.key(tenant, newest))
 
     def key(self, tenant: TenantId, version: int) -> bytes:
-        """The key of a version; raises KeyMissing, or SealBroken for a foreign or altered one."""
+        """The key of a version; raises KeyMissing, KeyringBroken or KeyUnopened."""
         wrapped = self._wrapped(tenant).get(version)
         if wrapped is None:
             raise KeyMissing(f"no version {version}")
-        return self._kek.unwrap(base64url.decode(wrapped), _place(tenant, version))
+        try:
+            return self._kek.unwrap(wrapped, _place(tenant, version))
+        except SealBroken:
+            raise KeyUnopened(f"version {version}") from None
 
     def check(self) -> None:
-        """Open one tenant's key; raises SealBroken under a wrong KEK. No keyring yet is fine."""
+        """Open one tenant's key; raises SealBroken where there are some and none opens.
+
+        One that is cut, altered or not ours tells nothing about the KEK. No keyring yet is fine.
+        """
+        unopened = False
         for path in sorted(self._directory.glob("*.json")):
-            with contextlib.suppress(ValueError, KeyError, TypeError, KeyMissing):
+            try:
                 self.current(TenantId(UUID(path.stem)))
-                return  # a file that is cut or not ours tells nothing about the key
+                return
+            except KeyUnopened:
+                unopened = True
+            except (ValueError, KeyringBroken, KeyMissing):
+                continue
+        if unopened:
+            raise SealBroken("no tenant's key opens")
 
     def shred(self, tenant: TenantId) -> None:
         """Delete the keyring: what was sealed for this tenant stays unreadable for ever."""
         self._path(tenant).unlink(missing_ok=True)
         _sync(self._directory)
 
-    def _wrapped(self, tenant: TenantId) -> dict[int, str]:
+    def _wrapped(self, tenant: TenantId) -> dict[int, bytes]:
         try:
-            document = strict_json.loads(self._path(tenant).read_bytes())
+            keys = _keys_of(self._path(tenant).read_bytes(), tenant)
         except FileNotFoundError:
-            raise KeyMissing("no keyring") from None
-        return {int(version): wrapped for version, wrapped in document["keys"].items()}
+            raise KeyringMissing("no keyring") from None
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise KeyringBroken("cut, or none of this tenant") from None
+        return keys
 
     def _path(self, tenant: TenantId) -> Path:
         return self._directory / f"{tenant}.json"
@@ -91,15 +121,25 @@ def _place(tenant: TenantId, version: int) -> bytes:
     return canonical({"p": "bulkhead-keyring", "t": str(tenant), "kv": version})
 
 
+def _keys_of(data: bytes, tenant: TenantId) -> dict[int, bytes]:
+    document = strict_json.loads(data)
+    keys: dict[str, str] = document["keys"]
+    if (document["v"], document["tenant"]) != (1, str(tenant)) or not keys:
+        raise ValueError
+    if not all(_VERSION.fullmatch(version) for version in keys):
+        raise ValueError
+    return {int(version): base64url.decode(wrapped) for version, wrapped in keys.items()}
+
+
 def _create(path: Path, data: bytes) -> None:
     """Create-only and durable; of two that try at once, one wins and both see the same file."""
     draft = path.with_suffix(f".{os.getpid()}.{os.urandom(4).hex()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
     finally:

@@ -10,6 +10,8 @@ from kit.timers import each
 from services.backup.keyring import Keyring
 from services.backup.store import tenants as store
 
+_AT_ONCE = 4  # one connection of the pool is left to others
+
 
 @dataclass(frozen=True)
 class KnownTenants:
@@ -29,9 +31,11 @@ class KnownTenants:
             await store.add(session, tenant)
 
     async def sweep(self) -> None:
-        """Heal lost notices: ask for all tenants there are."""
-        found = [TenantId(entry.id) for entry in await self.tenants.tenants()]
-        await each(found, self._add_alone, "tenants")
+        """Heal lost notices: ask for all tenants there are; only new ones cost anything."""
+        found = {TenantId(entry.id) for entry in await self.tenants.tenants()}
+        async with self.db.read() as session:
+            known = {row["tenant"] for row in await store.known(session)}
+        await each(sorted(found - known), self._add_alone, "tenants", at_once=_AT_ONCE)
 
     async def _add_alone(self, tenant: TenantId) -> None:
         async with self.db.write() as session:

@@ -9,17 +9,21 @@ from fastapi import Depends, Request
 from kit.db import Database
 from services.backup.known import KnownTenants
 from services.backup.restore import Restores
+from services.backup.runs import Runs
 
 
 @dataclass(frozen=True)
 class Parts:
-    """`plans_most` bounds a tenant's open plans, each of which lives for `plan_lives`."""
+    """`plans_most` bounds a tenant's open plans, each of which lives for `plan_lives`; `share` is
+    how many bytes of the vault are a tenant's."""
 
     db: Database
     known: KnownTenants
     restores: Restores
+    runs: Runs
     plan_lives: timedelta
     plans_most: int
+    share: int
 
 
 def _parts(request: Request) -> Parts:

@@ -30,6 +30,7 @@ _REASONS = (
     (b"connection to server", Reason.SOURCE_DOWN),
     (b"server closed the connection", Reason.SOURCE_DOWN),
     (b"terminating connection", Reason.SOURCE_DOWN),
+    (b"No space left on device", Reason.TARGET_FULL),
 )
 
 
@@ -149,6 +150,8 @@ class Process:
     def _check(self, otherwise: Reason) -> None:
         status = self._process.wait()
         self._listener.join()
+        if status < 0:
+            raise RunFailed(Reason.KILLED)
         if status != 0:
             words = bytes(self._tail)
             raise RunFailed(next((why for text, why in _REASONS if text in words), otherwise))

@@ -13,15 +13,24 @@ class SnapshotNotFound(Problem, status=404, slug="snapshot-not-found"):
 class SnapshotNotRestorable(Problem, status=409, slug="snapshot-not-restorable"):
     """Snapshot not restorable
 
-    Only a verified backup can be restored: this one is still being taken, failed, or expired.
+    Only a verified backup can be restored: this one is still being taken, failed, expired, or was
+    found broken or missing.
     """
 
 
 class SnapshotBroken(Problem, status=409, slug="snapshot-broken"):
     """Snapshot broken
 
-    What lies in the vault is not what was stored, or its key is gone. Choose another backup; the
-    operator compares the vault with its copies.
+    What lies in the vault is not what was stored. Choose another backup; the operator compares
+    the vault with its copies.
+    """
+
+
+class VaultShareFull(Problem, status=507, slug="vault-share-full"):
+    """The tenant's share of the vault is full
+
+    The backups that are there are kept, and no more are taken. The operator gives the tenant a
+    larger share (BULKHEAD_SHARE_BYTES).
     """
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from contracts.clients import Lease, TenantsClient
 from contracts.ids import SnapshotId, TenantId
 from services.backup.catalogue import Catalogue
-from services.backup.failures import Reason, RunFailed
+from services.backup.failures import ALTERED, Reason, RunFailed
 from services.backup.fingerprint import differing, fingerprints, row_counts
-from services.backup.full import result_of
+from services.backup.full import note, result_of
 from services.backup.keyring import Keyring
 from services.backup.manifest import Fingerprint, Manifest
 from services.backup.pg_tools import PgTools
@@ -55,10 +55,14 @@ class Restores:
         try:
             await self._load(lease, entry.manifest)
             proved = await _compare(lease, entry.manifest)
+        except RunFailed as failed:
+            if failed.reason in ALTERED:
+                await note(self.catalogue, result_of(entry, "restored", passed=False))
+            raise
         finally:
             await give_back(self.tenants, tenant, lease)
         if proved:
-            await self.catalogue.record(result_of(entry, "restored", passed=True))
+            await note(self.catalogue, result_of(entry, "restored", passed=True))
         return proved
 
     async def _load(self, lease: Lease, manifest: Manifest) -> None:

@@ -10,7 +10,7 @@ from contracts.ids import RestoreId, SnapshotId, TenantId
 from kit import clock, logs, outbox
 from kit.db import Database
 from kit.problems import DependencyDown, NotFound, Problem
-from services.backup.failures import Reason, reason_of
+from services.backup.failures import LOST, Reason, reason_of
 from services.backup.restore import Restores
 from services.backup.store import restores, snapshots, turns
 from services.backup.store.turns import Job
@@ -87,6 +87,8 @@ class RestoreRun:
         async with self.db.write() as session:
             await turns.fence(session, job.tenant, holder)
             await restores.fail(session, restore, reason, clock.now())
+            if reason in LOST:
+                await snapshots.lose(session, SnapshotId(job.row["snapshot"]), reason, clock.now())
         _log.error(
             "restore failed",
             extra={"tenant": str(job.tenant), "restore": str(restore), "reason": reason},

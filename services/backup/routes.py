@@ -9,11 +9,10 @@ from contracts.authorise import needs
 from contracts.credentials import Actor
 from contracts.ids import RestoreId, SnapshotId, TenantId, new_id
 from kit import clock
-from kit.db import ReadSession
-from kit.http import Read, Write, created
+from kit.db import ReadSession, WriteSession
+from kit.http import Read, created
 from kit.problems import DependencyDown
 from services.backup.failures import RunFailed, reason_of
-from services.backup.keyring import KeyMissing
 from services.backup.manifest import ManifestRefused
 from services.backup.parts import Parts, With
 from services.backup.problems import (
@@ -24,6 +23,7 @@ from services.backup.problems import (
     SnapshotBroken,
     SnapshotNotFound,
     SnapshotNotRestorable,
+    VaultShareFull,
 )
 from services.backup.schemas import Restore, RestoreList, RestoreRequest, Snapshot, Snapshots
 from services.backup.store import restores, snapshots, tenants
@@ -36,13 +36,15 @@ router = APIRouter(prefix="/t/{tenant}/v1")
 async def ask_backup(
     tenant: UUID,
     actor: Annotated[Actor, needs("backup.run")],
-    session: Write,
     parts: With,
     response: Response,
 ) -> Snapshot:
     """Queue a full backup; the answer is the one that is queued or running already, if any."""
-    await parts.known.add(session, TenantId(tenant))
-    row = await snapshots.ask(session, TenantId(tenant), "demand", actor.user)
+    async with parts.db.write() as session:
+        await _require_share(session, TenantId(tenant), parts.share)
+        await parts.known.add(session, TenantId(tenant))
+        row = await snapshots.ask(session, TenantId(tenant), "demand", actor.user)
+    parts.runs.wake()  # after the commit: what is not committed is not claimed
     created(response, f"/t/{tenant}/v1/backups/{row['snapshot']}")
     return Snapshot.of(row)
 
@@ -50,7 +52,7 @@ async def ask_backup(
 @router.get("/backups", dependencies=[needs("backup.view")])
 async def list_backups(tenant: UUID, session: Read) -> Snapshots:
     """The newest hundred, newest first, also those that failed."""
-    rows = await snapshots.newest(session, TenantId(tenant))
+    rows = await snapshots.newest(session, TenantId(tenant), clock.now())
     return Snapshots(backups=[Snapshot.of(row) for row in rows])
 
 
@@ -94,21 +96,19 @@ async def execute_restore(
     tenant: UUID,
     restore: UUID,
     actor: Annotated[Actor, needs("backup.restore")],
-    session: Write,
     parts: With,
     response: Response,
 ) -> Restore:
     """Carry out a plan, once. Everything after the backup's moment is set aside."""
-    planned = await _restore(session, tenant, restore)
-    if clock.now() - planned.planned_at > parts.plan_lives:
-        raise RestoreNotPlanned("the plan is too old")
-    try:
-        if not await restores.queue(session, RestoreId(restore), actor.user):
-            raise RestoreNotPlanned
-    except restores.RestoreOpen:
-        raise RestoreRunning from None
+    async with parts.db.write() as session:
+        planned = await _restore(session, tenant, restore)
+        if clock.now() - planned.planned_at > parts.plan_lives:
+            raise RestoreNotPlanned("the plan is too old")
+        await _queue(session, RestoreId(restore), actor)
+        queued = await _restore(session, tenant, restore)
+    parts.runs.wake()  # after the commit: what is not committed is not claimed
     created(response, f"/t/{tenant}/v1/restores/{restore}")
-    return await _restore(session, tenant, restore)
+    return queued
 
 
 @router.get("/restores", dependencies=[needs("backup.view")])
@@ -139,10 +139,27 @@ async def _require_room(session: ReadSession, tenant: TenantId, parts: Parts) ->
         raise RestorePlansTooMany(f"{parts.plans_most} plans are open") from None
 
 
+async def _require_share(session: ReadSession, tenant: TenantId, share: int) -> None:
+    used = await tenants.vault_bytes(session, tenant)
+    if used >= share:
+        raise VaultShareFull(f"{used} of {share} bytes are used")
+
+
+async def _queue(session: WriteSession, restore: RestoreId, actor: Actor) -> None:
+    try:
+        if not await restores.queue(session, restore, actor.user):
+            raise RestoreNotPlanned
+    except restores.RestoreOpen:
+        raise RestoreRunning from None
+
+
 async def _plan(parts: Parts, tenant: TenantId, snapshot: SnapshotId) -> dict[str, Any]:
     try:
         return await parts.restores.plan(tenant, snapshot)
-    except (ObjectMissing, ManifestRefused, KeyMissing):
-        raise SnapshotBroken from None
+    except (ObjectMissing, ManifestRefused) as error:
+        reason = reason_of(error)
+        async with parts.db.write() as session:
+            await snapshots.lose(session, snapshot, reason, clock.now())
+        raise SnapshotBroken(reason) from None
     except (RunFailed, VaultDown) as error:
         raise DependencyDown(reason_of(error)) from None

@@ -1,9 +1,11 @@
 """Runs: claims queued jobs, at most N at once and one per tenant, and heals what a crash left.
 
 A run holds its tenant's turn and renews it; whoever loses the turn stops and changes nothing.
+A run that ends, and whoever queues one, wakes the claiming: the clock only finds what was lost.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -13,6 +15,7 @@ from contracts.ids import TenantId
 from kit import clock, logs
 from kit.db import Database
 from kit.supervisor import spawn
+from kit.timers import Timer
 from services.backup.store import turns
 from services.backup.store.turns import Job
 
@@ -31,24 +34,48 @@ class Work(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """How many runs at once, and for how long a turn holds without being renewed."""
+    """How many runs at once, how long a turn holds without being renewed, how often to look."""
 
     at_once: int
     turn_s: float
+    tick_s: float
 
 
 class Runs:
-    """The runs of this process; `tick` is called by a timer."""
+    """The runs of this process; `timer` is to be run for as long as it serves."""
 
     def __init__(self, db: Database, full: Work, restore: Work, limits: Limits) -> None:
         self._db, self._limits = db, limits
         self._work: dict[str, Work] = {"full": full, "restore": restore}
         self._tasks: dict[asyncio.Task[None], asyncio.Task[None]] = {}
+        self._healing = set[asyncio.Task[None]]()
+        self.timer = Timer("runs", limits.tick_s, self._tick)
 
-    async def tick(self) -> None:
-        """Heal what is abandoned, then start as many queued jobs as may run."""
-        for abandoned in await self._abandoned():
-            await self._heal(abandoned)
+    def wake(self) -> None:
+        """Something may have been queued."""
+        self.timer.wake()
+
+    async def hold(self, tenant: TenantId, work: Callable[[UUID], Awaitable[None]]) -> None:
+        """Do some short work in the tenant's turn, unless somebody else has it."""
+        holder, now = uuid4(), clock.now()
+        async with self._db.write() as session:
+            if not await turns.take(session, tenant, holder, now, self._expiry(now)):
+                return
+        try:
+            await work(holder)
+        finally:
+            await self._give_up(tenant, holder)
+            self.wake()  # who was queued meanwhile has waited for this turn
+
+    async def _tick(self) -> None:
+        """Heal what is abandoned, and start as many queued jobs as may run.
+
+        Healing has places of its own: what cannot be healed yet holds up no run.
+        """
+        for left in await self._abandoned():
+            task = spawn(self._heal(left), f"healing of a {left.kind}")
+            self._healing.add(task)
+            task.add_done_callback(self._healing.discard)
         while len(self._tasks) < self._limits.at_once:
             holder, now = uuid4(), clock.now()
             async with self._db.write() as session:
@@ -58,13 +85,17 @@ class Runs:
             work = spawn(self._work[job.kind].run(job, holder), job.kind)
             task = spawn(self._attend(job, holder, work), f"attendant of a {job.kind}")
             self._tasks[task] = work
-            task.add_done_callback(self._tasks.pop)
+            task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Cancel the work of this process and wait until every turn is given up."""
-        for work in self._tasks.values():
+        for work in (*self._tasks.values(), *self._healing):
             work.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._healing, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._tasks[task]
+        self.wake()
 
     async def _attend(self, job: Job, holder: UUID, work: asyncio.Task[None]) -> None:
         """Keep the turn while the work lasts, then give it up."""
@@ -99,17 +130,17 @@ class Runs:
                 return
 
     async def _heal(self, job: Job) -> None:
+        """In the tenant's turn; where it fails nothing is woken, so that it waits for the clock."""
         holder, now = uuid4(), clock.now()
         async with self._db.write() as session:
             if not await turns.take(session, job.tenant, holder, now, self._expiry(now)):
                 return
-        _log.warning("healing a run", extra={"tenant": str(job.tenant), "kind": job.kind})
-        try:
-            await self._work[job.kind].heal(job, holder)
-        except Exception:
-            _log.exception("not healed yet", extra={"tenant": str(job.tenant), "kind": job.kind})
-        finally:
-            await self._give_up(job.tenant, holder)
+        extra = {"tenant": str(job.tenant), "kind": job.kind}
+        _log.warning("healing a run", extra=extra)
+        work = spawn(self._work[job.kind].heal(job, holder), f"healing of a {job.kind}")
+        await self._attend(job, holder, work)
+        if not work.cancelled() and work.exception() is None:
+            self.wake()
 
     async def _give_up(self, tenant: TenantId, holder: UUID) -> None:
         """Where the database is down, the turn ends by its time."""
@@ -120,8 +151,9 @@ class Runs:
             _log.exception("turn not given up", extra={"tenant": str(tenant)})
 
     async def _abandoned(self) -> list[Job]:
+        room = max(0, self._limits.at_once - len(self._healing))
         async with self._db.read() as session:
-            return list(await turns.abandoned(session, clock.now()))
+            return list(await turns.abandoned(session, clock.now(), room))
 
     def _expiry(self, now: datetime) -> datetime:
         return now + timedelta(seconds=self._limits.turn_s)

@@ -11,7 +11,7 @@ from contracts.ids import TenantId
 _SPREAD = timedelta(hours=20)
 _DAY = timedelta(days=1)
 _FIRST_PAUSE = timedelta(minutes=1)
-_LONGEST_PAUSE = timedelta(hours=4)
+LONGEST_PAUSE = timedelta(hours=4)
 
 
 def slot_of(tenant: TenantId) -> timedelta:
@@ -28,11 +28,14 @@ def latest_slot(tenant: TenantId, now: datetime) -> datetime:
 
 
 def is_due(tenant: TenantId, last: datetime | None, now: datetime) -> bool:
-    """Whether a slot has begun since the last full; the first full is due at once."""
-    return last is None or last < latest_slot(tenant, now)
+    """Whether a slot has begun since the last full; the first full is due at once.
+
+    A last full of the future is of no known time, and silences nothing.
+    """
+    return last is None or last > now or last < latest_slot(tenant, now)
 
 
 def pause_after(failures: int) -> timedelta:
     """How long to wait after so many failures in a row: doubling, at most four hours."""
     doublings = max(0, min(failures - 1, 10))
-    return min(_FIRST_PAUSE * (1 << doublings), _LONGEST_PAUSE)
+    return min(_FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)

@@ -7,6 +7,7 @@ from pydantic import Field
 from sqlalchemy import RowMapping
 
 from contracts.schema import Strict, Time
+from kit import clock
 
 _COLUMNS = {"id": "snapshot", "at": "taken_at", "size": "size_bytes", "rows": "row_count"}
 
@@ -15,11 +16,14 @@ class Snapshot(Strict):
     """A backup of the tenant, of the moment `at`; `size` is in bytes as stored.
 
     `proved` says how far: read back whole from the vault, or restored and compared row by row.
+    `broken` was found altered or cut, `missing` is not in the vault any more; neither can be
+    restored. `at` is null where it is unknown: not taken yet, or stamped in the future.
+    The cause `found` is of a backup that only the vault knew of.
     """
 
     id: UUID
-    state: Literal["queued", "running", "verified", "failed", "expired"]
-    cause: Literal["demand", "schedule"]
+    state: Literal["queued", "running", "verified", "failed", "expired", "broken", "missing"]
+    cause: Literal["demand", "schedule", "found"]
     reason: str | None
     requested_at: Time
     started_at: Time | None
@@ -32,6 +36,8 @@ class Snapshot(Strict):
     @classmethod
     def of(cls, row: RowMapping) -> Self:
         members = {name: row[_COLUMNS.get(name, name)] for name in cls.model_fields}
+        if members["at"] is not None and members["at"] > clock.now():
+            members["at"] = None
         return cls(**members)
 
 

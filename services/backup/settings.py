@@ -18,6 +18,8 @@ def _with_programs(folder: Path) -> Path:
 class BackupSettings(ServiceSettings):
     """Read from BULKHEAD_*.
 
+    `share_bytes` is how much of the vault one tenant may fill.
+
     The keyring directory must not lie in the vault: whoever deletes a tenant's keyring deletes
     its backups, and the vault's copies must not bring it back.
     """
@@ -28,10 +30,12 @@ class BackupSettings(ServiceSettings):
     manifest_key_file: KeyFile
     pg_bin_dir: Annotated[Folder, AfterValidator(_with_programs)] | None = None
     runs_at_once: int = Field(2, ge=1, le=64)
-    turn_s: float = Field(60.0, ge=1.0)
+    turn_s: float = Field(60.0, ge=1.0, le=3_600.0)
     tick_s: float = Field(2.0, gt=0)
     schedule_s: float = Field(60.0, gt=0)
     sweep_s: float = Field(300.0, gt=0)
+    stocktaking_s: float = Field(3_600.0, gt=0)
+    share_bytes: int = Field(100 << 30, ge=1)
     leftovers_after_s: float = Field(86_400.0, ge=0)
     plan_lives_s: float = Field(3_600.0, gt=0)
     plans_most: int = Field(10, ge=1)

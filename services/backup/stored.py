@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from kit.sealing import SealBroken
 from services.backup.archive import Place, Tally, open_archive
-from services.backup.failures import Reason, RunFailed
-from services.backup.keyring import KeyMissing, Keyring
+from services.backup.failures import Reason, RunFailed, reason_of
+from services.backup.keyring import KeyMissing, Keyring, KeyringBroken, KeyUnopened
 from services.backup.manifest import Manifest
 from services.backup.vault import ObjectMissing, Vault
 
@@ -17,9 +17,7 @@ def stored_dump(vault: Vault, keyring: Keyring, manifest: Manifest) -> Iterator[
     stored = tally.over(vault.chunks(manifest.object))
     try:
         yield from open_archive(stored, place, lambda v: keyring.key(manifest.tenant, v))
-    except (SealBroken, ObjectMissing):
-        raise RunFailed(Reason.BROKEN) from None
-    except KeyMissing:
-        raise RunFailed(Reason.KEY_MISSING) from None
+    except (SealBroken, ObjectMissing, KeyMissing, KeyringBroken, KeyUnopened) as error:
+        raise RunFailed(reason_of(error)) from None
     if (tally.size, tally.sha256) != (manifest.size, manifest.sha256):
         raise RunFailed(Reason.BROKEN)

@@ -34,6 +34,7 @@ tenant = Table(
     _at("covered_until"),
     Column("failures", Integer, nullable=False, server_default=_ZERO),
     _at("retry_at"),
+    Column("vault_bytes", BigInteger, nullable=False, server_default=_ZERO),
 )
 
 snapshot = Table(
@@ -53,6 +54,7 @@ snapshot = Table(
     Column("size_bytes", BigInteger),
     Column("row_count", BigInteger),
     Column("proved", Text),
+    _at("checked_at"),
 )
 
 restore = Table(

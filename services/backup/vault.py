@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import errno
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -13,10 +14,14 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore
 
+from services.backup import vault_folder
+from services.backup.vault_folder import Stored
+
 _PART = 8 << 20  # two parts of 8 MiB in flight keep the memory of any size of backup constant
 _PARTS_IN_FLIGHT = 2
 _READ = 1 << 20
 _SMALL = 1 << 20
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 class ObjectExists(Exception):
@@ -27,17 +32,29 @@ class ObjectMissing(Exception):
     """There is no object of this name."""
 
 
+class ObjectTooLarge(Exception):
+    """What should be a small object is none of ours."""
+
+
 class VaultDown(Exception):
-    """The store does not answer, is full, or refuses."""
+    """The store does not answer, or refuses."""
 
 
-@dataclass(frozen=True)
-class Stored:
-    """One listed object; `at` is when it became visible."""
+class VaultFull(VaultDown):
+    """The store's disk, or this service's share of it, has no room left."""
 
-    name: str
-    size: int
-    at: datetime
+
+class VaultReadOnly(VaultDown):
+    """The store is read-only, or closed to this service."""
+
+
+_KINDS: dict[int, type[VaultDown]] = {
+    errno.ENOSPC: VaultFull,
+    errno.EDQUOT: VaultFull,
+    errno.EROFS: VaultReadOnly,
+    errno.EACCES: VaultReadOnly,
+    errno.EPERM: VaultReadOnly,
+}
 
 
 class Vault:
@@ -78,11 +95,11 @@ class Vault:
             await self._settle(name)
 
     async def read(self, name: str) -> bytes:
-        """A small object (at most 1 MiB); raises ObjectMissing."""
+        """A small object; raises ObjectMissing, and ObjectTooLarge for more than 1 MiB."""
         with _translated():
             found = await obstore.get_async(self._store, name)
             if found.meta["size"] > _SMALL:
-                raise VaultDown(f"{name} is too large to be read at once")
+                raise ObjectTooLarge(name)
             return bytes(await found.bytes_async())
 
     def chunks(self, name: str) -> Iterator[bytes]:
@@ -92,8 +109,10 @@ class Vault:
                 yield bytes(chunk)
 
     async def list(self, prefix: str) -> list[Stored]:
-        """All objects below a prefix, by name."""
+        """All objects below a prefix, by name; also what others have put there."""
         with _translated():
+            if self._directory is not None:
+                return await asyncio.to_thread(vault_folder.files, self._directory, prefix)
             found = [
                 Stored(meta["path"], meta["size"], meta["last_modified"])
                 async for batch in obstore.list(self._store, prefix=prefix)
@@ -106,18 +125,24 @@ class Vault:
         with contextlib.suppress(ObjectMissing), _translated():
             await obstore.delete_async(self._store, name)
             if self._directory is not None:
-                await asyncio.to_thread(_sync, self._directory, (self._directory / name).parent)
+                await asyncio.to_thread(
+                    vault_folder.sync, self._directory, (self._directory / name).parent
+                )
 
-    async def sweep_leftovers(self, before: datetime) -> int:
-        """Remove what killed writers left (`name#N`, never listed); returns how many."""
+    async def sweep_leftovers(self, prefix: str, before: datetime) -> int:
+        """Remove what killed writers left below a prefix (`name#N`, never listed); how many."""
         if self._directory is None:
             return 0
-        return await asyncio.to_thread(_unlink_leftovers, self._directory, before.timestamp())
+        with _translated():
+            folder = self._directory / prefix
+            return await asyncio.to_thread(
+                vault_folder.unlink_leftovers, folder, before.timestamp()
+            )
 
     async def _settle(self, name: str) -> None:
         """The local store never calls fsync: do it for the object and every folder above it."""
         if self._directory is not None:
-            await asyncio.to_thread(_sync, self._directory, self._directory / name)
+            await asyncio.to_thread(vault_folder.sync, self._directory, self._directory / name)
 
 
 @contextlib.contextmanager
@@ -130,27 +155,19 @@ def _translated() -> Iterator[None]:
     except AlreadyExistsError as error:
         raise ObjectExists(str(error)) from None
     except (BaseError, OSError) as error:
-        raise VaultDown(type(error).__name__) from error
+        why = _os_error(error)
+        raise _KINDS.get(why.errno or 0, VaultDown)(type(error).__name__) from why
+
+
+def _os_error(error: Exception) -> OSError:
+    """What the system said; the store tells its number only in the text of its errors."""
+    if isinstance(error, OSError):
+        return error
+    number = _OS_ERROR.search(str(error))
+    code = int(number[1]) if number else 0
+    return OSError(code, os.strerror(code)) if code else OSError(type(error).__name__)
 
 
 async def _in_threads(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
         yield chunk
-
-
-def _sync(root: Path, path: Path) -> None:
-    for each in [path, *path.parents]:
-        if not each.is_relative_to(root):
-            return
-        descriptor = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _unlink_leftovers(root: Path, before: float) -> int:
-    stale = [path for path in root.rglob("*#*") if path.stat().st_mtime < before]
-    for path in stale:
-        path.unlink(missing_ok=True)
-    return len(stale)

@@ -1,20 +1,23 @@
 """Snapshots: the queue of fulls to take and the index of those that exist."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, exists, select, update
+from sqlalchemy import RowMapping, delete, exists, false, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import SnapshotId, TenantId, UserId, new_id
 from kit.db import ReadSession, WriteSession
+from services.backup.comparison import Listed
+from services.backup.failures import Reason
 from services.backup.manifest import Level, Manifest
 from services.backup.tables import restore
 from services.backup.tables import snapshot as table
 
 _OPEN = ("queued", "running")
+_THERE = ("verified", "broken", "missing")
 _LIST_LIMIT = 100
 
 
@@ -40,27 +43,81 @@ async def find(session: ReadSession, tenant: TenantId, snapshot: UUID) -> RowMap
     return await session.first(select(table).where(*where))
 
 
-async def newest(session: ReadSession, tenant: TenantId) -> Sequence[RowMapping]:
-    """The newest hundred that have not expired, newest first."""
+async def newest(session: ReadSession, tenant: TenantId, now: datetime) -> Sequence[RowMapping]:
+    """The newest hundred that have not expired, newest first; those of the future come last."""
     where = (table.c.tenant == tenant, table.c.state != "expired")
-    statement = select(table).where(*where).order_by(table.c.snapshot.desc()).limit(_LIST_LIMIT)
-    return await session.all(statement)
+    order = (func.coalesce(table.c.taken_at > now, false()), table.c.snapshot.desc())
+    return await session.all(select(table).where(*where).order_by(*order).limit(_LIST_LIMIT))
 
 
 async def complete(
-    session: WriteSession, snapshot: SnapshotId, manifest: Manifest, now: datetime
+    session: WriteSession,
+    snapshot: SnapshotId,
+    manifest: Manifest,
+    now: datetime,
+    proved: Level = "archive",
 ) -> None:
     """A verified full of this manifest exists."""
     values = {
         "state": "verified",
         "reason": None,
-        "finished_at": now,
+        "finished_at": func.coalesce(table.c.finished_at, now),
+        "checked_at": now,
         "taken_at": manifest.at,
         "size_bytes": manifest.size,
         "row_count": manifest.rows,
-        "proved": "archive",
+        "proved": proved,
     }
     await _set(session, [snapshot], values)
+
+
+async def adopt(session: WriteSession, manifest: Manifest) -> None:
+    """A row for a backup that only the vault knows of; its state is still to be set."""
+    values = {
+        "snapshot": manifest.backup,
+        "tenant": manifest.tenant,
+        "cause": "found",
+        "state": "failed",
+        "requested_at": manifest.at,
+    }
+    await session.run(insert(table).values(values).on_conflict_do_nothing())
+
+
+async def listed(
+    session: ReadSession, tenant: TenantId, found: Collection[SnapshotId]
+) -> dict[UUID, Listed]:
+    """What the index says of the backups that it takes to be there, and of those found."""
+    there = table.c.state.in_(_THERE) | table.c.snapshot.in_(found)
+    rows = await session.all(select(table).where(table.c.tenant == tenant, there))
+    return {row["snapshot"]: _listed(row) for row in rows}
+
+
+def _listed(row: RowMapping) -> Listed:
+    refused = row["state"] == "broken" and row["reason"] == Reason.REFUSED
+    return Listed("refused" if refused else row["state"], row["taken_at"], row["checked_at"])
+
+
+async def lose(session: WriteSession, snapshot: SnapshotId, reason: Reason, now: datetime) -> None:
+    """It was taken to be there, and is missing or broken: the reason says which."""
+    state = "missing" if reason is Reason.GONE else "broken"
+    values = {"state": state, "reason": reason, "checked_at": now}
+    where = (table.c.snapshot == snapshot, table.c.state.in_(_THERE))
+    await session.run(update(table).where(*where).values(values))
+
+
+async def read_again(session: WriteSession, tenant: TenantId, snapshot: SnapshotId) -> None:
+    """Another copy has been put in the place of a broken one: queue its check."""
+    other = table.alias()
+    busy = exists().where(other.c.tenant == tenant, other.c.state.in_(_OPEN))
+    where = (table.c.snapshot == snapshot, table.c.state == "broken", ~busy)
+    values = {"state": "queued", "attempts": 0, "reason": None}
+    await session.run(update(table).where(*where).values(values))
+
+
+async def damaged(session: ReadSession) -> int:
+    """How many backups that were there are broken or missing."""
+    where = table.c.state.in_(("broken", "missing"))
+    return int(await session.scalar(select(func.count()).select_from(table).where(where)))
 
 
 async def fail(session: WriteSession, snapshot: SnapshotId, reason: str, now: datetime) -> None:
@@ -82,7 +139,8 @@ async def expire(session: WriteSession, snapshots: Sequence[SnapshotId]) -> None
 
 async def forget(session: WriteSession, before: datetime, most: int) -> int:
     """Delete rows of before this moment whose backup is gone or never was; returns how many."""
-    gone = (table.c.state.in_(("failed", "expired")), table.c.requested_at < before)
+    states = ("failed", "expired", "missing")
+    gone = (table.c.state.in_(states), table.c.requested_at < before)
     unused = ~exists().where(restore.c.snapshot == table.c.snapshot)
     old = select(table.c.snapshot).where(*gone, unused).limit(most)
     locked = old.with_for_update(skip_locked=True)

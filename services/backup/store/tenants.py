@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import RowMapping, func, select, update
+from sqlalchemy import RowMapping, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import TenantId
@@ -29,11 +29,30 @@ async def known(session: ReadSession) -> Sequence[RowMapping]:
     return await session.all(select(table).order_by(table.c.tenant))
 
 
-async def cover(session: WriteSession, tenant: TenantId, until: datetime) -> None:
-    """A verified full exists: covered until its moment, and failures are forgotten."""
-    until_now = func.greatest(func.coalesce(table.c.covered_until, until), until)
-    values = {"covered_until": until_now, "failures": 0, "retry_at": None}
+async def cover(session: WriteSession, tenant: TenantId, until: datetime, now: datetime) -> None:
+    """A verified full exists: covered until its moment, and failures are forgotten.
+
+    A moment of the future that stands there is unknown: the new one takes its place.
+    """
+    known = case((table.c.covered_until <= now, table.c.covered_until), else_=until)
+    values = {"covered_until": func.greatest(known, until), "failures": 0, "retry_at": None}
     await session.run(update(table).where(table.c.tenant == tenant).values(values))
+
+
+async def recover(session: WriteSession, tenant: TenantId, until: datetime | None) -> None:
+    """A full is lost: covered until the newest of those that are left."""
+    await session.run(update(table).where(table.c.tenant == tenant).values(covered_until=until))
+
+
+async def measure(session: WriteSession, tenant: TenantId, vault_bytes: int) -> None:
+    """What the tenant holds in the vault."""
+    await session.run(update(table).where(table.c.tenant == tenant).values(vault_bytes=vault_bytes))
+
+
+async def vault_bytes(session: ReadSession, tenant: TenantId) -> int:
+    """As measured last; 0 for a tenant that is not known."""
+    statement = select(table.c.vault_bytes).where(table.c.tenant == tenant)
+    return int(await session.scalar(statement) or 0)
 
 
 async def failures(session: ReadSession, tenant: TenantId) -> int:

@@ -2,16 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import Exists, RowMapping, Table, delete, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    RowMapping,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import TenantId
 from kit.db import ReadSession, WriteSession
 from services.backup.tables import restore, snapshot, turn
+
+LONGEST = timedelta(hours=2)
 
 
 class TurnLost(Exception):
@@ -25,6 +38,7 @@ class Job:
     kind: Literal["full", "restore"]
     tenant: TenantId
     row: RowMapping
+    started_at: datetime
 
 
 async def claim(
@@ -45,7 +59,7 @@ async def claim(
                 values["attempts"] = row["attempts"] + 1
             key = table.c[table.name] == row[table.name]
             await session.run(update(table).where(key).values(values))
-            return Job(kind, TenantId(row["tenant"]), row)
+            return Job(kind, TenantId(row["tenant"]), row, now)
     return None
 
 
@@ -73,7 +87,7 @@ async def take(
         .on_conflict_do_update(
             index_elements=[turn.c.tenant],
             set_={"holder": holder, "expires_at": expires_at},
-            where=turn.c.expires_at <= now,
+            where=~_lasts(now),
         )
     )
     return await session.run(free) == 1
@@ -86,13 +100,16 @@ async def fence(session: WriteSession, tenant: TenantId, holder: UUID) -> None:
         raise TurnLost
 
 
-async def abandoned(session: ReadSession, now: datetime) -> Sequence[Job]:
-    """Runs that are marked as running while nobody holds their tenant's turn."""
+async def abandoned(session: ReadSession, now: datetime, most: int) -> Sequence[Job]:
+    """Runs that are marked as running while nobody holds their tenant's turn.
+
+    At most so many of each kind, by chance: those that cannot be healed yet hold up no other.
+    """
     jobs: list[Job] = []
     for kind, table in _QUEUES:
         where = (table.c.state.in_(("running", "swapping")), ~_taken(table, now))
-        rows = await session.all(select(table).where(*where))
-        jobs += [Job(kind, TenantId(row["tenant"]), row) for row in rows]
+        rows = await session.all(select(table).where(*where).order_by(func.random()).limit(most))
+        jobs += [Job(kind, TenantId(row["tenant"]), row, row["started_at"]) for row in rows]
     return jobs
 
 
@@ -103,4 +120,9 @@ _QUEUES: tuple[tuple[Literal["full", "restore"], Table], ...] = (
 
 
 def _taken(table: Table, now: datetime) -> Exists:
-    return exists().where(turn.c.tenant == table.c.tenant, turn.c.expires_at > now)
+    return exists().where(turn.c.tenant == table.c.tenant, _lasts(now))
+
+
+def _lasts(now: datetime) -> ColumnElement[bool]:
+    """Whether a turn holds; one that ends later than any turn was taken by a wrong clock."""
+    return and_(turn.c.expires_at > now, turn.c.expires_at <= now + LONGEST)

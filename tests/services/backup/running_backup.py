@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ from services.backup.keyring import Keyring
 from services.backup.pg_tools import PgTools
 from services.backup.restore import Restores
 from services.backup.settings import BackupSettings
+from services.backup.stocktake import Stocktake
 from services.backup.vault import Vault
 from tests.eventually import eventually
 from tests.services.backup.tenants_peer import TenantsPeer
@@ -189,5 +191,8 @@ class Workshop:
         self.keyring = Keyring(self.keyring_dir, self.kek)
         self.catalogue = Catalogue(Vault.local(self.vault_dir), self.signing)
         self.tools, self.tenants = PgTools.find(None), peer.client()
-        self.fulls = Fulls(self.catalogue, self.keyring, self.tenants, self.tools)
+        self.fulls = Fulls(self.catalogue, self.keyring, self.tenants, self.tools, 1 << 30)
         self.restores = Restores(self.catalogue, self.keyring, self.tenants, self.tools)
+
+    def stocktake(self, db: Database) -> Stocktake:
+        return Stocktake(db, self.catalogue, timedelta(days=1))

@@ -1,5 +1,6 @@
 """A stand-in for the tenants service: its internal routes over real databases and real roles."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -28,7 +29,10 @@ class Database:
 
 
 class TenantsPeer:
-    """Makes tenants and answers what backup asks; `down` plays an outage, `refused` a 409."""
+    """Makes tenants and answers what backup asks; `down` plays an outage, `refused` a 409.
+
+    `asked` are the steps that were asked for; `meanwhile` is what happens before an answer.
+    """
 
     def __init__(self, cluster: Cluster, superuser_url: str) -> None:
         self.cluster, self._superuser_url = cluster, superuser_url
@@ -38,6 +42,8 @@ class TenantsPeer:
         self.swapped: list[UUID] = []
         self.down: set[str] = set()
         self.refused: set[str] = set()
+        self.asked: list[str] = []
+        self.meanwhile: dict[str, Callable[[], Awaitable[object]]] = {}
         self.identity = SigningKey.generate()
 
     @property
@@ -109,6 +115,9 @@ class TenantsPeer:
         @app.middleware("http")
         async def outage(request: Request, answer: Any) -> Any:
             step = request.url.path.split("/")[4] if request.url.path.count("/") > 3 else "tenants"
+            self.asked.append(step)
+            if step in self.meanwhile:
+                await self.meanwhile[step]()
             if step in self.down:
                 return JSONResponse({"title": "down"}, status_code=503)
             if step in self.refused:

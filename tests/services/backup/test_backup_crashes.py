@@ -18,6 +18,7 @@ from contracts.ids import TenantId
 from kit import clock
 from kit.db import Database
 from services.backup.full_run import FullRun
+from services.backup.pg_tools import PgTools
 from services.backup.store import snapshots, tenants, turns
 from services.backup.tables import snapshot as tables
 from services.backup.vault import Vault
@@ -97,6 +98,22 @@ async def test_a_run_that_keeps_dying_is_given_up(
         assert failed["reason"] == "interrupted"
         assert await backup.notices() == ["backup.snapshot.failed.v1"]
     await db.close()
+
+
+async def test_a_backup_is_read_back_before_it_counts(
+    service_db: Callable[[str], Awaitable[str]], peer: TenantsPeer, tmp_path: Path
+) -> None:
+    """The dump was written well, and what reads it back says no."""
+    tools, real = tmp_path / "bin", PgTools.find(None).directory
+    tools.mkdir()
+    (tools / "pg_dump").write_text(f'#!/bin/sh\nexec {real}/pg_dump "$@"\n')
+    (tools / "pg_restore").write_text("#!/bin/sh\ncat > /dev/null\nexit 1\n")
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    url, tenant = await service_db("backup"), await peer.add(10)
+    async with running_backup(url, peer, tmp_path, pg_bin_dir=tools) as backup:
+        failed = await backup.backed_up(tenant, "failed")
+    assert failed["reason"] == "the stored backup is altered or cut"
 
 
 def _endless_dump(folder: Path) -> Path:
@@ -193,5 +210,5 @@ async def test_a_run_that_lost_its_turn_changes_nothing(
         job = await turns.claim(session, uuid4(), now, soon)
     assert job is not None
     with pytest.raises(turns.TurnLost):
-        await FullRun(db, workshop.fulls, timedelta(days=1)).run(job, uuid4())
+        await FullRun(db, workshop.fulls, workshop.stocktake(db)).run(job, uuid4())
     assert await _is_running(db, asked)

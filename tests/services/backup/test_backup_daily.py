@@ -1,14 +1,20 @@
 """Every tenant gets its daily full, however it became known and whatever was missed."""
 
+import os
+import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from contracts.events import TenantCreated
 from contracts.ids import TenantId, new_id
+from kit import clock
 from services.backup.daily import queue_due
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Backup, running_backup
@@ -108,7 +114,7 @@ async def test_a_lost_key_of_a_known_tenant_fails_its_backups_and_is_not_replace
     await backup.backed_up(tenant)
     (backup.keyring_dir / f"{tenant}.json").unlink()
     failed = await backup.backed_up(tenant, "failed")
-    assert failed["reason"] == "the tenant's key is missing"
+    assert failed["reason"] == "the tenant's keyring is missing"
     assert not (backup.keyring_dir / f"{tenant}.json").exists()
 
 
@@ -171,13 +177,112 @@ async def test_a_failed_full_is_tried_again_after_a_pause(backup: Backup) -> Non
 
 async def test_the_sixth_full_expires_the_first_and_leaves_no_orphan(backup: Backup) -> None:
     tenant = await backup.peer.add(10)
-    made = [(await backup.backed_up(tenant))["id"] for _ in range(6)]
+    made = [(await backup.backed_up(tenant))["id"] for _ in range(5)]
+    left, fresh = [backup.vault_dir / f"{tenant}/data/{one * 32}.tbk" for one in "0f"]
+    for orphan in (left, fresh):
+        orphan.write_bytes(b"of a run that was killed, or that still runs")
+    two_days_ago = time.time() - 2 * 86_400
+    os.utime(left, (two_days_ago, two_days_ago))
+    made.append((await backup.backed_up(tenant))["id"])
 
     async def has_five() -> bool:
         listed = (await backup.get(tenant, "/backups"))["backups"]
         return [one["id"] for one in listed] == made[:0:-1]
 
     await eventually(has_five)
-    assert sum(path.is_file() for path in backup.vault_dir.rglob("*")) == 5 * 3
+    await eventually(lambda: _number_of_files(backup.vault_dir) == 5 * 3 + 1)
+    assert fresh.exists()
     answer = await backup.post(tenant, "/restores", {"snapshot": made[0]})
     assert answer.json()["detail"] == "its state is expired"
+
+
+def _number_of_files(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.rglob("*"))
+
+
+def _gauge() -> float:
+    return REGISTRY.get_sample_value("bulkhead_backup_oldest_uncovered_seconds") or 0.0
+
+
+async def test_the_alarm_counts_from_the_tenant_that_waits_longest_and_goes_on_counting(
+    backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        await backup.backed_up(await backup.peer.add(1))
+    oldest = clock.now() - timedelta(hours=30)
+    one = "UPDATE tenant SET covered_until = :at WHERE tenant = (SELECT min(tenant::text)::uuid"
+    await _run(backup, one + " FROM tenant)", at=oldest)
+    await queue_due(backup.db)
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now + timedelta(days=7))
+    assert _gauge() == (now + timedelta(days=7) - oldest).total_seconds()
+
+
+@pytest.mark.parametrize("covered", ["NULL", "now() + interval '1 hour'"])
+async def test_the_alarm_counts_from_the_beginning_where_no_full_has_a_known_age(
+    backup: Backup, monkeypatch: pytest.MonkeyPatch, covered: str
+) -> None:
+    await backup.backed_up(await backup.peer.add(1))
+    known = clock.now() - timedelta(hours=50)
+    await _run(backup, f"UPDATE tenant SET covered_until = {covered}, known_at = :at", at=known)
+    await queue_due(backup.db)
+    now = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: now)
+    assert _gauge() == (now - known).total_seconds()
+
+
+async def test_without_tenants_there_is_no_alarm(backup: Backup) -> None:
+    await queue_due(backup.db)
+    assert _gauge() == 0.0
+
+
+async def test_a_full_stamped_in_the_future_silences_no_daily_full(
+    backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our clock was far ahead of PostgreSQL's and is put right: the other way round is a year."""
+    tenant = await backup.peer.add(10)
+    made = await backup.backed_up(tenant)
+    await _run(backup, "UPDATE tenant SET covered_until = now() + interval '1 year'")
+    await _run(backup, "UPDATE snapshot SET taken_at = now() + interval '1 year'")
+    assert (await backup.get(tenant, f"/backups/{made['id']}"))["at"] is None
+    await queue_due(backup.db)
+
+    async def is_done() -> bool:
+        states = [("schedule", "verified"), ("demand", "verified")]
+        return await _snapshots(backup, tenant) == states
+
+    await eventually(is_done)
+    await queue_due(backup.db)
+    assert len(await _snapshots(backup, tenant)) == 2
+    future = "UPDATE snapshot SET taken_at = now() + interval '1 year' WHERE cause = 'schedule'"
+    await _run(backup, future)
+    await _run(backup, "UPDATE snapshot SET taken_at = now() WHERE cause = 'demand'")
+    assert [cause for cause, _ in await _snapshots(backup, tenant)] == ["demand", "schedule"]
+
+
+async def test_a_full_of_a_database_whose_clock_is_ahead_covers_until_its_run_began(
+    backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours is half an hour behind: each full is of the future, and yet one a day is enough."""
+    tenant, real = await backup.peer.add(10), clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() - timedelta(minutes=30))
+    await backup.backed_up(tenant)
+    async with backup.db.read() as session:
+        until = await session.scalar(text("SELECT covered_until FROM tenant"))
+    assert until <= clock.now()
+    await queue_due(backup.db)
+    assert len(await _snapshots(backup, tenant)) == 1
+
+
+async def test_a_pause_longer_than_any_pause_does_not_hold(backup: Backup) -> None:
+    tenant = await backup.peer.add(10)
+    backup.peer.down.add("leases")
+    await backup.backed_up(tenant, "failed")
+    backup.peer.down.clear()
+    await _run(backup, "UPDATE tenant SET retry_at = now() + interval '4 hours 1 minute'")
+    await queue_due(backup.db)
+
+    async def is_done() -> bool:
+        return (await _snapshots(backup, tenant))[0] == ("schedule", "verified")
+
+    await eventually(is_done)

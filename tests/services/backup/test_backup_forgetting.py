@@ -91,16 +91,18 @@ async def test_rows_of_backups_that_are_gone_go_after_the_restores_that_name_the
         await _run(db, _SNAPSHOTS, 401, count=2, state=state, tenant=given["tenant"])
         await _run(db, _SNAPSHOTS, 399, count=1, state=state, tenant=given["tenant"])
     await _run(db, _SNAPSHOTS, 900, count=1, state="verified", tenant=given["tenant"])
+    await _run(db, _SNAPSHOTS, 900, count=1, state="broken", tenant=given["tenant"])
+    await _run(db, _SNAPSHOTS, 401, count=1, state="missing", tenant=given["tenant"])
     restores = (
         "INSERT INTO restore (restore, tenant, snapshot, state, plan, planned_at)"
         " SELECT gen_random_uuid(), tenant, snapshot, 'completed', '{}',"
         " now() - CAST(:age AS interval) FROM snapshot WHERE state = 'failed'"
     )
     await _run(db, restores, 200)
-    await _forgotten(db, "snapshot", {"failed": 3, "expired": 1, "verified": 2})
+    await _forgotten(db, "snapshot", {"failed": 3, "expired": 1, "verified": 2, "broken": 1})
     async with db.write() as session:
         await session.run(text("UPDATE restore SET planned_at = now() - interval '401 days'"))
-    await _forgotten(db, "snapshot", {"failed": 1, "expired": 1, "verified": 2})
+    await _forgotten(db, "snapshot", {"failed": 1, "expired": 1, "verified": 2, "broken": 1})
 
 
 async def test_a_tenant_has_at_most_ten_open_plans(backup: Backup) -> None:

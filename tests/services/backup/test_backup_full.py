@@ -54,12 +54,14 @@ async def test_the_journal_is_left_out_and_each_manifest_names_the_one_before(
     workshop.keyring.ensure(tenant)
     first = await workshop.fulls.take(tenant, backup_id())
     second = await workshop.fulls.take(tenant, backup_id())
+    third = await workshop.fulls.take(tenant, backup_id())
     manifest = second.manifest
     assert "public.journal" not in manifest.tables
     assert manifest.tables["public.record"][0] == "10"
     assert manifest.pks["public.module_field"] == [("module", "text"), ("field", "text")]
     assert first.manifest.prev_manifest_sha256 is None
     assert manifest.prev_manifest_sha256 == first.sha256
+    assert third.manifest.prev_manifest_sha256 == second.sha256
     assert manifest.src == str(await workshop.peer.run(tenant, "SELECT chain FROM tenant_identity"))
     dump = b"".join(stored_dump(workshop.catalogue.vault, workshop.keyring, manifest))
     assert b"COPY public.record" in dump
@@ -205,7 +207,7 @@ async def test_a_backup_does_not_open_with_another_key_or_after_shredding(
     workshop.keyring.shred(tenant)
     with pytest.raises(RunFailed) as failed:
         list(stored_dump(workshop.catalogue.vault, workshop.keyring, entry.manifest))
-    assert failed.value.reason is Reason.KEY_MISSING
+    assert failed.value.reason is Reason.KEYRING_MISSING
 
 
 async def test_a_refused_manifest_is_not_listed_and_its_data_is_not_collected(

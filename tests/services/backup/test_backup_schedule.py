@@ -45,3 +45,16 @@ def test_pauses_double_up_to_four_hours() -> None:
     pauses = [pause_after(failures) / timedelta(minutes=1) for failures in range(1, 12)]
     assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 240, 240, 240]
     assert pause_after(10_000) == timedelta(hours=4)
+
+
+def test_a_full_of_the_future_silences_no_other() -> None:
+    assert is_due(TENANT, NOW + timedelta(microseconds=1), NOW)
+    assert not is_due(TENANT, NOW, NOW)
+
+
+def test_a_slot_begins_at_its_second() -> None:
+    slot = latest_slot(TENANT, NOW)
+    assert is_due(TENANT, slot - timedelta(microseconds=1), slot)
+    assert not is_due(TENANT, slot, slot)
+    assert latest_slot(TENANT, slot) == slot
+    assert latest_slot(TENANT, slot - timedelta(microseconds=1)) == slot - timedelta(days=1)

@@ -95,10 +95,10 @@ async def test_an_object_is_on_disk_with_its_folders_before_put_returns(
 async def test_what_a_killed_writer_left_is_hidden_and_swept(tmp_path: Path) -> None:
     vault = Vault.local(tmp_path)
     await vault.create("t/data/whole", b"1")
-    (tmp_path / "t/data/half#1").write_bytes(b"half")
+    (tmp_path / "t/data/00ff.tbk#1").write_bytes(b"half")
     assert [one.name for one in await vault.list("t")] == ["t/data/whole"]
-    assert await vault.sweep_leftovers(clock.now() - timedelta(hours=1)) == 0
-    assert await vault.sweep_leftovers(clock.now() + timedelta(hours=1)) == 1
+    assert await vault.sweep_leftovers("t", clock.now() - timedelta(hours=1)) == 0
+    assert await vault.sweep_leftovers("t", clock.now() + timedelta(hours=1)) == 1
     assert [path.name for path in (tmp_path / "t/data").iterdir()] == ["whole"]
 
 
