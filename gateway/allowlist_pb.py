@@ -7,6 +7,7 @@ small integer are needed, so no protobuf package is.
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import ip_network
 
 _GOOGLE = "type.googleapis.com/"
@@ -32,7 +33,7 @@ def tenant_lists(name: str, lists: Mapping[str, Iterable[str]], everywhere: Iter
 
     Names in `everywhere` are allowed from any address (the global list has already decided).
     """
-    entries = [_entry(key, _field(1, _matcher_of(ranges))) for key, ranges in lists.items()]
+    entries = [_entry_of(key, tuple(ranges)) for key, ranges in lists.items()]
     entries += [_entry(key, _verdict("allow", 0)) for key in everywhere]
     header = _extension(
         "tenant", "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", _field(1, "x-gw-tenant")
@@ -46,6 +47,12 @@ def _response(name: str, matcher: bytes) -> bytes:
     resource = _field(2, _any(_EXTENSION, filter_config))
     digest = hashlib.sha256(resource).hexdigest()[:_VERSION_LENGTH]
     return _field(1, digest) + resource
+
+
+@lru_cache(maxsize=20_000)
+def _entry_of(key: str, ranges: tuple[str, ...]) -> bytes:
+    """Kept, because one change leaves all other tenants' lists as they are."""
+    return _entry(key, _field(1, _matcher_of(ranges)))
 
 
 def _entry(key: str, on_match: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """What Envoy starts with: where the files are, its admin socket, and the metrics port."""
 
+from gateway import pause
 from gateway.settings import GatewaySettings
-from gateway.xds import Resource, from_file, named, socket
+from gateway.xds import Resource, from_file, named, socket, typed
 
 _ADMIN = "admin"
 
@@ -15,8 +16,8 @@ def render(settings: GatewaySettings) -> Resource:
             "cds_config": from_file(settings.edge_dir / "cds.json"),
         },
         "static_resources": {
-            "listeners": [_metrics(settings)],
-            "clusters": [_admin_cluster(settings)],
+            "listeners": [_metrics(settings), pause.listener(settings)],
+            "clusters": [_admin_cluster(settings), pause.cluster(settings)],
         },
         # Expressions for paths are ours alone; Envoy's limit of 100 is meant for foreign ones.
         "layered_runtime": {
@@ -24,17 +25,53 @@ def render(settings: GatewaySettings) -> Resource:
                 {"name": "static", "static_layer": {"re2.max_program_size.error_level": 1000}}
             ]
         },
-        "overload_manager": {
-            "resource_monitors": [
-                named(
-                    "envoy.resource_monitors.global_downstream_max_connections",
-                    "envoy.extensions.resource_monitors.downstream_connections.v3"
-                    ".DownstreamConnectionsConfig",
-                    max_active_downstream_connections=settings.max_connections,
-                )
-            ]
-        },
+        "overload_manager": _overload(settings),
     }
+
+
+def _overload(settings: GatewaySettings) -> Resource:
+    """More connections than the limit are closed at once. As memory runs out, idle connections are
+    kept for a shorter time, then requests are refused, then connections; metrics go on."""
+    heap = "envoy.resource_monitors.fixed_heap"
+    connections = "envoy.resource_monitors.global_downstream_max_connections"
+    shorter = typed(
+        "envoy.config.overload.v3.ScaleTimersOverloadActionConfig",
+        timer_scale_factors=[
+            {"timer": "HTTP_DOWNSTREAM_CONNECTION_IDLE", "min_timeout": "2s"},
+            {"timer": "TRANSPORT_SOCKET_CONNECT", "min_timeout": "1s"},
+        ],
+    )
+    return {
+        "refresh_interval": "0.25s",
+        "resource_monitors": [
+            named(
+                connections,
+                "envoy.extensions.resource_monitors.downstream_connections.v3"
+                ".DownstreamConnectionsConfig",
+                max_active_downstream_connections=settings.max_connections,
+            ),
+            named(
+                heap,
+                "envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig",
+                max_heap_size_bytes=settings.edge_memory_mib * 1024 * 1024,
+            ),
+        ],
+        "actions": [
+            _action("reduce_timeouts", heap, {"scaled": _between(0.7, 0.9)})
+            | {"typed_config": shorter},
+            _action("shrink_heap", heap, {"threshold": {"value": 0.9}}),
+            _action("stop_accepting_requests", heap, {"threshold": {"value": 0.95}}),
+            _action("stop_accepting_connections", heap, {"threshold": {"value": 0.98}}),
+        ],
+    }
+
+
+def _action(name: str, monitor: str, trigger: Resource) -> Resource:
+    return {"name": f"envoy.overload_actions.{name}", "triggers": [{"name": monitor, **trigger}]}
+
+
+def _between(low: float, high: float) -> Resource:
+    return {"scaling_threshold": low, "saturation_threshold": high}
 
 
 def _metrics(settings: GatewaySettings) -> Resource:

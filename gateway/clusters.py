@@ -2,18 +2,24 @@
 
 from ipaddress import ip_address
 
-from gateway.public_paths import UPSTREAMS
+from gateway.public_paths import PUBLIC_PATHS, UPSTREAMS
 from gateway.settings import GatewaySettings
 from gateway.xds import Resource, socket, typed
 
+_CONNECTIONS, _UPLOADS = 256, 64
 _HTTP = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
 def render(settings: GatewaySettings) -> list[Resource]:
-    return [_cluster(name, settings.upstream(name)) for name in UPSTREAMS]
+    """One for what is whole when it is passed on, a small one for uploads, which may be slow."""
+    uploads = {path.cluster: path.upstream for path in PUBLIC_PATHS if path.large}
+    return [
+        *(_cluster(name, settings.upstream(name), _CONNECTIONS) for name in UPSTREAMS),
+        *(_cluster(name, settings.upstream(to), _UPLOADS) for name, to in uploads.items()),
+    ]
 
 
-def _cluster(name: str, address: tuple[str, int]) -> Resource:
+def _cluster(name: str, address: tuple[str, int], most: int) -> Resource:
     host, port = address
     endpoint = {"endpoint": {"address": socket(host, port)}}
     return typed(
@@ -35,7 +41,9 @@ def _cluster(name: str, address: tuple[str, int]) -> Resource:
             }
         ],
         circuit_breakers={
-            "thresholds": [{"max_connections": 256, "max_pending_requests": 256, "max_retries": 64}]
+            "thresholds": [
+                {"max_connections": most, "max_pending_requests": most, "max_retries": 64}
+            ]
         },
         typed_extension_protocol_options={
             _HTTP: typed(

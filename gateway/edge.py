@@ -7,6 +7,7 @@ from gateway import allowlist_pb, bootstrap, clusters, listener, publish, store,
 from gateway.admin import EnvoyAdmin
 from gateway.http_filters import GLOBAL_LIST, TENANT_LIST
 from gateway.settings import GatewaySettings
+from gateway.store import EdgeState
 from kit.db import Database
 
 _EVERYWHERE = ("operators", "public")
@@ -19,7 +20,7 @@ def publish_static(settings: GatewaySettings) -> None:
     folder = settings.edge_dir
     publish.write(folder / "sds.json", xds.discovery(listener.certificate(settings)))
     publish.write(folder / "cds.json", xds.discovery(*clusters.render(settings)))
-    publish.write(folder / "lds.json", xds.discovery(listener.render(settings)))
+    publish.write(folder / "lds.json", xds.discovery(*listener.render(settings)))
     for name, content in render_lists(settings.global_ranges, {}).items():
         path = folder / f"{name}.pb"
         if not path.exists():  # a list in force is never replaced by an empty one
@@ -38,12 +39,15 @@ def render_lists(
 
 
 class Edge:
-    """Publishes the lists of the store; one at a time, the newest state last."""
+    """Publishes the lists of the store; one at a time, the newest state last, each state once.
+
+    Rendering thousands of lists takes a tenth of a second: it never happens on the event loop.
+    """
 
     def __init__(self, settings: GatewaySettings, db: Database, admin: EnvoyAdmin) -> None:
         self._folder, self._db, self._admin = settings.edge_dir, db, admin
         self._lock = asyncio.Lock()
-        self._published = -1
+        self._published, self._versions = -1, dict[str, str]()
 
     async def catch_up(self) -> None:
         """Publish where another gateway (or the sweep) has changed the store."""
@@ -56,11 +60,22 @@ class Edge:
         """Write what the store holds; True once Envoy has it in force, False where it cannot be
         asked (it reads the files all the same)."""
         async with self._lock:
-            async with self._db.read() as session:
-                state = await store.edge_state(session)
-            files = render_lists(state.global_ranges, state.tenants)
-            for name, content in files.items():
-                publish.write(self._folder / f"{name}.pb", content)
-            self._published = state.revision
-            wanted = {name: allowlist_pb.version(content) for name, content in files.items()}
-            return await self._admin.await_versions(wanted, deadline_s=_ACKNOWLEDGED_WITHIN_S)
+            wanted = await self._written()
+        return await self._admin.await_versions(wanted, deadline_s=_ACKNOWLEDGED_WITHIN_S)
+
+    async def _written(self) -> dict[str, str]:
+        """List name -> version of the newest state; whoever waited while another wrote that state
+        has nothing to do."""
+        async with self._db.read() as session:
+            if await store.revision(session) == self._published:
+                return self._versions
+            state = await store.edge_state(session)
+        self._versions = await asyncio.to_thread(self._write, state)
+        self._published = state.revision
+        return self._versions
+
+    def _write(self, state: EdgeState) -> dict[str, str]:
+        files = render_lists(state.global_ranges, state.tenants)
+        for name, content in files.items():
+            publish.write(self._folder / f"{name}.pb", content)
+        return {name: allowlist_pb.version(content) for name, content in files.items()}

@@ -1,39 +1,27 @@
 """The filter chain, in the order in which a request must satisfy it; the router is always last."""
 
-from importlib.resources import files
-
-from gateway.route_table import BODY_LIMIT, JWT, LUA
+from gateway import answers, arrival
+from gateway.route_table import JWT, LUA
 from gateway.settings import GatewaySettings
-from gateway.xds import Resource, from_file, named
+from gateway.xds import Resource, from_file, named, script
 
 GLOBAL_LIST, TENANT_LIST = "global-allow", "tenant-allow"
 AUDIENCE = "bulkhead"
-MIB = 1024 * 1024
 
 _FILTERS = "envoy.extensions.filters.http"
 _RBAC = f"type.googleapis.com/{_FILTERS}.rbac.v3.RBAC"
-_SECURITY_HEADERS = {
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-    "strict-transport-security": "max-age=63072000; includeSubDomains",
-    "x-content-type-options": "nosniff",
-}
 
 
 def render(settings: GatewaySettings) -> list[Resource]:
     return [
-        _security_headers(),
+        *answers.headers(settings),
+        arrival.head(),
         _list(GLOBAL_LIST, settings),
-        _limit(
-            "client-limit",
-            settings.client_requests_per_s,
-            {"masked_remote_address": {"v6_prefix_mask_len": 64}},
-            key="masked_remote_address",
-        ),
+        *_client_limit(settings),
+        answers.cors(),
+        *arrival.buffer(),
         _tokens(settings),
-        _tenant(),
+        script(LUA, "tenant.lua"),
         _list(TENANT_LIST, settings),
         _limit(
             "tenant-limit",
@@ -41,28 +29,20 @@ def render(settings: GatewaySettings) -> list[Resource]:
             {"request_headers": {"header_name": "x-gw-share", "descriptor_key": "tenant"}},
             key="tenant",
         ),
-        _body_limit(BODY_LIMIT, 1 * MIB),
-        _body_limit("bulkhead.upload-limit", 32 * MIB),
+        arrival.large_limit(),
+        answers.compression(),
         named("router", f"{_FILTERS}.router.v3.Router", suppress_envoy_headers=True),
     ]
 
 
-def _security_headers() -> Resource:
-    """First, so that refusals carry them too."""
-    mutations = [
-        {
-            "append": {
-                "header": {"key": name, "value": value},
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
-        }
-        for name, value in _SECURITY_HEADERS.items()
-    ]
-    return named(
-        "security-headers",
-        f"{_FILTERS}.header_mutation.v3.HeaderMutation",
-        mutations={"response_mutations": mutations},
-    )
+def _client_limit(settings: GatewaySettings) -> list[Resource]:
+    """None where something in front hides the callers: all would share one bucket, and one of them
+    could keep out the others."""
+    if settings.callers_hidden:
+        return []
+    address = {"masked_remote_address": {"v6_prefix_mask_len": 64}}
+    rate = settings.client_requests_per_s
+    return [_limit("client-limit", rate, address, key="masked_remote_address")]
 
 
 def _list(name: str, settings: GatewaySettings) -> Resource:
@@ -124,12 +104,3 @@ def _tokens(settings: GatewaySettings) -> Resource:
         providers={"bulkhead": provider},
         rules=[{"match": {"prefix": "/"}, "requires": {"provider_name": "bulkhead"}}],
     )
-
-
-def _tenant() -> Resource:
-    script = (files("gateway") / "tenant.lua").read_text()
-    return named(LUA, f"{_FILTERS}.lua.v3.Lua", default_source_code={"inline_string": script})
-
-
-def _body_limit(name: str, size: int) -> Resource:
-    return named(name, f"{_FILTERS}.body_size_limit.v3.BodySizeLimit", max_request_bytes=size)

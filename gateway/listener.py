@@ -1,6 +1,8 @@
-"""The listener of the edge: TLS, a hardened HTTP connection manager, and the access log."""
+"""The listeners of the edge: TLS, whose word on addresses counts, how many connections."""
 
-from gateway import http_filters, local_replies, route_table
+from collections.abc import Sequence
+
+from gateway import http_connection
 from gateway.settings import GatewaySettings
 from gateway.xds import Resource, from_file, named, socket, typed
 
@@ -14,34 +16,76 @@ _CIPHERS = [
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305",
 ]
-# The route's name and never the path, on purpose: a path may carry a token or a person's name.
-_ACCESS_LOG = {
-    "at": "%START_TIME%",
-    "request_id": "%REQ(X-REQUEST-ID)%",
-    "method": "%REQ(:METHOD)%",
-    "route": "%ROUTE_NAME%",
-    "status": "%RESPONSE_CODE%",
-    "why": "%RESPONSE_CODE_DETAILS%",
-    "flags": "%RESPONSE_FLAGS%",
-    "tenant": "%REQ(X-GW-TENANT)%",
-    "upstream": "%UPSTREAM_CLUSTER%",
-    "protocol": "%PROTOCOL%",
-    "tls": "%DOWNSTREAM_TLS_VERSION%",
-    "bytes_in": "%BYTES_RECEIVED%",
-    "bytes_out": "%BYTES_SENT%",
-    "duration_ms": "%DURATION%",
-    "upstream_ms": "%RESPONSE_DURATION%",
-}
 
 
-def render(settings: GatewaySettings) -> Resource:
+def render(settings: GatewaySettings) -> list[Resource]:
+    """One for callers who come themselves or through a proxy that speaks HTTP, and one for load
+    balancers that speak the PROXY protocol, where there are such."""
+    direct = _listener("edge", settings, settings.edge_port, [])
+    if not settings.proxied_ranges:
+        return [direct]
+    proxied = _listener(
+        "edge-proxied", settings, settings.edge_proxied_port, settings.proxied_ranges
+    )
+    return [direct, proxied | {"listener_filters": [_proxy_protocol()]}]
+
+
+def _listener(name: str, settings: GatewaySettings, port: int, peers: Sequence[str]) -> Resource:
     return typed(
         "envoy.config.listener.v3.Listener",
-        name="edge",
-        address=socket(settings.edge_host, settings.edge_port),
-        per_connection_buffer_limit_bytes=65536,
-        filter_chains=[{"transport_socket": _tls(settings), "filters": [_manager(settings)]}],
+        name=name,
+        address=socket(settings.edge_host, port),
+        per_connection_buffer_limit_bytes=262144,
+        listener_filters_timeout="5s",
+        filter_chains=_chains(settings, peers),
     )
+
+
+def _chains(settings: GatewaySettings, peers: Sequence[str]) -> list[Resource]:
+    """The chain of the reserved addresses does not count against the limit of all others. Whoever
+    matches none is turned away: a PROXY header counts only from a named peer."""
+    trusted = {"direct_source_prefix_ranges": _cidrs(peers)} if peers else {}
+    everybody = _chain("everybody", settings, trusted, [_most_connections(settings)])
+    if not settings.reserved_ranges:
+        return [everybody]
+    reserved = trusted | {"source_prefix_ranges": _cidrs(settings.reserved_ranges)}
+    return [_chain("reserved", settings, reserved, []), everybody]
+
+
+def _chain(
+    name: str, settings: GatewaySettings, match: Resource, filters: list[Resource]
+) -> Resource:
+    chain = {
+        "name": name,
+        "transport_socket_connect_timeout": "5s",
+        "transport_socket": _tls(settings),
+        "filters": [*filters, http_connection.render(settings)],
+    }
+    return chain | ({"filter_chain_match": match} if match else {})
+
+
+def _most_connections(settings: GatewaySettings) -> Resource:
+    """Below the limit of all, which the reserved addresses reach."""
+    return named(
+        "most-connections",
+        "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
+        stat_prefix="everybody",
+        max_connections=settings.max_connections - settings.reserved_connections,
+    )
+
+
+def _proxy_protocol() -> Resource:
+    """Version 2 and never without: a connection that does not say whose it is, is closed."""
+    return named(
+        "proxy-protocol",
+        "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+        disallowed_versions=["V1"],
+    )
+
+
+def _cidrs(ranges: Sequence[str]) -> list[Resource]:
+    pairs = (text.split("/") for text in ranges)
+    return [{"address_prefix": prefix, "prefix_len": int(length)} for prefix, length in pairs]
 
 
 def certificate(settings: GatewaySettings) -> Resource:
@@ -70,57 +114,4 @@ def _tls(settings: GatewaySettings) -> Resource:
             "alpn_protocols": ["h2", "http/1.1"],
             "tls_certificate_sds_secret_configs": [{"name": CERTIFICATE, "sds_config": source}],
         },
-    )
-
-
-def _manager(settings: GatewaySettings) -> Resource:
-    return named(
-        "http",
-        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix="edge",
-        server_name="bulkhead",
-        always_set_request_id_in_response=True,
-        use_remote_address=True,
-        xff_num_trusted_hops=settings.trusted_hops,
-        early_header_mutation_extensions=[_strip_identity()],
-        normalize_path=True,
-        merge_slashes=True,
-        path_with_escaped_slashes_action="REJECT_REQUEST",
-        max_request_headers_kb=32,
-        request_headers_timeout="10s",
-        request_timeout="120s",
-        stream_idle_timeout="60s",
-        drain_timeout="5s",
-        common_http_protocol_options={
-            "idle_timeout": "60s",
-            "max_headers_count": 64,
-            "headers_with_underscores_action": "DROP_HEADER",
-        },
-        http2_protocol_options={
-            "max_concurrent_streams": 100,
-            "initial_stream_window_size": 65536,
-            "initial_connection_window_size": 1048576,
-        },
-        route_config=route_table.render(),
-        local_reply_config=local_replies.render(),
-        access_log=[_access_log(settings)],
-        http_filters=http_filters.render(settings),
-    )
-
-
-def _strip_identity() -> Resource:
-    """Before any filter and on every route: only the edge itself may say who somebody is."""
-    return named(
-        "strip-identity",
-        "envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-        mutations=[{"remove_on_match": {"key_matcher": {"prefix": "x-gw-"}}}],
-    )
-
-
-def _access_log(settings: GatewaySettings) -> Resource:
-    return named(
-        "json",
-        "envoy.extensions.access_loggers.file.v3.FileAccessLog",
-        path=str(settings.access_log),
-        log_format={"json_format": _ACCESS_LOG},
     )

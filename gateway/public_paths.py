@@ -24,7 +24,9 @@ class PublicPath:
 
     `realm` says whose address list decides: of the path's tenant, of the operators, of whoever the
     token names (any), or of nobody but the global list (public). `token`: a valid token is needed.
-    `large`: bodies up to the upload limit.
+    `large`: bodies up to the upload limit, passed on as they come. `compressed`: lists, feeds and
+    exports, and nothing of auth, whose answers hold secrets (BREACH). `cacheable`: the service's
+    word on caches is kept.
     """
 
     name: str
@@ -33,6 +35,13 @@ class PublicPath:
     realm: Realm = "tenant"
     token: bool = True
     large: bool = False
+    compressed: bool = False
+    cacheable: bool = False
+
+    @property
+    def cluster(self) -> str:
+        """Uploads have connections of their own: slow ones take none from other requests."""
+        return f"{self.upstream}-uploads" if self.large else self.upstream
 
     def regex(self) -> str:
         """The template as an RE2 expression over the whole path without its query."""
@@ -51,7 +60,7 @@ PUBLIC_PATHS = (
     PublicPath(
         "operator-refresh", "auth", "/v1/operators/sessions/refresh", "operators", token=False
     ),
-    PublicPath("key-set", "auth", "/.well-known/jwks.json", "public", token=False),
+    PublicPath("key-set", "auth", "/.well-known/jwks.json", "public", token=False, cacheable=True),
     PublicPath("problems", "gateway", "/problems/{word}", "public", token=False),
     PublicPath("egress-addresses", "sync", "/v1/egress-addresses", "public", token=False),
     PublicPath("record-upload", "tenants", f"{_T}/records/{{word}}/{{upload}}", large=True),
@@ -59,17 +68,17 @@ PUBLIC_PATHS = (
     PublicPath("invitations", "auth", f"{_T}/invitations/**"),
     PublicPath("users", "auth", f"{_T}/users/**"),
     PublicPath("modules", "tenants", f"{_T}/modules/**"),
-    PublicPath("records", "tenants", f"{_T}/records/**"),
+    PublicPath("records", "tenants", f"{_T}/records/**", compressed=True),
     PublicPath("field-choices", "tenants", f"{_T}/field-choices/**"),
-    PublicPath("changes", "tenants", f"{_T}/changes/**"),
-    PublicPath("connections", "sync", f"{_T}/connections/**"),
-    PublicPath("backups", "backup", f"{_T}/backups/**"),
+    PublicPath("changes", "tenants", f"{_T}/changes/**", compressed=True),
+    PublicPath("connections", "sync", f"{_T}/connections/**", compressed=True),
+    PublicPath("backups", "backup", f"{_T}/backups/**", compressed=True),
     PublicPath("restores", "backup", f"{_T}/restores/**"),
     PublicPath("allowlist", "gateway", f"{_T}/allowlist"),
     PublicPath("me", "auth", "/v1/me", "any"),
     PublicPath("logout", "auth", "/v1/logout", "any"),
     PublicPath("operators", "auth", "/v1/operators/**", "operators"),
     PublicPath("operator-invitations", "auth", "/v1/invitations", "operators"),
-    PublicPath("tenants", "tenants", "/v1/tenants/**", "operators"),
+    PublicPath("tenants", "tenants", "/v1/tenants/**", "operators", compressed=True),
     PublicPath("allowlists", "gateway", "/v1/allowlists/**", "operators"),
 )

@@ -1,46 +1,68 @@
 """The public paths as Envoy routes: each names its realm, and only open ones go without a token."""
 
-from typing import Any
-
+from gateway import answers, arrival
 from gateway.public_paths import PUBLIC_PATHS, PublicPath
+from gateway.settings import GatewaySettings
 from gateway.xds import Resource, typed
 
-BODY_LIMIT = "bulkhead.body-limit"
 JWT = "envoy.filters.http.jwt_authn"
 LUA = "envoy.filters.http.lua"
 
 _JWT_PER_ROUTE = "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"
-_SWITCH = "envoy.config.route.v3.FilterConfig"
-_TIMEOUT, _UPLOAD_TIMEOUT = "30s", "120s"
+_ANSWERS_WITHIN_S, _UPLOAD_ANSWERS_WITHIN_S = 30, 120
+_CALLER = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 
 
-def render() -> Resource:
-    routes = [_route(path) for path in PUBLIC_PATHS]
+def render(settings: GatewaySettings) -> Resource:
+    """Uploads pass as they come; everything else first arrives, and then has its own route."""
+    uploads = [_route(path) for path in PUBLIC_PATHS if path.large]
+    others = [_route(path) for path in PUBLIC_PATHS if not path.large]
+    host: Resource = {
+        "name": "any",
+        "domains": ["*"],
+        "routes": [
+            arrival.before_uploads(),
+            *uploads,
+            arrival.before_all_others(),
+            *others,
+            _nowhere(),
+        ],
+    }
+    if sharing := answers.sharing(settings):
+        host["typed_per_filter_config"] = sharing
     return {
         "name": "public",
-        "virtual_hosts": [{"name": "any", "domains": ["*"], "routes": [*routes, _nowhere()]}],
-        "request_headers_to_add": [
-            {
-                "header": {
-                    "key": "x-gw-client",
-                    "value": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%",
-                },
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }
-        ],
+        "virtual_hosts": [host],
+        "request_headers_to_remove": arrival.INTERNAL_HEADERS,
+        "request_headers_to_add": _caller(settings),
     }
 
 
+def _caller(settings: GatewaySettings) -> list[Resource]:
+    """`x-gw-client` is the address that the lists see; `x-gw-address` is the caller's, and is
+    absent where something in front hides it."""
+    names = ["x-gw-client"] if settings.callers_hidden else ["x-gw-client", "x-gw-address"]
+    return [
+        {
+            "header": {"key": name, "value": _CALLER},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }
+        for name in names
+    ]
+
+
 def _route(path: PublicPath) -> Resource:
+    within_s = _UPLOAD_ANSWERS_WITHIN_S if path.large else _ANSWERS_WITHIN_S
     return {
         "name": path.name,
         "match": {"safe_regex": {"regex": path.regex()}},
         "route": {
-            "cluster": path.upstream,
-            "timeout": _UPLOAD_TIMEOUT if path.large else _TIMEOUT,
+            "cluster": path.cluster,
+            "timeout": f"{within_s}s",
+            "idle_timeout": f"{within_s + 5}s",
             "retry_policy": _only_what_no_upstream_has_seen(),
         },
-        "metadata": _metadata(path.realm, path.token),
+        "metadata": _metadata(path.realm, token=path.token, large=path.large),
         "typed_per_filter_config": _per_filter(path),
     }
 
@@ -54,13 +76,21 @@ def _only_what_no_upstream_has_seen() -> Resource:
     }
 
 
-def _per_filter(path: PublicPath) -> dict[str, Any]:
-    config: dict[str, Any] = {}
+def _per_filter(path: PublicPath) -> Resource:
+    config: Resource = {}
     if not path.token:
-        config[JWT] = typed(_JWT_PER_ROUTE, disabled=True)
+        config |= _open()
     if path.large:
-        config[BODY_LIMIT] = typed(_SWITCH, disabled=True)
+        config |= arrival.not_held()
+    if path.compressed:
+        config |= answers.compressed()
+    if path.cacheable:
+        config |= answers.cacheable()
     return config
+
+
+def _open() -> Resource:
+    return {JWT: typed(_JWT_PER_ROUTE, disabled=True)}
 
 
 def _nowhere() -> Resource:
@@ -69,10 +99,11 @@ def _nowhere() -> Resource:
         "name": "nowhere",
         "match": {"prefix": "/"},
         "direct_response": {"status": 404},
-        "metadata": _metadata("public", token=False),
-        "typed_per_filter_config": {JWT: typed(_JWT_PER_ROUTE, disabled=True)},
+        "metadata": _metadata("public", token=False, large=False),
+        "typed_per_filter_config": _open(),
     }
 
 
-def _metadata(realm: str, token: bool) -> Resource:
-    return {"filter_metadata": {LUA: {"realm": realm, "token": token}}}
+def _metadata(realm: str, *, token: bool, large: bool) -> Resource:
+    notes = {LUA: {"realm": realm, "token": token}, **arrival.metadata(large=large)}
+    return {"filter_metadata": notes}

@@ -2,13 +2,14 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from contracts.setting_values import AbsolutePath, Address, Port, ReadableFile, Texts
 from contracts.settings import ServiceSettings
+from gateway.origins import checked as checked_origins
 from gateway.public_paths import Upstream
 from gateway.ranges import RangesRefused, checked
 
@@ -22,23 +23,40 @@ def _ranges(texts: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(str(refused)) from None
 
 
+Ranges = Annotated[Texts, AfterValidator(_ranges)]
+
+
 class GatewaySettings(ServiceSettings):
     """`global_ranges` is where the global list starts; there is no default, least of all an open
-    one. `trusted_hops` counts the proxies in front of the edge that append to X-Forwarded-For."""
+    one.
+
+    Whose address counts: `trusted_hops` is the number of proxies in front of the edge that append
+    to X-Forwarded-For; `proxied_ranges` are the addresses of load balancers that speak the PROXY
+    protocol (version 2) on `edge_proxied_port`; `callers_hidden` says that something in front hides
+    the callers and cannot name them. At most one of the three. `reserved_ranges` find a free
+    connection when everybody else has taken all but `reserved_connections`.
+    """
 
     edge_dir: AbsolutePath
     edge_host: str = "127.0.0.1"
     edge_port: Port = 8443
+    edge_proxied_port: Port = 8444
     edge_metrics_port: Port = 9443
     certificate_file: ReadableFile
     certificate_key_file: ReadableFile
-    global_ranges: Annotated[Texts, AfterValidator(_ranges)] = Field(min_length=1)
+    global_ranges: Ranges = Field(min_length=1)
     trusted_hops: int = Field(0, ge=0, le=16)
+    proxied_ranges: Ranges = ()
+    callers_hidden: bool = False
     access_log: Path = Path("/dev/stdout")
     max_connections: int = Field(10_000, ge=1)
+    reserved_ranges: Ranges = ()
+    reserved_connections: int = Field(100, ge=0)
+    edge_memory_mib: int = Field(400, ge=64)
     client_requests_per_s: int = Field(100, ge=1)
     tenant_requests_per_s: int = Field(500, ge=1)
     keys_refreshed_every_s: int = Field(30, ge=1)
+    cors_origins: Annotated[Texts, AfterValidator(checked_origins)] = ()
     sync_url: Address
     backup_url: Address
     gateway_url: Address
@@ -58,6 +76,15 @@ class GatewaySettings(ServiceSettings):
         if len(str(folder / _SOCKET)) > _SOCKET_PATH_LIMIT:
             raise ValueError("is too long a path for a unix socket in it")
         return folder
+
+    @model_validator(mode="after")
+    def _one_word_on_whose_address_counts(self) -> Self:
+        said = [self.trusted_hops > 0, bool(self.proxied_ranges), self.callers_hidden]
+        if sum(said) > 1:
+            raise ValueError("give one of trusted_hops, proxied_ranges and callers_hidden")
+        if self.reserved_connections >= self.max_connections:
+            raise ValueError("reserved_connections must leave some of max_connections")
+        return self
 
     @cached_property
     def admin_socket(self) -> Path:

@@ -1,6 +1,7 @@
 """The shapes that every Envoy resource shares, so that renderers state only what is particular."""
 
 import json
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,21 @@ def typed(kind: str, **fields: Any) -> Resource:
 def named(name: str, kind: str, **fields: Any) -> Resource:
     """An extension: a name and its typed configuration."""
     return {"name": name, "typed_config": typed(kind, **fields)}
+
+
+def script(name: str, file: str) -> Resource:
+    """A Lua filter with one of our scripts."""
+    text = (files("gateway") / file).read_text()
+    kind = "envoy.extensions.filters.http.lua.v3.Lua"
+    return named(name, kind, default_source_code={"inline_string": text})
+
+
+def first_of(*operators: tuple[str, str] | str) -> str:
+    """A format that gives the first of these operators (with its parameter) that has a value."""
+    commands = [
+        one if isinstance(one, str) else {"command": one[0], "param": one[1]} for one in operators
+    ]
+    return f"%COALESCE({json.dumps({'operators': commands})})%"
 
 
 def from_file(path: Path) -> Resource:

@@ -10,7 +10,7 @@ from gateway import allowlist_pb, bootstrap, clusters, listener, publish, xds
 from gateway.public_paths import PUBLIC_PATHS, UPSTREAMS
 from gateway.settings import GatewaySettings
 
-GOLDEN = Path(__file__).parent / "golden"
+GOLDEN, ROOT = Path(__file__).parent / "golden", Path(__file__).parents[2]
 
 
 def example(**other: Any) -> GatewaySettings:
@@ -26,12 +26,29 @@ def example(**other: Any) -> GatewaySettings:
     return GatewaySettings.model_construct(**fixed | ports | paths | other)  # no such files
 
 
+def manager_of(rendered: Any, chain: int = 0) -> Any:
+    """The HTTP connection manager, which ends a filter chain."""
+    return rendered["filter_chains"][chain]["filters"][-1]["typed_config"]
+
+
+def named_scripts(rendered: list[Any]) -> list[Any]:
+    """The same listeners with the names of our scripts in place of their text."""
+    texts = {path.read_text(): path.name for path in (ROOT / "gateway").glob("*.lua")}
+    for one in rendered:
+        for chain in range(len(one["filter_chains"])):
+            for each in manager_of(one, chain)["http_filters"]:
+                source = each.get("typed_config", {}).get("default_source_code")
+                if source:
+                    source["inline_string"] = texts[source["inline_string"]]
+    return rendered
+
+
 def rendered() -> dict[str, bytes]:
     settings = example()
     return {
         "bootstrap.json": xds.document(bootstrap.render(settings)),
         "cds.json": xds.discovery(*clusters.render(settings)),
-        "lds.json": xds.discovery(listener.render(settings)),
+        "lds.json": xds.discovery(*named_scripts(listener.render(settings))),
         "sds.json": xds.discovery(listener.certificate(settings)),
         "global-allow.pb": allowlist_pb.global_list("global-allow", ["192.0.2.0/24"]),
         "tenant-allow.pb": allowlist_pb.tenant_lists(
@@ -51,11 +68,12 @@ def test_a_rendered_file_is_the_one_that_was_reviewed(name: str) -> None:
 
 def test_the_router_comes_last_and_the_checks_in_their_order() -> None:
     """Envoy accepts a listener without a router and then answers 500 to everybody."""
-    manager = listener.render(example())["filter_chains"][0]["filters"][0]["typed_config"]
-    names = [one["name"] for one in manager["http_filters"]]
+    names = [one["name"] for one in manager_of(listener.render(example())[0])["http_filters"]]
     assert names[-1] == "router"
-    checks = ["global-allow", "envoy.filters.http.jwt_authn", "envoy.filters.http.lua"]
-    order = [names.index(name) for name in [*checks, "tenant-allow", "tenant-limit"]]
+    checks = """bulkhead.security-headers bulkhead.head global-allow client-limit bulkhead.buffer
+        bulkhead.whole envoy.filters.http.jwt_authn envoy.filters.http.lua tenant-allow tenant-limit
+        bulkhead.large-limit bulkhead.compression"""
+    order = [names.index(name) for name in checks.split()]
     assert order == sorted(order)
 
 

@@ -17,7 +17,7 @@ from tests.gateway.edge_parts import (
     assert_problem,
 )
 
-MIB = 1024 * 1024
+KIB, MIB = 1024, 1024 * 1024
 
 
 async def refused_upload(edge: EdgeUnderTest, path: str, size: int, chunked: bool) -> bytes:
@@ -29,35 +29,36 @@ async def refused_upload(edge: EdgeUnderTest, path: str, size: int, chunked: boo
     head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{length}\r\n"
     writer.write(f"{head}authorization: Bearer {edge.token(TENANT)}\r\n\r\n".encode())
     answer = asyncio.create_task(reader.readuntil(b"}"))
-    piece = b"10000\r\n" + b"x" * 65536 + b"\r\n" if chunked else b"x" * 65536
+    piece = b"400\r\n" + b"x" * KIB + b"\r\n" if chunked else b"x" * KIB
     with contextlib.suppress(ConnectionError):
-        for _ in range(size // 65536):
+        for _ in range(size // KIB):
             if answer.done():
                 break
             writer.write(piece)
             await writer.drain()
+        writer.write(b"0\r\n\r\n" if chunked else b"")
     received = await asyncio.wait_for(answer, 10)
     writer.transport.abort()
     return received
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["with a length", "chunked"])
-async def test_bodies_are_limited_to_1_mib_and_uploads_to_32(
+async def test_bodies_are_limited_to_64_kib_and_uploads_to_32_mib(
     edge: EdgeUnderTest, chunked: bool
 ) -> None:
     async def pieces(size: int) -> AsyncIterator[bytes]:
-        for _ in range(size // 65536):
-            yield b"x" * 65536
+        for _ in range(size // KIB):
+            yield b"x" * KIB
 
     for path, size in (
-        (RECORDS, MIB),
+        (RECORDS, 64 * KIB),
         (f"{RECORDS}/import", 4 * MIB),
         (f"{RECORDS}/bulk", 32 * MIB),
     ):
         content = pieces(size) if chunked else b"x" * size
         answer = await edge.call(path, edge.token(TENANT), method="POST", content=content)
         assert answer.json()["size"] == size
-    for path, size in ((RECORDS, 2 * MIB), (f"{RECORDS}/bulk", 33 * MIB)):
+    for path, size in ((RECORDS, 65 * KIB), (f"{RECORDS}/bulk", 33 * MIB)):
         answer_bytes = await refused_upload(edge, path, size, chunked)
         assert answer_bytes.startswith(b"HTTP/1.1 413 ")
         assert b'"type":"/problems/body-too-large"' in answer_bytes
@@ -66,7 +67,7 @@ async def test_bodies_are_limited_to_1_mib_and_uploads_to_32(
 async def test_too_many_header_bytes_are_a_problem(edge: EdgeUnderTest) -> None:
     many = {f"x-h{n}": "y" * 4000 for n in range(10)}
     answer = await edge.call(RECORDS, edge.token(TENANT), headers=many)
-    assert_problem(answer, 431, "about:blank")
+    assert_problem(answer, 431, "/problems/headers-too-large")
 
 
 async def test_each_client_and_each_tenant_has_its_own_limit(

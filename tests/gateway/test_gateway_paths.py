@@ -69,4 +69,4 @@ async def test_what_is_not_public_is_a_404_with_and_without_a_token(
 @pytest.mark.parametrize("escape", ["%2f", "%2F", "%5c", "%5C"])
 async def test_an_escaped_slash_in_a_path_is_refused(edge: EdgeUnderTest, escape: str) -> None:
     answer = await edge.call(f"/v1/tenants/..{escape}..{escape}internal", edge.token(None))
-    assert_problem(answer, 400, "about:blank")
+    assert_problem(answer, 400, "/problems/request-malformed")

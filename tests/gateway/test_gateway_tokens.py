@@ -67,6 +67,8 @@ async def test_identity_headers_of_a_client_are_replaced_by_the_edges_own(
         "x-gw-token-tenant": str(OTHER),
         "x-gw-anything": "x",
         "x-gw-share": str(OTHER),
+        "x-gw-address": "192.0.2.1",
+        "x-gw-whole": "1",
         "x_gw_tenant": str(OTHER),
     }
     seen = (await edge.call(RECORDS, edge.token(TENANT), headers=lies)).json()["headers"]
@@ -76,6 +78,7 @@ async def test_identity_headers_of_a_client_are_replaced_by_the_edges_own(
         "x-gw-share": str(TENANT),
         "x-gw-subject": str(USER),
         "x-gw-client": "127.0.0.1",
+        "x-gw-address": "127.0.0.1",
         "x-gw-realm": "tenant",
     }
     assert seen["authorization"].startswith("Bearer ")
@@ -85,6 +88,7 @@ async def test_identity_headers_of_a_client_are_replaced_by_the_edges_own(
         "x-gw-tenant": str(TENANT),
         "x-gw-share": str(TENANT),
         "x-gw-client": "127.0.0.1",
+        "x-gw-address": "127.0.0.1",
     }
 
 
