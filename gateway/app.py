@@ -4,11 +4,12 @@ from fastapi import FastAPI
 
 from contracts.assembly import assemble
 from contracts.clients import TenantsClient
-from gateway import consumers, pages, routes, store
+from gateway import consumers, pages, remarks, routes, store
 from gateway.admin import EnvoyAdmin
 from gateway.directory import Directory
 from gateway.edge import Edge, publish_static
 from gateway.settings import GatewaySettings
+from kit import logs
 from kit.chassis import Made
 from kit.db import Database
 from kit.messaging import Broker
@@ -17,6 +18,7 @@ from kit.sealing import SigningKey
 from kit.timers import Timer
 
 SERVICE = "gateway"
+_log = logs.get(__name__)
 _CATCH_UP_S, _SWEEP_S = 0.5, 30.0
 
 
@@ -40,6 +42,12 @@ def create_app(
         async with db.write() as session:
             await store.seed_global(session, settings.global_ranges)
 
+    async def remark() -> None:
+        async with db.read() as session:
+            global_list = await store.find(session, store.GLOBAL)
+        for sentence in remarks.of(settings, global_list.ranges if global_list else ()):
+            _log.warning(sentence)
+
     return assemble(
         settings,
         Made(
@@ -49,7 +57,7 @@ def create_app(
             routers=[pages.router, routes.router],
             handlers=consumers.handlers(sweep.wake),
             timers=[Timer("edge", _CATCH_UP_S, edge.catch_up), sweep],
-            opening=[publish, seed],
+            opening=[publish, seed, remark],
             closing=[tenants.aclose, admin.aclose],
             state={"db": db, "edge": edge},
         ),

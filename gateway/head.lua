@@ -1,5 +1,5 @@
 -- The first to see a request: its head has one meaning, and a body that is too large is read to its
--- end and thrown away. Curl and others lose an answer that overtakes their body over HTTP/2.
+-- end and thrown away. Curl and others lose an answer that overtakes their body.
 local HEAD_BYTES, HEADERS = 32 * 1024, 64
 local SMALL_BODY, DRAINED_BODY = 64 * 1024, 64 * 1024 * 1024
 local METHODS = {
@@ -86,7 +86,7 @@ end
 function envoy_on_response(handle)
   local seen = handle:streamInfo():dynamicMetadata():get(NOTES) or {}
   local refused = tonumber(handle:headers():get(":status")) >= 400
-  if refused and not seen.whole and handle:streamInfo():protocol() == "HTTP/2" then
+  if refused and not seen.whole then
     handle:httpCall("pause", {[":method"] = "GET", [":path"] = "/", [":authority"] = "pause"}, "", 5000)
   end
 end

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
@@ -74,11 +75,16 @@ def make_settings(
 
 @pytest.fixture(scope="session")
 def start_edge(server_certificate: ServerCertificate) -> StartEdge:
-    """`async with start_edge(settings)`: upstreams and Envoy for as long as the block lasts."""
+    """`async with start_edge(settings)`: upstreams and Envoy for as long as the block lasts.
+
+    `without` names services that are away, `shorter` replaces times in the rendered listener.
+    """
 
     @contextlib.asynccontextmanager
     async def start(
-        settings: GatewaySettings, without: Sequence[str] = ()
+        settings: GatewaySettings,
+        without: Sequence[str] = (),
+        shorter: Mapping[str, str] = MappingProxyType({}),
     ) -> AsyncIterator[EdgeUnderTest]:
         upstreams = Upstreams({name: settings.upstream(name)[1] for name in UPSTREAMS})
         key = SigningKey.generate()
@@ -86,6 +92,7 @@ def start_edge(server_certificate: ServerCertificate) -> StartEdge:
         trust = ssl.create_default_context(cafile=str(server_certificate.authority))
         log = settings.edge_dir / "envoy.log"
         publish_static(settings)
+        _shorten(settings.edge_dir / "lds.json", shorter)
         envoy = LocalEnvoy(settings.edge_dir, log)
         async with contextlib.AsyncExitStack() as stack:
             for name, port in upstreams.ports.items():
@@ -93,11 +100,20 @@ def start_edge(server_certificate: ServerCertificate) -> StartEdge:
                     await stack.enter_async_context(serving(upstreams.app(name), port))
             await envoy.start()
             stack.push_async_callback(envoy.stop)
-            edge = EdgeUnderTest(settings, upstreams, trust, key, log)
+            edge = EdgeUnderTest(settings, upstreams, trust, key, log, server_certificate.authority)
             await _key_set_is_loaded(edge)
             yield edge
 
     return cast(StartEdge, start)
+
+
+def _shorten(file: Path, times: Mapping[str, str]) -> None:
+    """What takes half a minute takes a second; everything else is as rendered."""
+    text = file.read_text()
+    for long, short in times.items():
+        assert long in text
+        text = text.replace(long, short)
+    file.write_text(text)
 
 
 async def _key_set_is_loaded(edge: EdgeUnderTest) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ from gateway.settings import GatewaySettings
 from kit.sealing import SigningKey
 from kit.tokens import Signer
 from kit.tokens.jwks import key_id, to_jwks
+from tests.eventually import eventually
 
 TENANT = UUID("0190aaaa-0000-7000-8000-00000000000a")
 OTHER = UUID("0190bbbb-0000-7000-8000-00000000000b")
@@ -79,6 +81,9 @@ class Upstreams:
             answer = self._answer(name, scope, size)
             if scope["path"] != "/livez":
                 self.seen.append(answer)
+            if scope["query_string"] == b"never":
+                await receive()  # until the edge has given up
+                return
             headers = [(b"content-type", b"application/json"), (b"server", b"secret/1.2")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             if scope["query_string"] == b"slow":
@@ -121,10 +126,15 @@ class EdgeUnderTest:
     trust: ssl.SSLContext
     key: SigningKey
     log: Path
+    authority: Path
 
     @property
     def url(self) -> str:
         return f"https://localhost:{self.settings.edge_port}"
+
+    @property
+    def address(self) -> str:
+        return f"https://127.0.0.1:{self.settings.edge_port}"
 
     def token(self, tenant: UUID | None, key: SigningKey | None = None, **other: Any) -> str:
         signing = key or self.key
@@ -133,8 +143,9 @@ class EdgeUnderTest:
     @contextlib.asynccontextmanager
     async def client(self, source: str = "127.0.0.1") -> AsyncIterator[httpx2.AsyncClient]:
         transport = httpx2.AsyncHTTPTransport(verify=self.trust, local_address=source)
-        url = f"https://127.0.0.1:{self.settings.edge_port}"
-        async with httpx2.AsyncClient(transport=transport, base_url=url, timeout=10) as client:
+        async with httpx2.AsyncClient(
+            transport=transport, base_url=self.address, timeout=10
+        ) as client:
             yield client
 
     async def call(
@@ -151,6 +162,31 @@ class EdgeUnderTest:
         sent = dict(headers or {}) | ({"authorization": f"Bearer {token}"} if token else {})
         async with self.client(source) as client:
             return await client.request(method, path, headers=sent, content=content, json=json)
+
+    async def raw(self, request: bytes, *, source: str = "127.0.0.1") -> str:
+        """All that the edge answers on a connection of its own until it closes it."""
+        reader, writer = await asyncio.open_connection(
+            "localhost", self.settings.edge_port, ssl=self.trust, local_addr=(source, 0)
+        )
+        writer.write(request)
+        answer = await asyncio.wait_for(reader.read(), 20)
+        writer.transport.abort()
+        return answer.decode()
+
+    async def stat(self, name: str) -> int:
+        """One number of Envoy's own."""
+        uds = httpx2.AsyncHTTPTransport(uds=str(self.settings.admin_socket))
+        async with httpx2.AsyncClient(transport=uds, base_url="http://envoy") as admin:
+            answer = await admin.get("/stats", params={"filter": f"^{re.escape(name)}$"})
+        return int(answer.text.rpartition(": ")[2])
+
+    async def log_line(self, answer: httpx2.Response) -> dict[str, Any]:
+        """The line of the access log that tells of an answer."""
+        log, request_id = self.settings.access_log, answer.headers["x-request-id"]
+        await eventually(lambda: request_id in log.read_text())
+        line = next(one for one in log.read_text().splitlines() if request_id in one)
+        found: dict[str, Any] = json.loads(line)
+        return found
 
     async def set_lists(
         self, tenants: Mapping[UUID, Sequence[str]], everyone: Sequence[str] = ("127.0.0.0/8",)
