@@ -4,7 +4,6 @@ from gateway.settings import GatewaySettings
 from gateway.xds import Resource, named, typed
 
 _FILTERS = "envoy.extensions.filters.http"
-_SWITCH = "envoy.config.route.v3.FilterConfig"
 _NO_STORE, _CORS, _COMPRESSION = "bulkhead.no-store", "bulkhead.cors", "bulkhead.compression"
 _SECURITY_HEADERS = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -14,20 +13,24 @@ _SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "x-client-request-id": "%REQ(X-CLIENT-REQUEST-ID)%",
 }
+_PER_ROUTE = f"{_FILTERS}.compressor.v3.CompressorPerRoute"
+_LONG_ANSWERS = ("application/json", "application/x-ndjson", "text/csv")
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _ASKED = "authorization, content-type, if-match, if-none-match, x-request-id"
 _TOLD = "etag, link, location, retry-after, x-client-request-id, x-request-id"
 
 
-def headers(settings: GatewaySettings) -> list[Resource]:
+def headers(settings: GatewaySettings) -> Resource:
     """First in the chain, so that refusals carry them too."""
     security = [_header(name, value) for name, value in _SECURITY_HEADERS.items()]
     if settings.cors_origins:
         security.append(_header("vary", "origin", "APPEND_IF_EXISTS_OR_ADD"))
-    return [
-        _mutating("bulkhead.security-headers", security),
-        _mutating(_NO_STORE, [_header("cache-control", "no-store")]),
-    ]
+    return _mutating("bulkhead.security-headers", security)
+
+
+def caching() -> Resource:
+    """After the request has its own route, which says whether its service's word counts."""
+    return _mutating(_NO_STORE, [_header("cache-control", "no-store", "ADD_IF_ABSENT")])
 
 
 def _mutating(name: str, mutations: list[Resource]) -> Resource:
@@ -60,30 +63,35 @@ def sharing(settings: GatewaySettings) -> dict[str, Resource]:
 
 
 def compression() -> Resource:
-    """Off but on routes that ask for it, and never for an answer with an ETag: Envoy would strip
+    """For routes that ask for it, and never for an answer with an ETag: Envoy would strip
     it, and a change that names it could not be made."""
     gzip = "envoy.extensions.compression.gzip.compressor.v3.Gzip"
-    compressor = named(
+    return named(
         _COMPRESSION,
         f"{_FILTERS}.compressor.v3.Compressor",
         compressor_library=named("gzip", gzip, compression_level="COMPRESSION_LEVEL_3"),
         response_direction_config={
             "common_config": {
                 "min_content_length": 1024,
-                "content_type": ["application/json", "application/x-ndjson", "text/csv"],
+                "content_type_matcher": [{"prefix": kind} for kind in _LONG_ANSWERS],
             },
             "disable_on_etag_header": True,
         },
     )
-    return compressor | {"disabled": True}
 
 
 def compressed() -> dict[str, Resource]:
     """A route with this compresses what it answers."""
-    kind = f"{_FILTERS}.compressor.v3.CompressorPerRoute"
-    return {_COMPRESSION: typed(kind, overrides={"response_direction_config": {}})}
+    return {_COMPRESSION: typed(_PER_ROUTE, overrides={"response_direction_config": {}})}
 
 
-def cacheable() -> dict[str, Resource]:
-    """A route with this keeps what its service says of caches."""
-    return {_NO_STORE: typed(_SWITCH, disabled=True)}
+def not_compressed() -> dict[str, Resource]:
+    """For the host: what every route is that says nothing else."""
+    return {_COMPRESSION: typed(_PER_ROUTE, disabled=True)}
+
+
+def never_stored() -> dict[str, Resource]:
+    """A route with this is not cached, whatever its service says."""
+    kind = f"{_FILTERS}.header_mutation.v3.HeaderMutationPerRoute"
+    mutations = {"response_mutations": [_header("cache-control", "no-store")]}
+    return {_NO_STORE: typed(kind, mutations=mutations)}

@@ -5,6 +5,12 @@ from gateway.settings import GatewaySettings
 from gateway.xds import Resource, from_file, named, socket, typed
 
 _ADMIN = "admin"
+_RUNTIME = {
+    # Expressions for paths are ours alone; Envoy's limit of 100 is meant for foreign ones.
+    "re2.max_program_size.error_level": 1000,
+    # A second host over HTTP/2 is for head.lua to refuse, as over HTTP/1.1.
+    "envoy.reloadable_features.http2_discard_host_header": False,
+}
 
 
 def render(settings: GatewaySettings) -> Resource:
@@ -19,12 +25,7 @@ def render(settings: GatewaySettings) -> Resource:
             "listeners": [_metrics(settings), pause.listener(settings)],
             "clusters": [_admin_cluster(settings), pause.cluster(settings)],
         },
-        # Expressions for paths are ours alone; Envoy's limit of 100 is meant for foreign ones.
-        "layered_runtime": {
-            "layers": [
-                {"name": "static", "static_layer": {"re2.max_program_size.error_level": 1000}}
-            ]
-        },
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": _RUNTIME}]},
         "overload_manager": _overload(settings),
     }
 

@@ -32,9 +32,15 @@ local function size_of(headers)
   return bytes, count
 end
 
+-- Over HTTP/2 a client may repeat its :authority as Host; Envoy joins the two.
+local function write_host_once(headers, protocol)
+  local one, two = (headers:get(":authority") or ""):match("^([^,]+),([^,]+)$")
+  if protocol == "HTTP/2" and one and one == two then headers:replace(":authority", one) end
+end
+
 local function fault_of(headers)
   local host, method = headers:get(":authority") or "", headers:get(":method")
-  if host == "" or host:find(",", 1, true) or (headers:get("host") or host) ~= host then
+  if host == "" or host:find(",", 1, true) then
     return "400", "a request names exactly one host"
   end
   if not METHODS[method] then return "405", "the edge does not pass this method" end
@@ -71,6 +77,7 @@ end
 function envoy_on_request(handle)
   local headers = handle:headers()
   note(handle, "network", network_of(handle:streamInfo():downstreamRemoteAddress()))
+  write_host_once(headers, handle:streamInfo():protocol())
   local status, why = fault_of(headers)
   if status then
     note(handle, "why", why)
@@ -83,10 +90,13 @@ function envoy_on_request(handle)
 end
 
 -- A refusal that comes before the body waits a moment for it; what arrives meanwhile is dropped.
+-- Not so where there is nothing to wait for: the framing is broken, or the body had its time.
+local BODY_IS_OVER = { ["400"] = true, ["408"] = true }
+
 function envoy_on_response(handle)
   local seen = handle:streamInfo():dynamicMetadata():get(NOTES) or {}
-  local refused = tonumber(handle:headers():get(":status")) >= 400
-  if refused and not seen.whole then
+  local status = handle:headers():get(":status")
+  if tonumber(status) >= 400 and not BODY_IS_OVER[status] and seen.network and not seen.whole then
     handle:httpCall("pause", {[":method"] = "GET", [":path"] = "/", [":authority"] = "pause"}, "", 5000)
   end
 end

@@ -14,12 +14,13 @@ _RBAC = f"type.googleapis.com/{_FILTERS}.rbac.v3.RBAC"
 
 def render(settings: GatewaySettings) -> list[Resource]:
     return [
-        *answers.headers(settings),
+        answers.headers(settings),
         arrival.head(),
         _list(GLOBAL_LIST, settings),
         *_client_limit(settings),
         answers.cors(),
         *arrival.buffer(),
+        answers.caching(),
         _tokens(settings),
         script(LUA, "tenant.lua"),
         _list(TENANT_LIST, settings),

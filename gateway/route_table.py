@@ -17,7 +17,7 @@ def render(settings: GatewaySettings) -> Resource:
     """Uploads pass as they come; everything else first arrives, and then has its own route."""
     uploads = [_route(path) for path in PUBLIC_PATHS if path.large]
     others = [_route(path) for path in PUBLIC_PATHS if not path.large]
-    host: Resource = {
+    host = {
         "name": "any",
         "domains": ["*"],
         "routes": [
@@ -27,9 +27,8 @@ def render(settings: GatewaySettings) -> Resource:
             *others,
             _nowhere(),
         ],
+        "typed_per_filter_config": answers.not_compressed() | answers.sharing(settings),
     }
-    if sharing := answers.sharing(settings):
-        host["typed_per_filter_config"] = sharing
     return {
         "name": "public",
         "virtual_hosts": [host],
@@ -84,8 +83,8 @@ def _per_filter(path: PublicPath) -> Resource:
         config |= arrival.not_held()
     if path.compressed:
         config |= answers.compressed()
-    if path.cacheable:
-        config |= answers.cacheable()
+    if not path.cacheable:
+        config |= answers.never_stored()
     return config
 
 

@@ -85,10 +85,17 @@ class Upstreams:
                 await receive()  # until the edge has given up
                 return
             headers = [(b"content-type", b"application/json"), (b"server", b"secret/1.2")]
+            if scope["query_string"] == b"etag":
+                headers.append((b"etag", b'"7"'))
+            if scope["query_string"] == b"cache":
+                headers.append((b"cache-control", b"public, max-age=30"))
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             if scope["query_string"] == b"slow":
                 await asyncio.sleep(0.5)
-            await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+            body = json.dumps(answer).encode()
+            if scope["query_string"].startswith(b"bytes="):
+                body += b" " * int(scope["query_string"][6:])
+            await send({"type": "http.response.body", "body": body})
 
         return echo
 

@@ -62,7 +62,7 @@ def curl(version: str) -> Client:
             command += ["--header", f"{name}: {value}"]
         if asked.body is not None:
             command += ["--data-binary", "@-"]
-        output = await _output([*command, edge.url + asked.path], asked.body or b"")
+        output = await run([*command, edge.url + asked.path], asked.body or b"")
         head, _, text = output.replace("\r\n", "\n").partition("\n\n")
         first, *lines = head.splitlines()
         return Seen(int(first.split()[1]), _headers(lines), text)
@@ -97,7 +97,7 @@ async def nghttp(edge: EdgeUnderTest, asked: Call) -> Seen:
         body = Path(edge.settings.edge_dir) / "body"
         body.write_bytes(asked.body)
         command += ["--data", str(body)]
-    output = await _output([*command, edge.url + asked.path], b"")
+    output = await run([*command, edge.url + asked.path])
     received = re.findall(r"recv \(stream_id=\d+\) (:?[\w-]+): (.*)", output)
     headers = {name: value.strip() for name, value in received}
     text = re.search(r"^\{.*\}$", output, re.MULTILINE)
@@ -113,7 +113,8 @@ CLIENTS: dict[str, Client] = {
 }
 
 
-async def _output(command: list[str], given: bytes) -> str:
+async def run(command: list[str], given: bytes = b"") -> str:
+    """What a command prints; it must succeed."""
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.PIPE,

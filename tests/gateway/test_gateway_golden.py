@@ -43,13 +43,24 @@ def named_scripts(rendered: list[Any]) -> list[Any]:
     return rendered
 
 
+def without_managers(rendered: list[Any]) -> list[Any]:
+    """What differs from chain to chain; HTTP and TLS are the same in all."""
+    for one in rendered:
+        for chain in one["filter_chains"]:
+            chain["filters"][-1] = "http, as in lds.json"
+            chain["transport_socket"] = "tls, as in lds.json"
+    return rendered
+
+
 def rendered() -> dict[str, bytes]:
     settings = example()
+    proxied = example(proxied_ranges=("192.0.2.8/29",), reserved_ranges=("198.51.100.7/32",))
     return {
         "bootstrap.json": xds.document(bootstrap.render(settings)),
         "cds.json": xds.discovery(*clusters.render(settings)),
         "lds.json": xds.discovery(*named_scripts(listener.render(settings))),
         "sds.json": xds.discovery(listener.certificate(settings)),
+        "proxied.json": xds.document({"listeners": without_managers(listener.render(proxied))}),
         "global-allow.pb": allowlist_pb.global_list("global-allow", ["192.0.2.0/24"]),
         "tenant-allow.pb": allowlist_pb.tenant_lists(
             "tenant-allow", {"a": ["10.0.0.0/8", "2001:db8::/32"], "b": ["0.0.0.0/0"]}, ["public"]
