@@ -5,6 +5,7 @@ local SMALL_BODY, DRAINED_BODY = 64 * 1024, 64 * 1024 * 1024
 local METHODS = {
   GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
 }
+local BODIES = { POST = true, PUT = true, PATCH = true }
 local NOTES = "bulkhead"
 
 local function note(handle, name, value)
@@ -71,12 +72,13 @@ local function await_whole_body(handle)
       chunk:setBytes("")
     end
   end
-  note(handle, "whole", true)
 end
 
 function envoy_on_request(handle)
   local headers = handle:headers()
   note(handle, "network", network_of(handle:streamInfo():downstreamRemoteAddress()))
+  local announced = BODIES[headers:get(":method")] or headers:get("content-length")
+  if announced then note(handle, "unread", true) end
   write_host_once(headers, handle:streamInfo():protocol())
   local status, why = fault_of(headers)
   if status then
@@ -87,6 +89,7 @@ function envoy_on_request(handle)
   check_the_clients_id(headers)
   write_bearer_in_one_form(headers)
   await_whole_body(handle)
+  if announced then note(handle, "unread", false) end
 end
 
 -- A refusal that comes before the body waits a moment for it; what arrives meanwhile is dropped.
@@ -94,9 +97,10 @@ end
 local BODY_IS_OVER = { ["400"] = true, ["408"] = true }
 
 function envoy_on_response(handle)
-  local seen = handle:streamInfo():dynamicMetadata():get(NOTES) or {}
   local status = handle:headers():get(":status")
-  if tonumber(status) >= 400 and not BODY_IS_OVER[status] and seen.network and not seen.whole then
+  if tonumber(status) < 400 or BODY_IS_OVER[status] then return end
+  local seen = handle:streamInfo():dynamicMetadata():get(NOTES) or {}
+  if seen.unread then
     handle:httpCall("pause", {[":method"] = "GET", [":path"] = "/", [":authority"] = "pause"}, "", 5000)
   end
 end

@@ -17,7 +17,6 @@ _STRIPPED = [
     {"remove": "upgrade"},
     {"remove": "x-client-request-id"},
     _as("x-client-request-id", "%REQ(X-REQUEST-ID)%"),
-    {"remove": "x-request-id"},
 ]
 
 

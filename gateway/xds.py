@@ -21,10 +21,13 @@ def named(name: str, kind: str, **fields: Any) -> Resource:
 
 
 def script(name: str, file: str) -> Resource:
-    """A Lua filter with one of our scripts."""
-    text = (files("gateway") / file).read_text()
-    kind = "envoy.extensions.filters.http.lua.v3.Lua"
-    return named(name, kind, default_source_code={"inline_string": text})
+    """A Lua filter with one of our scripts; looking for the route again is up to the script."""
+    return named(
+        name,
+        "envoy.extensions.filters.http.lua.v3.Lua",
+        default_source_code={"inline_string": (files("gateway") / file).read_text()},
+        clear_route_cache=False,
+    )
 
 
 def first_of(*operators: tuple[str, str] | str) -> str:

@@ -22,13 +22,13 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @contextlib.asynccontextmanager
 async def half_sent(edge: EdgeUnderTest, head: str, count: int) -> AsyncIterator[list[Streams]]:
-    """Requests that stop after the first byte of their body."""
+    """Requests of this head that stop after the first byte of their body."""
 
     async def begin() -> Streams:
         reader, writer = await asyncio.open_connection(
             "localhost", edge.settings.edge_port, ssl=edge.trust
         )
-        writer.write(f"POST {head} HTTP/1.1\r\nhost: localhost\r\n".encode() + HALF)
+        writer.write(f"POST {head}\r\nhost: localhost\r\n".encode() + HALF)
         await writer.drain()
         return reader, writer
 
@@ -41,7 +41,7 @@ async def half_sent(edge: EdgeUnderTest, head: str, count: int) -> AsyncIterator
 
 
 async def test_slow_bodies_hold_no_connection_of_a_service(edge: EdgeUnderTest) -> None:
-    async with half_sent(edge, LOGIN, SLOW):
+    async with half_sent(edge, f"{LOGIN} HTTP/1.1", SLOW):
         await eventually(lambda: _arriving(edge, SLOW))
         assert await edge.stat("cluster.auth.upstream_rq_active") == 0
         answer = await edge.call(f"/t/{OTHER}/v1/login", method="POST", json={"name": "b"})
@@ -53,11 +53,15 @@ async def _arriving(edge: EdgeUnderTest, count: int) -> bool:
     return await edge.stat("http.edge.downstream_rq_active") >= count
 
 
+async def _waiting(edge: EdgeUnderTest, count: int) -> bool:
+    return await edge.stat("cluster.tenants-uploads.upstream_rq_pending_active") == count
+
+
 async def test_slow_uploads_take_no_connection_of_other_requests(edge: EdgeUnderTest) -> None:
     token = edge.token(TENANT)
     async with half_sent(edge, f"{RECORDS}/bulk HTTP/1.1\r\nauthorization: Bearer {token}", 100):
-        await eventually(lambda: _arriving(edge, 20))
-        assert await edge.stat("cluster.tenants-uploads.upstream_rq_active") <= 64
+        await eventually(lambda: _waiting(edge, 36))
+        assert await edge.stat("cluster.tenants-uploads.upstream_rq_active") == 64
         assert await edge.stat("cluster.tenants.upstream_rq_active") == 0
         assert (await edge.call(RECORDS, token)).status_code == 200
 
