@@ -14,7 +14,7 @@ end
 
 -- A network of callers and not one of them: IPv4 by /24, IPv6 by /48.
 local function network_of(address)
-  local v4 = address:match("^(%d+%.%d+%.%d+)%.%d+:%d+$")
+  local v4 = address:gsub("^%[::ffff:([%d.]+)%]", "%1"):match("^(%d+%.%d+%.%d+)%.%d+:%d+$")
   if v4 then return v4 .. ".0/24" end
   local v6 = address:match("^%[([%x:]+)%]:%d+$")
   if not v6 then return "unknown" end

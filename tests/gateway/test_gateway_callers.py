@@ -118,9 +118,10 @@ async def test_the_log_names_the_network_of_a_caller_who_is_refused_and_never_th
 ) -> None:
     await through(proxied, proxy_v2("203.0.113.99"))
     await through(proxied, proxy_v2("2001:db8:aaaa:bbbb::77"))
+    await through(proxied, proxy_v2("::ffff:203.0.114.99"))
     await through(proxied, proxy_v2("2001:db8::1"), path="/v1/%00")
     log = proxied.settings.access_log
-    networks = ("203.0.113.0/24", "2001:db8:aaaa::/48")
+    networks = ("203.0.113.0/24", "203.0.114.0/24", "2001:db8:aaaa::/48")
     await eventually(lambda: all(one in log.read_text() for one in networks))
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     refused = {line["network"] for line in lines if line["status"] == 403}
