@@ -81,9 +81,14 @@ class GatewaySettings(ServiceSettings):
     def _one_word_on_whose_address_counts(self) -> Self:
         said = [self.trusted_hops > 0, bool(self.proxied_ranges), self.callers_hidden]
         if sum(said) > 1:
-            raise ValueError("give one of trusted_hops, proxied_ranges and callers_hidden")
+            raise ValueError(
+                "BULKHEAD_TRUSTED_HOPS, BULKHEAD_PROXIED_RANGES and BULKHEAD_CALLERS_HIDDEN "
+                "exclude each other"
+            )
         if self.reserved_connections >= self.max_connections:
-            raise ValueError("reserved_connections must leave some of max_connections")
+            raise ValueError(
+                "BULKHEAD_RESERVED_CONNECTIONS is not less than BULKHEAD_MAX_CONNECTIONS"
+            )
         return self
 
     @cached_property

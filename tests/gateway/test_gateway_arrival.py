@@ -60,7 +60,7 @@ async def _waiting(edge: EdgeUnderTest, count: int) -> bool:
 async def test_slow_uploads_take_no_connection_of_other_requests(edge: EdgeUnderTest) -> None:
     token = edge.token(TENANT)
     async with half_sent(edge, f"{RECORDS}/bulk HTTP/1.1\r\nauthorization: Bearer {token}", 100):
-        await eventually(lambda: _waiting(edge, 36))
+        await eventually(lambda: _waiting(edge, 36), 10)
         assert await edge.stat("cluster.tenants-uploads.upstream_rq_active") == 64
         assert await edge.stat("cluster.tenants.upstream_rq_active") == 0
         assert (await edge.call(RECORDS, token)).status_code == 200

@@ -11,18 +11,17 @@ from gateway.app import create_app
 from gateway.store import seed_global
 from kit.db import Database
 from kit.messaging.memory import MemoryBroker
-from kit.sealing import SigningKey
 from tests.gateway.edge_parts import MakeSettings
 from tests.gateway.test_gateway_golden import example
 
 FAULTY: list[tuple[dict[str, Any], str]] = [
     ({"trusted_hops": -1}, "trusted_hops"),
-    ({"trusted_hops": 1, "proxied_ranges": ("192.0.2.1/32",)}, "give one of"),
-    ({"trusted_hops": 1, "callers_hidden": True}, "give one of"),
-    ({"proxied_ranges": ("192.0.2.1/32",), "callers_hidden": True}, "give one of"),
+    ({"trusted_hops": 1, "proxied_ranges": ("192.0.2.1/32",)}, "exclude each other"),
+    ({"trusted_hops": 1, "callers_hidden": True}, "exclude each other"),
+    ({"proxied_ranges": ("192.0.2.1/32",), "callers_hidden": True}, "exclude each other"),
     ({"proxied_ranges": ("10.0.0.1/8",)}, "proxied_ranges"),
     ({"reserved_ranges": ("everybody",)}, "reserved_ranges"),
-    ({"reserved_connections": 10_000}, "reserved_connections must leave"),
+    ({"reserved_connections": 10_000}, "BULKHEAD_RESERVED_CONNECTIONS is not less"),
     ({"client_requests_per_s": 0}, "client_requests_per_s"),
     ({"tenant_requests_per_s": 0}, "tenant_requests_per_s"),
     ({"max_connections": 0}, "max_connections"),
@@ -34,9 +33,11 @@ FAULTY: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("given", "word"), FAULTY, ids=lambda value: str(value)[:40])
-def test_a_setting_that_makes_no_sense_is_refused_by_name(given: dict[str, Any], word: str) -> None:
+def test_a_setting_that_makes_no_sense_is_refused_by_name(
+    make_settings: MakeSettings, given: dict[str, Any], word: str
+) -> None:
     with pytest.raises(ValueError, match=word):
-        example(**given)
+        make_settings(**given)
 
 
 def test_a_proxy_header_is_never_taken_without_naming_who_may_send_it() -> None:
@@ -78,8 +79,6 @@ async def test_the_list_in_force_and_not_that_of_the_settings_is_remarked_upon_a
         await seed_global(session, [stored])
     settings = make_settings(global_ranges=(given,))
     settings.database_url_file.write_text(url)
-    settings.identities_file.write_text("{}")
-    settings.identity_key_file.write_text(SigningKey.generate().seed_base64url())
     with caplog.at_level(logging.WARNING, logger="gateway.app"):
         app = create_app(settings, broker=MemoryBroker())
         async with app.router.lifespan_context(app):
