@@ -13,7 +13,7 @@ from ops.cli.session import session
 
 app = typer.Typer(help="Backups: run, list, restore.", no_args_is_help=True)
 _TENANT = typer.Option(..., help="tenant id or name")
-_ENDED = {"verified", "completed", "failed"}
+_ENDED = {"verified", "completed", "failed", "broken", "missing"}
 _DEADLINE_S = 3600.0
 
 

@@ -124,7 +124,9 @@ def _endless_dump(folder: Path) -> Path:
         "#!/bin/sh\nhead -c 20000000 /dev/urandom\n"
         "while head -c 100000 /dev/urandom; do sleep 0.1; done\n"
     )
-    (tools / "pg_dump").chmod(0o755)
+    (tools / "pg_restore").write_text("#!/bin/sh\nexit 1\n")
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
     return tools
 
 
