@@ -6,7 +6,13 @@ import re
 from typing import Any, NoReturn
 
 MAX_DEPTH = 32
-_SURROGATE = re.compile("[\ud800-\udfff]")
+# What only an escape can bring in: NUL, and halves of a surrogate pair without the other half.
+_HIGH, _LOW = r"[89abAB][0-9a-fA-F]{2}", r"[c-fC-F][0-9a-fA-F]{2}"
+_LONE_SURROGATE = re.compile(
+    rf"\\u[dD](?:{_HIGH}(?!\\u[dD]{_LOW})|(?<!\\u[dD][89abAB][0-9a-fA-F]{{2}}\\u[dD]){_LOW})"
+)
+_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKET = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 class StrictJsonError(ValueError):
@@ -24,20 +30,21 @@ def loads(data: bytes, *, max_depth: int = MAX_DEPTH) -> Any:
     nesting deeper than `max_depth`. Raises StrictJsonError.
     """
     text = _decode(data)
-    _check_depth(text, max_depth)
+    if b"\\" in data:
+        _check_escapes(text)
+    _check_depth(data, max_depth)
     try:
-        value = json.loads(
+        return json.loads(
             text, object_pairs_hook=_unique, parse_constant=_constant, parse_float=_finite
         )
     except json.JSONDecodeError as error:
         raise StrictJsonError("not well-formed JSON", error.pos) from None
-    except (RecursionError, ValueError) as error:
+    except RecursionError:
+        raise StrictJsonError(_too_deep(max_depth)) from None
+    except ValueError as error:
         if isinstance(error, StrictJsonError):
             raise
         raise StrictJsonError("a number is out of range") from None
-    if "\\u" in text:
-        _check_strings(value)
-    return value
 
 
 def _decode(data: bytes) -> str:
@@ -52,27 +59,36 @@ def _decode(data: bytes) -> str:
     return text
 
 
-def _check_depth(text: str, max_depth: int) -> None:
-    """Count brackets outside of strings, so that the parser never recurses too deeply."""
-    depth, inside, escaped = 0, False, False
-    if text.count("[") + text.count("{") <= max_depth:
+def _check_escapes(text: str) -> None:
+    """Look at the text, not at the parsed values: keys are seen like values, and it costs less."""
+    text = text.replace("\\\\", "--")
+    if "\\u0000" in text:
+        raise StrictJsonError("contains NUL")
+    if _LONE_SURROGATE.search(text):
+        raise StrictJsonError("contains a lone surrogate")
+
+
+def _check_depth(data: bytes, max_depth: int) -> None:
+    """Take the innermost pairs of brackets away, `max_depth` times: what then has a pair is deeper.
+
+    Built of whole-text operations on purpose: a look at each character costs more than parsing.
+    """
+    if data.count(b"[") + data.count(b"{") <= max_depth:
         return
-    for offset, char in enumerate(text):
-        if inside:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                inside = False
-        elif char == '"':
-            inside = True
-        elif char in "[{":
-            depth += 1
-            if depth > max_depth:
-                raise StrictJsonError(f"nested deeper than {max_depth}", offset)
-        elif char in "]}":
-            depth -= 1
+    if b"\\" in data:  # an escaped quote ends no string
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    marks = data.translate(_BRACKETS, _NO_BRACKET).replace(b'""', b"")
+    brackets = b"".join(marks.split(b'"')[::2])  # what stands outside of strings
+    for _ in range(max_depth):
+        if b"[]" not in brackets:
+            break
+        brackets = brackets.replace(b"[]", b"")
+    if b"[]" in brackets or brackets.count(b"[") > max_depth:
+        raise StrictJsonError(_too_deep(max_depth))
+
+
+def _too_deep(max_depth: int) -> str:
+    return f"nested deeper than {max_depth}"
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -91,18 +107,3 @@ def _finite(text: str) -> float:
     if math.isinf(number):
         raise StrictJsonError("a number is out of range")
     return number
-
-
-def _check_strings(value: Any) -> None:
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise StrictJsonError("contains NUL")
-        if _SURROGATE.search(value):
-            raise StrictJsonError("contains a lone surrogate")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_strings(key)
-            _check_strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_strings(item)
