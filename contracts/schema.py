@@ -1,9 +1,23 @@
-"""The base of request and response models: strict types, no unknown members, one form of times."""
+"""The base of request and response models: strict types, no unknown members, few faults, one form
+of times."""
 
+from collections.abc import Sized
 from datetime import UTC, datetime
-from typing import Annotated
+from itertools import islice
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from kit.problems import MAX_FAULTS
 
 TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
 
@@ -14,6 +28,32 @@ class Strict(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_few_unknown(cls, given: Any) -> Any:
+        """Of many unknown members only those that a refusal names: each costs a fault of its own.
+
+        At least one stays, so what has to be refused is.
+        """
+        known = cls.model_fields
+        if not isinstance(given, dict) or len(given) <= len(known) + MAX_FAULTS:
+            return given
+        unknown = set(islice((name for name in given if name not in known), MAX_FAULTS + 1))
+        return {name: value for name, value in given.items() if name in known or name in unknown}
+
+
+def at_most(limit: int) -> BeforeValidator:
+    """For mappings: counted before any entry is looked at (lists are so by max_length)."""
+
+    def check(given: Any) -> Any:
+        if isinstance(given, Sized) and len(given) > limit:
+            raise PydanticCustomError(
+                "too_many", "should have at most {limit} entries", {"limit": limit}
+            )
+        return given
+
+    return BeforeValidator(check)
 
 
 def time_text(value: datetime) -> str:

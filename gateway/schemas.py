@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from contracts.schema import Strict, Time
 from gateway.ranges import MAX_RANGES
@@ -11,7 +11,11 @@ from gateway.ranges import MAX_RANGES
 class AllowlistIn(Strict):
     """The whole new list: exact networks in CIDR form, IPv4 or IPv6."""
 
-    ranges: list[Annotated[str, Field(max_length=64)]] = Field(min_length=1, max_length=MAX_RANGES)
+    ranges: Annotated[
+        list[Annotated[str, Field(max_length=64)]],
+        Field(min_length=1, max_length=MAX_RANGES),
+        FailFast(),
+    ]
 
 
 class AllowlistOut(Strict):

@@ -1,7 +1,10 @@
 """RFC 9457 problems: every error a caller can see is one of these, under a slug of its own."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+MAX_FAULTS = 20
+"""A refusal names this many faults and says whether there are more."""
 
 _registry: dict[str, type["Problem"]] = {}
 
@@ -144,8 +147,16 @@ class BodyMalformed(Problem, status=400, slug="body-malformed"):
 class RequestInvalid(Problem, status=422, slug="request-invalid"):
     """The request is not valid
 
-    `errors` lists each place (JSON pointer) with what is expected there; the input is never echoed.
+    `errors` lists places (JSON pointer) with what is expected there, twenty at most; `more` is true
+    where others were left out. The input is never echoed.
     """
+
+    @classmethod
+    def of(cls, errors: Sequence[Mapping[str, Any]], detail: str = "", **members: Any) -> Self:
+        """Names the first faults; whoever looks for them may stop after one more than these."""
+        if len(errors) > MAX_FAULTS:
+            members["more"] = True
+        return cls(detail, errors=list(errors[:MAX_FAULTS]), **members)
 
 
 class PreconditionMissing(Problem, status=428, slug="precondition-missing"):

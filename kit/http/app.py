@@ -38,7 +38,8 @@ def build_app(
     outbox): they are shown there, but do not take it out of service.
     `why_closed` gives a sentence while nothing but health may be answered.
     At most `requests_most` run at once; another one waits up to `request_wait_s` for its place.
-    `body_limits` maps a regular expression over the path to bytes (1 MiB where none matches).
+    `body_limits` maps a regular expression over the path to bytes (64 KiB where none matches);
+    a route whose limit is above 1 MiB reads its body itself, see kit.http.bodies.
     """
     app = FastAPI(
         title=title,

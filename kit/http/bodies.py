@@ -1,20 +1,28 @@
-"""Body rules before any route sees a byte: size, time, and strict JSON."""
+"""Body rules before any route sees a byte: size, time, and strict JSON.
+
+A body is at most 64 KiB, unless its route is named with another limit. Up to 1 MiB it is read
+here. A route with a larger one (an upload) reads it itself, when it has checked who asks and has
+room: its body is counted and timed as it arrives.
+"""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit import problems, strict_json
 from kit.http.errors import render
 
-_DEFAULT_LIMIT = 1024 * 1024
+DEFAULT_LIMIT = 64 * 1024
+LARGEST_READ_HERE = 1024 * 1024
 
 
 class BodyRules:
-    """Reads the whole body (bounded in bytes and seconds) and refuses what is not strict JSON."""
+    """Bounds bodies in bytes and seconds, and refuses what is not strict JSON."""
 
     def __init__(self, app: ASGIApp, *, limits: Mapping[str, int], timeout_s: float) -> None:
         self._app, self._timeout_s = app, timeout_s
@@ -28,44 +36,74 @@ class BodyRules:
             await render(problems.NotFound())(scope, receive, send)
             return
         try:
-            body = await self._read(Headers(scope=scope), self._limit(scope["path"]), receive)
+            limit, is_json = self._check_headers(scope)
+            body = None if limit > LARGEST_READ_HERE else await self._read(receive, limit)
+            if body and is_json:
+                _check_json(body)
         except problems.Problem as problem:
             await render(problem)(scope, receive, send)
+        except ClientDisconnect:
             return
-        if body is not None:
-            await self._app(scope, _replay(body, receive), send)
+        else:
+            await self._hand_on(scope, receive, send, limit, body)
 
-    def _limit(self, path: str) -> int:
-        return next((n for pattern, n in self._limits if pattern.search(path)), _DEFAULT_LIMIT)
-
-    async def _read(self, headers: Headers, limit: int, receive: Receive) -> bytes | None:
+    def _check_headers(self, scope: Scope) -> tuple[int, bool]:
+        """The limit for this body, and whether it has to be JSON."""
+        headers, limit = Headers(scope=scope), self._limit(scope["path"])
         is_json = _is_json(headers.get("content-type", ""))
         if is_json:  # parsed here and now: a larger one would hold up everybody
-            limit = min(limit, _DEFAULT_LIMIT)
-        if headers.get("content-length", "0").isdecimal():
-            _check_size(int(headers.get("content-length", "0")), limit)
+            limit = min(limit, LARGEST_READ_HERE)
+        length = headers.get("content-length", "0")
+        if length.isdecimal():
+            _check_size(int(length[:18]), limit)
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise problems.MediaTypeUnsupported("send the body without a content encoding")
+        return limit, is_json
+
+    def _limit(self, path: str) -> int:
+        return next((n for pattern, n in self._limits if pattern.search(path)), DEFAULT_LIMIT)
+
+    async def _read(self, receive: Receive, limit: int) -> bytes:
+        body, more = bytearray(), True
+        counted = _counted(receive, limit, self._timeout_s)
+        while more:
+            message = await counted()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        return bytes(body)
+
+    async def _hand_on(
+        self, scope: Scope, receive: Receive, send: Send, limit: int, body: bytes | None
+    ) -> None:
+        if body is not None:
+            await self._app(scope, _replay(body, receive), send)
+            return
+        with contextlib.suppress(ClientDisconnect):
+            await self._app(scope, _counted(receive, limit, self._timeout_s), send)
+
+
+def _counted(receive: Receive, limit: int, timeout_s: float) -> Receive:
+    """`receive` that gives up when the body is too large or, from the first look on, too slow."""
+    size, until, has_ended = 0, 0.0, False
+
+    async def next_part() -> Message:
+        nonlocal size, until, has_ended
+        if has_ended:
+            return await receive()
+        until = until or asyncio.get_running_loop().time() + timeout_s
         try:
-            body = await asyncio.wait_for(_collect(receive, limit), self._timeout_s)
+            async with asyncio.timeout_at(until):
+                message = await receive()
         except TimeoutError:
             raise problems.RequestTimedOut from None
-        if body and is_json:
-            _check_json(body)
-        return body
+        size += len(message.get("body", b""))
+        has_ended = not message.get("more_body", False)
+        _check_size(size, limit)
+        return message
 
-
-async def _collect(receive: Receive, limit: int) -> bytes | None:
-    """The whole body, or None where the client has gone."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        _check_size(len(body), limit)
-        if not message.get("more_body", False):
-            return bytes(body)
+    return next_part
 
 
 def _check_size(size: int, limit: int) -> None:

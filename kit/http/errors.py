@@ -21,7 +21,6 @@ _BY_STATUS: dict[int, type[Problem]] = {
     413: problems.BodyTooLarge,
     415: problems.MediaTypeUnsupported,
 }
-_MAX_ERRORS = 100
 # the database is away, out of resources, or has cancelled the statement at its time-out
 _GONE = (
     asyncpg.PostgresConnectionError,
@@ -62,13 +61,14 @@ async def _problem(_request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return render(problems.RequestInvalid(errors=validation_errors(error.errors())))
+    return render(problems.RequestInvalid.of(validation_errors(error.errors())))
 
 
 def validation_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
-    """Pointer and message of each pydantic error, without its input."""
+    """Pointer and message of the first pydantic errors, without their input."""
     return [
-        {"pointer": _pointer(one["loc"]), "message": _message(one)} for one in errors[:_MAX_ERRORS]
+        {"pointer": _pointer(one["loc"]), "message": _message(one)}
+        for one in errors[: problems.MAX_FAULTS + 1]
     ]
 
 

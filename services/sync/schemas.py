@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_validator
 
-from contracts.schema import Strict, Time
+from contracts.schema import Strict, Time, at_most
 from kit.display_text import DisplayText
 from services.sync.connection import ModuleMapping
 
@@ -23,7 +23,7 @@ class Mapping(Strict):
 
     table: Theirs
     key_attribute: Theirs
-    fields: Annotated[dict[Ours, Theirs], Field(min_length=1, max_length=500)]
+    fields: Annotated[dict[Ours, Theirs], Field(min_length=1, max_length=500), at_most(500)]
 
     @model_validator(mode="after")
     def _writes_each_column_once(self) -> Self:
@@ -51,7 +51,7 @@ class NewConnection(Strict):
     directory_id: Identifier
     client_id: Identifier
     client_secret: Secret
-    modules: Annotated[dict[Ours, Mapping], Field(min_length=1, max_length=50)]
+    modules: Annotated[dict[Ours, Mapping], Field(min_length=1, max_length=50), at_most(50)]
 
 
 class NewCredentials(Strict):

@@ -66,7 +66,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
     hands = hands_of(settings)
     db, cluster, databases = hands.db, hands.cluster, hands.databases
     notices, provisioning = Notices(db, databases), hands.provisioning
-    leases_ = Leases(db, cluster)
+    leases_, uploads = Leases(db, cluster), Uploads()
     targets = RestoreTargets(db, cluster, leases_, hands.directory, databases)
     return assemble(
         settings,
@@ -85,13 +85,13 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
                 Timer("suspensions", 30.0, provisioning.apply_pending),
             ],
             opening=[key_proof(db, hands.kek, NAME, hands.provisioning.check_key)],
-            closing=[databases.close],
+            closing=[uploads.close, databases.close],
             body_limits=bulk.BODY_LIMITS,
             state={
                 "db": db,
                 "databases": databases,
                 "notices": notices,
-                "uploads": Uploads(),
+                "uploads": uploads,
                 "leases": leases_,
                 "provisioning": provisioning,
                 "restore_targets": targets,

@@ -5,21 +5,25 @@ from collections.abc import Mapping
 from kit import strict_json
 from services.tenants.fields import Fault
 from services.tenants.modules import Module
-from services.tenants.rows import MAX_ROWS, Batch, TooManyRows
+from services.tenants.rows import MAX_ROW_BYTES, MAX_ROWS, Batch, TooManyRows
 
 MEDIA_TYPE = "application/x-ndjson"
 _MAX_DEPTH = 2
 _BLANK_LINES = 1_000
 
 
-def parse(body: bytes, module: Module) -> Batch:
-    """Check every line; blank ones are skipped. Raises TooManyRows."""
+def parse(body: bytes, module: Module, *, skips: bool) -> Batch:
+    """Check the lines; blank ones are skipped. Raises TooManyRows."""
     if body.count(b"\n") > MAX_ROWS + _BLANK_LINES:
         raise TooManyRows
-    batch = Batch(module)
+    batch = Batch(module, skips)
     for number, line in enumerate(body.split(b"\n"), start=1):
+        if batch.is_settled:
+            break
         stripped = line.strip(b" \t\r")
-        if stripped:
+        if len(stripped) > MAX_ROW_BYTES:
+            batch.refuse(number, [Fault("", f"is longer than {MAX_ROW_BYTES} bytes")])
+        elif stripped:
             _parse_line(batch, number, stripped)
     if not batch.rows and not batch.faults:
         batch.refuse(1, [Fault("", "the body holds no row")])

@@ -1,19 +1,22 @@
 """CSV bodies (RFC 4180, UTF-8): the header names fields, each record becomes a row with its line.
 
-A cell may hold quoted commas, quotes and newlines. An empty cell clears the field.
+A cell may hold quoted commas, quotes and newlines. An empty cell clears the field. A record, the
+header too, has at most 64 KiB characters.
 """
 
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 
+from kit.problems import MAX_FAULTS
 from services.tenants import fields
 from services.tenants.fields import Fault
 from services.tenants.modules import Module
-from services.tenants.rows import Batch
+from services.tenants.rows import MAX_ROW_BYTES, Batch
 
 MEDIA_TYPE = "text/csv"
 KEY_COLUMN = "key"
+MAX_COLUMNS = 1_000
 
 
 class CsvBroken(ValueError):
@@ -28,14 +31,16 @@ class HeaderWrong(ValueError):
         self.faults = list(faults)
 
 
-def parse(body: bytes, module: Module, key_column: str | None) -> Batch:
-    """Check every record. Raises CsvBroken, HeaderWrong, TooManyRows."""
+def parse(body: bytes, module: Module, key_column: str | None, *, skips: bool) -> Batch:
+    """Check the records. Raises CsvBroken, HeaderWrong, TooManyRows."""
     records = _read(_decode(body))
     _, header = next(records, (1, []))
     key_column = key_column or _default_key(module, header)
     _check_header(module, header, key_column)
-    batch = Batch(module)
+    batch = Batch(module, skips)
     for line, cells in records:
+        if batch.is_settled:
+            break
         if len(cells) != len(header):
             batch.refuse(line, [Fault("", f"has {len(cells)} cells, the header {len(header)}")])
         else:
@@ -57,17 +62,47 @@ def _decode(body: bytes) -> str:
 
 def _read(text: str) -> Iterator[tuple[int, list[str]]]:
     """Records with the line on which each begins; empty lines are skipped."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    lines = _Lines(text)
+    reader = csv.reader(lines, strict=True)
     while True:
         line = reader.line_num + 1
+        lines.begin_record()
         try:
             cells = next(reader, None)
         except csv.Error:
-            raise CsvBroken(f"the record that begins in line {line} is broken") from None
+            raise CsvBroken(
+                f"the record that begins in line {line} is broken,"
+                f" or longer than {MAX_ROW_BYTES} characters"
+            ) from None
         if cells is None:
             return
         if cells:
             yield line, cells
+
+
+class _Lines:
+    """The lines of a text, with an end to how many of them one record may take.
+
+    The reader would make cells without a bound: of a line that never ends, or of an open quote.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._lines, self._left = io.StringIO(text, newline=""), 0
+
+    def begin_record(self) -> None:
+        self._left = MAX_ROW_BYTES
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._lines.readline(self._left + 1)
+        if not line:
+            raise StopIteration
+        self._left -= len(line)
+        if self._left < 0:
+            raise csv.Error
+        return line
 
 
 def _default_key(module: Module, header: Sequence[str]) -> str | None:
@@ -76,16 +111,22 @@ def _default_key(module: Module, header: Sequence[str]) -> str | None:
 
 
 def _check_header(module: Module, header: Sequence[str], key_column: str | None) -> None:
-    faults = []
+    faults: list[Fault] = []
     if not header:
         faults.append(Fault("", "the file has no header"))
-    for index, name in enumerate(header):
-        if name not in module.fields and name != key_column:
-            faults.append(Fault(f"/{index}", "names no field of this module"))
-        elif name in header[:index]:
-            faults.append(Fault(f"/{index}", "names a column twice"))
+    if len(header) > MAX_COLUMNS:
+        faults.append(Fault("", f"has more than {MAX_COLUMNS} cells"))
     if key_column is not None and key_column not in header:
         faults.append(Fault("", "the key column is not in the header"))
+    seen = set[str]()
+    for index, name in enumerate(header):
+        if len(faults) > MAX_FAULTS:
+            break
+        if name not in module.fields and name != key_column:
+            faults.append(Fault(f"/{index}", "names no field of this module"))
+        elif name in seen:
+            faults.append(Fault(f"/{index}", "names a column twice"))
+        seen.add(name)
     if faults:
         raise HeaderWrong(faults)
 

@@ -1,6 +1,7 @@
 """Deletes many records at once: all of them or none, unless the caller asked to skip."""
 
 from collections.abc import Sequence
+from itertools import islice
 from uuid import UUID
 
 from contracts.access import Person
@@ -8,6 +9,7 @@ from contracts.credentials import Actor
 from services.tenants import records, refusals, visibility
 from services.tenants.binds import Binds
 from services.tenants.fields import Fault
+from services.tenants.rows import MAX_REPORTED
 from services.tenants.schemas import DeleteOutcome, FailedId
 from services.tenants.store import records as store
 from tenantdb import TenantSession
@@ -22,10 +24,10 @@ async def delete_many(
     scope = visibility.narrowest(actor.grants, f"{name}.delete", f"{name}.view")
     condition = visibility.where(scope, Person(actor.user), binds)
     deleted = await store.delete_many(session, name, ids, condition, binds)
+    missing = (index for index, record in enumerate(ids) if record not in deleted)
     faults = [
         Fault(f"/ids/{index}", "no such record within your scope")
-        for index, record in enumerate(ids)
-        if record not in deleted
+        for index in islice(missing, MAX_REPORTED)
     ]
     if faults and not skips:
         refusals.refuse(faults)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple, get_args
 
+from kit.problems import MAX_FAULTS
 from services.tenants import payment_data
 
 Kind = Literal[
@@ -58,9 +59,14 @@ class Fault(NamedTuple):
 def check_fields(
     definition: Mapping[str, Field], values: Mapping[str, object], *, is_partial: bool
 ) -> list[Fault]:
-    """All faults of `values`; a partial change may omit required fields, but not clear them."""
-    faults = []
+    """The faults of `values`; a partial change may omit required fields, but not clear them.
+
+    The search ends when there are more than a refusal names.
+    """
+    faults: list[Fault] = []
     for name, value in values.items():
+        if len(faults) > MAX_FAULTS:
+            return faults
         field = definition.get(name)
         fault = (
             Fault(_pointer(name), "no such field") if field is None else check_value(field, value)

@@ -38,7 +38,7 @@ def with_key(module: Module, key: Any, values: Mapping[str, Any]) -> tuple[Any, 
 def check_record(
     module: Module, key: object, values: Mapping[str, object], *, is_partial: bool
 ) -> list[Fault]:
-    """All faults of a key and fields that `with_key` has completed; pointers from the record."""
+    """The faults of a key and fields that `with_key` has completed; pointers from the record."""
     of_key = _check_key(module, key, values) if key is not None else []
     of_fields = [
         fault._replace(pointer=f"/fields{fault.pointer}")

@@ -1,9 +1,9 @@
 """The problems that only the tenants service has."""
 
-from kit.problems import Problem
+from kit.problems import Problem, RequestInvalid
 
 
-class PaymentDataRefused(Problem, status=422, slug="payment-data-refused"):
+class PaymentDataRefused(RequestInvalid, status=422, slug="payment-data-refused"):
     """Payment card data is refused
 
     A value holds what looks like a payment card number, and none is ever stored. `pointer` names

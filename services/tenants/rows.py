@@ -5,24 +5,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from kit.problems import MAX_FAULTS
 from services.tenants import modules
 from services.tenants.fields import Fault
 from services.tenants.modules import Module
 
 MAX_ROWS = 50_000
-MAX_FAULTS = 1_000
+MAX_ROW_BYTES = 64 * 1024
+"""A row is no longer than the body of a single record may be."""
+MAX_REPORTED = 1_000
+"""Of the rows that were left out this many are named."""
 
 
 class TooManyRows(ValueError):
     """The body holds more rows than one request may bring."""
-
-
-class Row(NamedTuple):
-    """A good row: `text` is a JSON object {key, fields}, as it goes to the database."""
-
-    line: int
-    key: str | None
-    text: str
 
 
 class RowFault(NamedTuple):
@@ -39,13 +35,25 @@ class RowFault(NamedTuple):
 
 @dataclass
 class Batch:
-    """The good rows (each key once) and all faults of a body."""
+    """The good rows of a body, each key once, and its faults.
+
+    `rows` are JSON objects {key, fields} as they go to the database; `lines` says where each key
+    stands. Without `skips` one fault refuses the body, so nobody needs to look further once there
+    are more than a refusal names: see `is_settled`.
+    """
 
     module: Module
-    rows: list[Row] = field(default_factory=list)
+    skips: bool
+    rows: list[str] = field(default_factory=list)
+    lines: dict[str, int] = field(default_factory=dict)
     faults: list[RowFault] = field(default_factory=list)
-    _seen: dict[str, int] = field(default_factory=dict)
+    failed_lines: int = 0
     _taken: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing that comes now changes the answer."""
+        return not self.skips and len(self.faults) > MAX_FAULTS
 
     def add(
         self, line: int, key: object, values: Mapping[str, object], text: str | None = None
@@ -64,7 +72,7 @@ class Batch:
             return
         if text is None or (key, values) != given:
             text = json.dumps({"key": key, "fields": values}, ensure_ascii=False)
-        self.rows.append(Row(line, key if isinstance(key, str) else None, text))
+        self.rows.append(text)
 
     def refuse(self, line: int, faults: Iterable[Fault]) -> None:
         """A line that is no row at all; it counts like one."""
@@ -77,13 +85,10 @@ class Batch:
             raise TooManyRows
 
     def _keep(self, line: int, faults: Iterable[Fault]) -> None:
-        self.faults += [RowFault(line, *fault) for fault in faults]
-
-    def refuse_keys(self, keys: Iterable[str], pointer: str, message: str) -> None:
-        """Faults that only the database could find, put back to the lines of these keys."""
-        for key in keys:
-            self.faults.append(RowFault(self._seen[key], pointer, message))
+        self.failed_lines += 1
+        if len(self.faults) < MAX_REPORTED:
+            self.faults += [RowFault(line, *fault) for fault in faults]
 
     def _claim(self, line: int, key: str) -> list[Fault]:
-        first = self._seen.setdefault(key, line)
+        first = self.lines.setdefault(key, line)
         return [] if first == line else [Fault("/key", f"the same key is in line {first}")]

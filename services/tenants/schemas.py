@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from contracts.schema import Strict, Time
 
@@ -75,7 +75,7 @@ class BulkOutcome(Strict):
 class BulkDelete(Strict):
     """Records to delete."""
 
-    ids: Annotated[list[Id], Field(min_length=1, max_length=10_000)]
+    ids: Annotated[list[Id], Field(min_length=1, max_length=10_000), FailFast()]
 
 
 class FailedId(Strict):
@@ -86,7 +86,7 @@ class FailedId(Strict):
 
 
 class DeleteOutcome(Strict):
-    """What a bulk delete did."""
+    """What a bulk delete did; `failed` has at most a thousand entries."""
 
     deleted: int
     failed: list[FailedId]
@@ -120,7 +120,7 @@ class ModuleList(Strict):
 class FieldChoice(Strict):
     """The fields of a module that may leave over a connection; none: nothing of it leaves."""
 
-    fields: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=500)]
+    fields: Annotated[list[Annotated[str, Field(max_length=63)]], Field(max_length=500), FailFast()]
 
 
 class ChangedRow(Strict):
@@ -147,7 +147,7 @@ class RecordsAsked(Strict):
     """Records of a module whose present values a connection asks for."""
 
     module: Name
-    ids: Annotated[list[Id], Field(max_length=5_000)]
+    ids: Annotated[list[Id], Field(max_length=5_000), FailFast()]
 
 
 class RecordRows(Strict):

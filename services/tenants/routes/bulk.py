@@ -1,7 +1,5 @@
 """Many records at once: bulk upsert, CSV import, bulk delete. A 422 means: nothing was written."""
 
-import asyncio
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -9,15 +7,21 @@ from fastapi import APIRouter, Query, Request
 
 from contracts.authorise import needs_module
 from contracts.credentials import Actor
-from kit.problems import BodyMalformed, BodyTooLarge, MediaTypeUnsupported
-from services.tenants import bulk, csv_import, deletion, records, refusals, upsert
+from kit.problems import MediaTypeUnsupported
+from services.tenants import bulk, csv_import, deletion, records, upsert
+from services.tenants.checking import Question
 from services.tenants.modules import Module
 from services.tenants.routes import sessions
-from services.tenants.rows import MAX_ROWS, Batch, TooManyRows
 from services.tenants.schemas import BulkDelete, BulkOutcome, DeleteOutcome
+from services.tenants.uploads import Uploads
 
-BODY_LIMIT = 32 * 1024 * 1024
-BODY_LIMITS = {r"/v1/records/[^/]+/(bulk|import)$": BODY_LIMIT}
+_UPLOAD, _IDS, _RECORD = 32 * 1024 * 1024, 512 * 1024, 512 * 1024
+BODY_LIMITS = {
+    r"/v1/records/[^/]+/(bulk|import)$": _UPLOAD,
+    r"/v1/records/[^/]+/bulk-delete$": _IDS,
+    r"/v1/records/[^/]+(/[0-9a-fA-F-]{36})?$": _RECORD,
+    r"^/internal/tenants/[^/]+/connections/[^/]+/records$": _IDS,
+}
 
 router = APIRouter(prefix="/t/{tenant}/v1/records/{module}", tags=["bulk"])
 OnError = Annotated[
@@ -41,12 +45,10 @@ async def upsert_records(
     on_error: OnError = "refuse",
 ) -> BulkOutcome:
     """Create or update by key, one `{"key", "fields"}` a line; named fields change, null clears."""
-    body = await _read(request, bulk.MEDIA_TYPE)
+    _check_type(request, bulk.MEDIA_TYPE)
     definition = await _definition(request, tenant, module)
-    async with request.app.state.uploads.turn(tenant):
-        batch = await _parse(lambda: bulk.parse(body, definition))
-        async with sessions.writing(request, tenant, actor) as session:
-            return await upsert.write(session, actor, batch, "bulk_edit", skips=on_error == "skip")
+    question = Question("ndjson", definition, on_error == "skip")
+    return await _write(request, tenant, actor, question, "bulk_edit")
 
 
 @router.post("/import", response_model=BulkOutcome, openapi_extra=_body(csv_import.MEDIA_TYPE))
@@ -61,12 +63,10 @@ async def import_records(
     on_error: OnError = "refuse",
 ) -> BulkOutcome:
     """Create or update from CSV with a header of field names; an empty cell clears the field."""
-    body = await _read(request, csv_import.MEDIA_TYPE)
+    _check_type(request, csv_import.MEDIA_TYPE)
     definition = await _definition(request, tenant, module)
-    async with request.app.state.uploads.turn(tenant):
-        batch = await _parse(lambda: csv_import.parse(body, definition, key))
-        async with sessions.writing(request, tenant, actor) as session:
-            return await upsert.write(session, actor, batch, "import", skips=on_error == "skip")
+    question = Question("csv", definition, on_error == "skip", key)
+    return await _write(request, tenant, actor, question, "import")
 
 
 @router.post("/bulk-delete", response_model=DeleteOutcome)
@@ -85,27 +85,24 @@ async def delete_records(
         )
 
 
-async def _read(request: Request, media_type: str) -> bytes:
+async def _write(
+    request: Request, tenant: UUID, actor: Actor, question: Question, action: str
+) -> BulkOutcome:
+    uploads: Uploads = request.app.state.uploads
+    async with uploads.turn(tenant, request.body) as body:
+        checked = await uploads.check(question, body)
+        async with sessions.writing(request, tenant, actor) as session:
+            return await upsert.write(
+                session, actor, question.module, checked, action, skips=question.skips
+            )
+
+
+def _check_type(request: Request, media_type: str) -> None:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if given != media_type:
         raise MediaTypeUnsupported(f"this route takes {media_type}")
-    return await request.body()
 
 
 async def _definition(request: Request, tenant: UUID, module: str) -> Module:
     async with sessions.reading(request, tenant) as session:
         return await records.load_module(session, module)
-
-
-async def _parse(parse: Callable[[], Batch]) -> Batch:
-    """Check the rows beside the event loop: other requests go on meanwhile."""
-    try:
-        return await asyncio.to_thread(parse)
-    except TooManyRows:
-        raise BodyTooLarge(f"one request takes at most {MAX_ROWS} rows") from None
-    except csv_import.CsvBroken as broken:
-        raise BodyMalformed(str(broken)) from None
-    except csv_import.HeaderWrong as wrong:
-        refusals.refuse(
-            [fault._replace(pointer=f"/header{fault.pointer}") for fault in wrong.faults]
-        )

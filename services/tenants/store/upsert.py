@@ -54,12 +54,12 @@ class Outcome:
     incomplete: list[str]
 
 
-def binds_for(module: str, texts: Sequence[str], required: Sequence[str], user: UUID) -> Binds:
+def binds_for(module: str, rows: str, required: Sequence[str], user: UUID) -> Binds:
     """The arguments of `upsert`, before those of the condition on `record r`.
 
-    `texts` are JSON objects {key, fields}; `user` becomes responsible for new records.
+    `rows` is a JSON array of objects {key, fields}; `user` becomes responsible for new records.
     """
-    return Binds(module, f"[{','.join(texts)}]", array(required), str(user))
+    return Binds(module, rows, array(required), str(user))
 
 
 async def upsert(session: TenantSession, condition: str, binds: Binds) -> Outcome:

@@ -176,8 +176,18 @@ async def control(cluster: Any) -> AsyncIterator[Database]:
     await cluster.drop(url)
 
 
+@pytest.fixture(scope="session")
+async def uploads() -> AsyncIterator[Uploads]:
+    """The processes that check uploads, for all tests of records."""
+    made = Uploads()
+    yield made
+    await made.close()
+
+
 @pytest.fixture
-async def api(address: Address, databases: TenantDatabases, control: Database) -> Api:
+async def api(
+    address: Address, databases: TenantDatabases, control: Database, uploads: Uploads
+) -> Api:
     """The routes of records over an empty tenant, as a user with every grant."""
     async with databases.write(address.tenant, actor="user:test") as session:
         await session.execute("DELETE FROM record")
@@ -205,5 +215,5 @@ async def api(address: Address, databases: TenantDatabases, control: Database) -
     app.state.access = AccessVerifier(ring, ISSUER)
     app.state.callers = CallerVerifier("tenants", {"sync": service_key.public.to_base64url()})
     app.state.databases, app.state.db = databases, control
-    app.state.notices, app.state.uploads = Notices(control, databases), Uploads()
+    app.state.notices, app.state.uploads = Notices(control, databases), uploads
     return Api(app, address.tenant, Signer(key, "test"), service_key, chain)
