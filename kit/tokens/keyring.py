@@ -7,7 +7,7 @@ from typing import Protocol
 
 from kit import logs
 from kit.sealing import VerifyKey
-from kit.supervisor import spawn
+from kit.single_flight import SingleFlight
 
 Fetch = Callable[[], Awaitable[Mapping[str, VerifyKey]]]
 
@@ -37,7 +37,7 @@ class KeyRing:
         self._clock = clock
         self._keys: Mapping[str, VerifyKey] | None = None
         self._tried_at: float | None = None
-        self._under_way: asyncio.Task[bool] | None = None
+        self._flights = SingleFlight[None, bool]()
 
     @property
     def is_loaded(self) -> bool:
@@ -48,7 +48,7 @@ class KeyRing:
         return None if self._keys is None else self._keys.get(kid)
 
     async def reload(self) -> bool:
-        if self._under_way is not None:
+        if self._flights.is_under_way(None):
             return await self.fetch()
         now = self._clock()
         if self._tried_at is not None and now - self._tried_at < self._shortest_pause():
@@ -58,13 +58,7 @@ class KeyRing:
 
     async def fetch(self) -> bool:
         """Fetch without the limit: for start-up and timers, never for what a caller sent."""
-        if self._under_way is None:
-            self._under_way = spawn(self._load(), "key set")
-            self._under_way.add_done_callback(self._landed)
-        return await asyncio.shield(self._under_way)
-
-    def _landed(self, _task: asyncio.Task[bool]) -> None:
-        self._under_way = None
+        return await self._flights.ask(None, self._load)
 
     def _shortest_pause(self) -> float:
         return RELOAD_AT_MOST_EVERY_S if self.is_loaded else FIRST_AT_MOST_EVERY_S

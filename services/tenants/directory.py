@@ -1,21 +1,21 @@
 """Where each tenant's database is: found, unsealed, and refused while it may not be used."""
 
-import time
-
 from contracts.ids import TenantId
 from contracts.problems import TenantSuspended
 from kit.db import Database
 from kit.problems import NotFound
 from kit.sealing import Kek, new_key, open_sealed, seal
+from kit.single_flight import Kept
 from services.tenants.problems import TenantBeingRestored
 from services.tenants.store import directory as store
 from tenantdb import Address
 
 _KEEP_S = 1.0
+_KEEP = 5_000
 
 
 class Directory:
-    """Answers TenantDatabases; an answer is kept for a second.
+    """Answers TenantDatabases; an answer is kept for a second, and asked for by one at a time.
 
     That second is no hole: the database itself refuses the role of a suspended tenant, and a
     database that is being exchanged takes no connections.
@@ -23,22 +23,20 @@ class Directory:
 
     def __init__(self, db: Database, kek: Kek, host: str, port: int) -> None:
         self._db, self._kek, self._host, self._port = db, kek, host, port
-        self._kept: dict[TenantId, tuple[float, Address]] = {}
+        self._kept = Kept(self._look_up, keep_s=_KEEP_S, size=_KEEP)
 
     async def address(self, tenant: TenantId) -> Address:
         """Raises NotFound, TenantSuspended or TenantBeingRestored."""
-        until, address = self._kept.get(tenant, (0.0, None))
-        if address is not None and time.monotonic() < until:
-            return address
-        async with self._db.read() as session:
-            row = await store.find(session, tenant)
-        address = self._usable(row)
-        self._kept[tenant] = (time.monotonic() + _KEEP_S, address)
-        return address
+        return await self._kept.get(tenant)
 
     def forget(self, tenant: TenantId) -> None:
         """Ask the database again on the next use."""
-        self._kept.pop(tenant, None)
+        self._kept.forget(tenant)
+
+    async def _look_up(self, tenant: TenantId) -> Address:
+        async with self._db.read() as session:
+            row = await store.find(session, tenant)
+        return self._usable(row)
 
     def _usable(self, row: store.Tenant | None) -> Address:
         if row is None or row.state == "provisioning":

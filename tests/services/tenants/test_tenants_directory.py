@@ -1,9 +1,11 @@
 """Operators make and see tenants; services see ids and states; nobody else sees anything."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
 from services.tenants.tables import metadata
+from tests.eventually import eventually
 from tests.services.tenants.running_tenants import Suite
 
 
@@ -122,3 +124,36 @@ async def test_a_tenant_with_a_name_of_before_goes_on_working(suite: Suite) -> N
     assert (await suite.operator("GET", f"/v1/tenants/{tenant}")).json()["name"] == old
     answer = await suite.operator("POST", f"/v1/tenants/{tenant}/suspend")
     assert (answer.status_code, answer.json()["state"]) == (200, "suspended")
+
+
+async def test_requests_that_wait_for_the_directory_ask_it_once(suite: Suite) -> None:
+    """Each of them used to ask when the second was over, and all connections were taken."""
+    tenants = [await suite.tenant(name) for name in ("Acme", "Bolt")]
+    for tenant in tenants:
+        suite.app.state.provisioning._directory.forget(tenant)
+    async with suite.database.transaction():
+        await suite.database.execute("LOCK TABLE tenant")
+        calls = [
+            asyncio.create_task(suite.user(tenants[i % 2], "GET", "/records/person"))
+            for i in range(64)
+        ]
+        await eventually(lambda: _waiting(suite, 2))
+        await _settled(calls)
+        assert await _waiting(suite, 2)
+    assert {(await call).status_code for call in calls} == {200}
+
+
+async def _waiting(suite: Suite, expected: int) -> bool:
+    """Whether that many look-ups wait for the table."""
+    count = await suite.database.fetchval(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return bool(count == expected)
+
+
+async def _settled(tasks: list[Any]) -> None:
+    """Every task has had many turns."""
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert not any(task.done() for task in tasks)
