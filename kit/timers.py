@@ -80,6 +80,23 @@ async def each(
     return failed
 
 
+async def each_at_once(
+    items: Iterable[_Item],
+    work: Callable[[_Item], Awaitable[object]],
+    name: str,
+    *,
+    at_once: int,
+) -> list[_Item]:
+    """Like `each`, for `at_once` items at the same time; they are begun in their order."""
+    waiting, failed = iter(items), list[_Item]()
+
+    async def one_after_the_other() -> None:
+        failed.extend(await each(waiting, work, name))
+
+    await asyncio.gather(*(one_after_the_other() for _ in range(at_once)))
+    return failed
+
+
 @contextlib.asynccontextmanager
 async def running(timers: Sequence[Timer]) -> AsyncIterator[Supervisor]:
     """Run the timers, supervised, for as long as the block lasts."""

@@ -38,6 +38,18 @@ async def upgrade(cluster: Cluster, database: str, owner: str) -> list[str]:
         return await migrate.apply(connection, migrate.files(MIGRATIONS))
 
 
+def version() -> int:
+    """The number of the newest migration: what this code needs of a tenant's database."""
+    return max(int(path.name[:3]) for path in migrate.files(MIGRATIONS))
+
+
+async def version_of(cluster: Cluster, database: str, owner: str) -> int:
+    """The number of the newest migration that a tenant's database has."""
+    async with cluster.connected(database, owner) as connection:
+        newest: str = await connection.fetchval("SELECT max(name) FROM schema_migration")
+    return int(newest[:3])
+
+
 async def lock(connection: Connection) -> None:
     """One at a time may change rights and identity in this database, until the commit."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)

@@ -21,12 +21,16 @@ async def _migrate(settings: TenantsSettings, phase: Phase) -> None:
 
 
 async def migrate_everything(settings: TenantsSettings) -> None:
-    """The directory, then the template (new tenants are right), then every existing tenant."""
+    """The directory, then the template (new tenants are right), then the tenants that need it.
+
+    A tenant database that cannot be upgraded stops no start: the log says which and why, and that
+    tenant is refused until a later try has succeeded.
+    """
     await migrate(settings.database_url, MIGRATIONS)
     await template.build(Cluster(settings.database_url))
     hands = hands_of(settings)
     try:
-        await hands.provisioning.upgrade_all()
+        await hands.upgrades.run()
     finally:
         await hands.db.close()
 

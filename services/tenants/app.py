@@ -29,6 +29,7 @@ from services.tenants.routes import (
     restores,
 )
 from services.tenants.settings import TenantsSettings
+from services.tenants.upgrading import AT_ONCE, Upgrades
 from services.tenants.uploads import Uploads
 from tenantdb import TenantDatabases
 from tenantdb.cluster import Cluster
@@ -59,6 +60,7 @@ class Hands:
     directory: Directory
     databases: TenantDatabases
     provisioning: Provisioning
+    upgrades: Upgrades
 
 
 def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> FastAPI:
@@ -83,8 +85,10 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
                 Timer("restore targets", 3600.0, targets.sweep),
                 Timer("half-made tenants", 60.0, provisioning.sweep),
                 Timer("suspensions", 30.0, provisioning.apply_pending),
+                Timer("upgrades", 60.0, hands.upgrades.run),
             ],
             opening=[key_proof(db, hands.kek, NAME, hands.provisioning.check_key)],
+            wanted={"tenant databases": hands.upgrades.check},
             closing=[uploads.close, databases.close],
             body_limits=bulk.BODY_LIMITS,
             state={
@@ -94,6 +98,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
                 "uploads": uploads,
                 "leases": leases_,
                 "provisioning": provisioning,
+                "upgrades": hands.upgrades,
                 "restore_targets": targets,
             },
         ),
@@ -110,4 +115,6 @@ def hands_of(settings: TenantsSettings) -> Hands:
         per_tenant=settings.connections_per_tenant,
     )
     provisioning = Provisioning(db, cluster, kek, found, databases)
-    return Hands(db, kek, cluster, found, databases, provisioning)
+    at_once = min(AT_ONCE, settings.connection_budget)
+    upgrades = Upgrades(db, cluster, found, at_once=at_once)
+    return Hands(db, kek, cluster, found, databases, provisioning, upgrades)

@@ -6,9 +6,9 @@ from kit.db import Database
 from kit.problems import NotFound
 from kit.sealing import Kek, new_key, open_sealed, seal
 from kit.single_flight import Kept
-from services.tenants.problems import TenantBeingRestored
+from services.tenants.problems import TenantBeingRestored, TenantNotUpgraded
 from services.tenants.store import directory as store
-from tenantdb import Address
+from tenantdb import Address, template
 
 _KEEP_S = 1.0
 _KEEP = 5_000
@@ -26,7 +26,7 @@ class Directory:
         self._kept = Kept(self._look_up, keep_s=_KEEP_S, size=_KEEP)
 
     async def address(self, tenant: TenantId) -> Address:
-        """Raises NotFound, TenantSuspended or TenantBeingRestored."""
+        """Raises NotFound, TenantSuspended, TenantBeingRestored or TenantNotUpgraded."""
         return await self._kept.get(tenant)
 
     def forget(self, tenant: TenantId) -> None:
@@ -45,6 +45,8 @@ class Directory:
             raise TenantSuspended
         if row.is_swapping:
             raise TenantBeingRestored
+        if row.schema_version < template.version():
+            raise TenantNotUpgraded
         password = unseal_password(self._kek, row)
         return Address(row.id, self._host, self._port, row.database, password)
 

@@ -11,17 +11,13 @@ from kit.problems import Conflict, NotFound
 from kit.sealing import Kek
 from kit.timers import each
 from services.tenants.directory import Directory, seal_password, unseal_password
-from services.tenants.problems import TenantBeingRestored, TenantNameTaken
+from services.tenants.problems import TenantNameTaken
 from services.tenants.store import directory as store
 from tenantdb import TenantDatabases, names, provision, template
 from tenantdb.cluster import Cluster
 
 _UNFINISHED_AFTER = timedelta(minutes=10)
 _log = logs.get(__name__)
-
-
-class UpgradeIncomplete(Exception):
-    """Some tenant databases are not up to date: the log says which and why; migrate again."""
 
 
 class Provisioning:
@@ -51,7 +47,8 @@ class Provisioning:
                 raise TenantNameTaken
         try:
             await provision.create(self._cluster, database, tenant, names.verifier(password))
-            await self._announce(tenant)
+            version = await template.version_of(self._cluster, database, names.owner_of(database))
+            await self._announce(tenant, version)
         except BaseException:
             await asyncio.shield(self._undo_quietly(tenant))
             raise
@@ -107,24 +104,6 @@ class Provisioning:
             found = await store.unapplied(session)
         await each(found, self._apply, "suspensions")
 
-    async def upgrade_all(self) -> None:
-        """Bring every tenant database up to the template, one after the other.
-
-        One that fails holds up no other; UpgradeIncomplete at the end.
-        """
-        tenants = [row.id for row in await self.existing()]
-        failed = await each(tenants, self._upgrade, "upgrades")
-        if failed:
-            raise UpgradeIncomplete(f"{len(failed)} of {len(tenants)} tenant databases")
-
-    async def _upgrade(self, tenant: TenantId) -> None:
-        row = await self.find(tenant)
-        if row.is_swapping:
-            raise TenantBeingRestored  # what is about to be swapped in may be older than this
-        if await template.upgrade(self._cluster, row.database, names.owner_of(row.database)):
-            async with self._cluster.inside(row.database) as connection:
-                await provision.grant(connection, row.database)
-
     async def _apply(self, tenant: TenantId) -> None:
         """The role follows the state that the directory has now, whoever changed it last."""
         async with self._db.write() as session:
@@ -135,8 +114,9 @@ class Provisioning:
             await follow(self._cluster, row.database)
             await store.set_applied(session, tenant)
 
-    async def _announce(self, tenant: TenantId) -> None:
+    async def _announce(self, tenant: TenantId, version: int) -> None:
         async with self._db.write() as session:
+            await store.set_version(session, tenant, 0, version)
             if not await store.change_state(session, tenant, ["provisioning"], "active"):
                 raise Conflict("the tenant was removed while it was being made")
             await outbox.add(session, TenantCreated(tenant=tenant))

@@ -15,7 +15,7 @@ from services.tenants.leases import Leases
 from services.tenants.problems import SwapRefused
 from services.tenants.store import directory as tenants
 from services.tenants.store import restores as store
-from tenantdb import TenantDatabases, names, restore
+from tenantdb import TenantDatabases, names, restore, template
 from tenantdb.cluster import Cluster
 
 KEEP_ASIDE = timedelta(days=7)
@@ -78,10 +78,11 @@ class RestoreTargets:
         if target.database != database:
             raise NotFound("no such restore target")
         if target.state == "open":
+            version = template.version()
             await self._prepare(target)
             async with self._db.write() as session:
                 aside = names.aside_name(target.name)
-                if not await store.begin_swap(session, tenant, restore_id, aside):
+                if not await store.begin_swap(session, tenant, restore_id, aside, version):
                     raise SwapRefused
         await self._complete(tenant, restore_id)
 

@@ -1,6 +1,6 @@
 """The tables of the directory, as the migrations make them."""
 
-from sqlalchemy import Boolean, Column, DateTime, LargeBinary, MetaData, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, Uuid
 
 metadata = MetaData()
 
@@ -15,6 +15,7 @@ tenant = Table(
     Column("sealed_password", LargeBinary, nullable=False),
     Column("is_applied", Boolean, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("schema_version", Integer, nullable=False),
 )
 
 lease = Table(
@@ -40,4 +41,5 @@ restore_target = Table(
     Column("aside", Text, unique=True),
     Column("drop_aside_at", DateTime(timezone=True)),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("schema_version", Integer, nullable=False),
 )

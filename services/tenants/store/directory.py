@@ -20,7 +20,7 @@ class Tenant:
     """A row of the directory.
 
     `is_applied` once the role follows `state`; `is_swapping` while a restored database is being
-    put in place.
+    put in place; `schema_version` is what its database is known to have of the template.
     """
 
     id: TenantId
@@ -31,6 +31,7 @@ class Tenant:
     sealed_password: bytes
     is_applied: bool
     created_at: datetime
+    schema_version: int
     is_swapping: bool
 
 
@@ -80,6 +81,20 @@ async def lock(session: WriteSession, wanted: TenantId) -> Tenant | None:
 
 async def set_applied(session: WriteSession, wanted: TenantId) -> None:
     await session.run(update(tenant).where(tenant.c.id == wanted).values(is_applied=True))
+
+
+async def behind(session: ReadSession, version: int) -> list[TenantId]:
+    """Tenants whose database is not known to have this version of the template."""
+    statement = select(tenant.c.id).where(
+        tenant.c.state != "provisioning", tenant.c.schema_version < version
+    )
+    return [TenantId(row["id"]) for row in await session.all(statement.order_by(tenant.c.id))]
+
+
+async def set_version(session: WriteSession, wanted: TenantId, before: int, after: int) -> None:
+    """Nothing happens where a swap has brought another database meanwhile."""
+    statement = update(tenant).where(tenant.c.id == wanted, tenant.c.schema_version == before)
+    await session.run(statement.values(schema_version=after))
 
 
 async def unapplied(session: ReadSession) -> list[TenantId]:

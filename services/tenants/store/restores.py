@@ -43,8 +43,13 @@ async def find_database(session: ReadSession, of: TenantId, database: str) -> Ta
     return _target(row)
 
 
-async def begin_swap(session: WriteSession, of: TenantId, restore: RestoreId, aside: str) -> bool:
-    """Decide the swap; False where another one of this tenant is under way."""
+async def begin_swap(
+    session: WriteSession, of: TenantId, restore: RestoreId, aside: str, version: int
+) -> bool:
+    """Decide the swap of a database that was prepared for this version of the template.
+
+    False where another one of this tenant is under way.
+    """
     await session.run(select(tenant.c.id).where(tenant.c.id == of).with_for_update())
     busy = select(_T.restore).where(_T.tenant == of, _T.state == "swapping", _T.restore != restore)
     if await session.first(busy) is not None:
@@ -52,7 +57,7 @@ async def begin_swap(session: WriteSession, of: TenantId, restore: RestoreId, as
     statement = update(restore_target).where(
         _T.tenant == of, _T.restore == restore, _T.state == "open"
     )
-    await session.run(statement.values(state="swapping", aside=aside))
+    await session.run(statement.values(state="swapping", aside=aside, schema_version=version))
     return True
 
 
