@@ -32,8 +32,10 @@ from kit.tokens import KeyRing
 from kit.uuid7 import uuid7
 from services.tenants.notices import Notices
 from services.tenants.routes import bulk, records
+from services.tenants.space import Space
 from services.tenants.uploads import Uploads
 from tenantdb import Address, TenantDatabases
+from tenantdb.cluster import Cluster
 
 
 class Setting(BaseModel):
@@ -89,6 +91,8 @@ def ours(setting: Setting) -> FastAPI:
     )
     app.state.access, app.state.databases = AccessVerifier(ring, setting.issuer), databases
     app.state.notices, app.state.uploads = Notices(db, databases), Uploads()
+    hands = Cluster(setting.control_url)
+    app.state.space = Space(db, hands, limit=1 << 40, floor=1, volume=None)
     return app
 
 

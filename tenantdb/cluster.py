@@ -11,6 +11,10 @@ from tenantdb.budget import Connection
 from tenantdb.names import checked
 
 _LOCK = 0x656E6473  # "ends": two cannot grant the same role at the same time
+# a database that is dropped at this moment has no size
+_SIZES = """SELECT left(datname, 28) AS name,
+        coalesce(sum(pg_database_size(oid)), 0)::bigint AS size
+    FROM pg_database WHERE datname ~ '^t_[a-z2-7]{26}(_|$)' GROUP BY 1"""
 _SESSIONS = """SELECT pid, usename::text AS role FROM pg_stat_activity
     WHERE datname = $1 AND pid <> pg_backend_pid() AND usename IS NOT NULL"""
 
@@ -61,6 +65,12 @@ class Cluster:
             return bool(
                 await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", name)
             )
+
+    async def sizes(self) -> dict[str, int]:
+        """Bytes by tenant database, with those set aside and restore targets that belong to it."""
+        async with self.admin() as admin:
+            rows = await admin.fetch(_SIZES)
+        return {row["name"]: int(row["size"]) for row in rows}
 
     async def drop_database(self, name: str) -> None:
         """End its sessions and drop it; nothing happens where there is none."""

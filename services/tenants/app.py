@@ -29,6 +29,7 @@ from services.tenants.routes import (
     restores,
 )
 from services.tenants.settings import TenantsSettings
+from services.tenants.space import Space
 from services.tenants.upgrading import AT_ONCE, Upgrades
 from services.tenants.uploads import Uploads
 from tenantdb import TenantDatabases
@@ -70,6 +71,13 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
     notices, provisioning = Notices(db, databases), hands.provisioning
     leases_, uploads = Leases(db, cluster), Uploads()
     targets = RestoreTargets(db, cluster, leases_, hands.directory, databases)
+    space = Space(
+        db,
+        cluster,
+        limit=settings.space_per_tenant,
+        floor=settings.free_floor,
+        volume=settings.data_volume,
+    )
     return assemble(
         settings,
         Made(
@@ -86,6 +94,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
                 Timer("half-made tenants", 60.0, provisioning.sweep),
                 Timer("suspensions", 30.0, provisioning.apply_pending),
                 Timer("upgrades", 60.0, hands.upgrades.run),
+                Timer("space", 60.0, space.measure),
             ],
             opening=[key_proof(db, hands.kek, NAME, hands.provisioning.check_key)],
             wanted={"tenant databases": hands.upgrades.check},
@@ -99,6 +108,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
                 "leases": leases_,
                 "provisioning": provisioning,
                 "upgrades": hands.upgrades,
+                "space": space,
                 "restore_targets": targets,
             },
         ),

@@ -40,6 +40,15 @@ class TenantNotUpgraded(Problem, status=503, slug="tenant-not-upgraded"):
         super().__init__(headers={"Retry-After": "60"})
 
 
+class SpaceUsedUp(Problem, status=507, slug="space-used-up"):
+    """The tenant has no room left
+
+    It stores as much as it may (`used_bytes`, `allowed_bytes`), or the volume is nearly full and it
+    is among the largest. Reading and deleting go on. The operator raises
+    BULKHEAD_SPACE_PER_TENANT or enlarges the volume, or reclaims what was deleted (VACUUM FULL).
+    """
+
+
 class SwapRefused(Problem, status=409, slug="swap-refused"):
     """The swap cannot begin
 

@@ -19,6 +19,8 @@ from tenantdb import TenantDatabases, names, restore, template
 from tenantdb.cluster import Cluster
 
 KEEP_ASIDE = timedelta(days=7)
+MOST_ASIDE = 2
+"""Each is as large as the tenant: a third one takes the place of the oldest."""
 FORGOTTEN_AFTER = timedelta(days=2)
 # the cluster is away: asking again helps, as it does not for what the restored data holds
 _AWAY = (
@@ -127,9 +129,12 @@ class RestoreTargets:
             if swap is None or swap.aside is None:
                 return
             await restore.exchange(self._cluster, swap.name, swap.database, swap.aside)
-            await store.finish_swap(session, tenant, restore_id, clock.now() + KEEP_ASIDE)
+            now = clock.now()
+            await store.finish_swap(session, tenant, restore_id, now + KEEP_ASIDE)
+            surplus = await store.surplus_asides(session, tenant, now, MOST_ASIDE)
             await outbox.add(session, DatabaseSwapped(tenant=tenant, restore=restore_id))
         self._directory.forget(tenant)
+        await each(surplus, self._drop_aside, "surplus databases set aside")
 
     async def _drop_aside(self, aside: str) -> None:
         await self._cluster.drop_database(aside)

@@ -1,5 +1,6 @@
 """Settings of the tenants service."""
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -13,11 +14,17 @@ class TenantsSettings(ServiceSettings):
 
     `connection_budget` counts connections to tenant databases over all tenants; several processes
     have to divide the server's max_connections among themselves.
+    `space_per_tenant` bounds what a tenant stores in PostgreSQL, in bytes. `data_volume` is a
+    folder on PostgreSQL's volume, if this process sees one: with less than `free_floor` bytes free
+    there, the largest tenants are stopped first.
     """
 
     kek_file: KeyFile
     connection_budget: int = Field(60, ge=1, le=10_000)
     connections_per_tenant: int = Field(6, ge=1)
+    space_per_tenant: int = Field(20 << 30, ge=1)
+    free_floor: int = Field(2 << 30, ge=1)
+    data_volume: Path | None = None
 
     @model_validator(mode="after")
     def _a_tenant_has_no_more_than_there_is(self) -> Self:

@@ -91,7 +91,7 @@ async def _write(
     uploads: Uploads = request.app.state.uploads
     async with uploads.turn(tenant, request.body) as body:
         checked = await uploads.check(question, body)
-        async with sessions.writing(request, tenant, actor) as session:
+        async with sessions.growing(request, tenant, actor, len(body)) as session:
             return await upsert.write(
                 session, actor, question.module, checked, action, skips=question.skips
             )

@@ -42,7 +42,7 @@ async def create_record(
     body: NewRecord,
 ) -> Any:
     """Create a record; 409 where its key is taken."""
-    async with sessions.writing(request, tenant, actor) as session:
+    async with sessions.growing(request, tenant, actor) as session:
         stored = await records.create(session, actor, module, body)
     response = sessions.record(stored, 201)
     created(response, f"/t/{tenant}/v1/records/{module}/{stored.id}")
@@ -73,7 +73,7 @@ async def change_record(
     versions: IfMatch,
 ) -> Any:
     """Change what is named, clear what is null; 412 where the record has another version."""
-    async with sessions.writing(request, tenant, actor) as session:
+    async with sessions.growing(request, tenant, actor) as session:
         stored = await records.change(session, actor, module, record, versions, body)
     return sessions.record(stored)
 

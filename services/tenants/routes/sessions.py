@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from contracts.credentials import Actor
 from contracts.ids import TenantId
 from kit.problems import Conflict
+from services.tenants.space import Space
 from services.tenants.store.records import Stored
 from tenantdb import TenantDatabases, TenantSession
 
@@ -36,6 +37,17 @@ async def writing(request: Request, tenant: UUID, actor: Actor) -> AsyncIterator
             "another request is changing the same records: send this one again"
         ) from None
     request.app.state.notices.advanced(TenantId(tenant))
+
+
+@contextlib.asynccontextmanager
+async def growing(
+    request: Request, tenant: UUID, actor: Actor, size: int = 0
+) -> AsyncIterator[TenantSession]:
+    """A write session for what may need room (`size` bytes came in): SpaceUsedUp without any."""
+    space: Space = request.app.state.space
+    space.check(TenantId(tenant), size)
+    async with writing(request, tenant, actor) as session:
+        yield session
 
 
 def json_bytes(body: bytes | str, status: int = 200) -> Response:

@@ -80,6 +80,19 @@ async def finish_swap(
     await session.run(statement.values(state="swapped", drop_aside_at=drop_aside_at))
 
 
+async def surplus_asides(
+    session: WriteSession, of: TenantId, now: datetime, keep: int
+) -> Sequence[str]:
+    """Databases set aside beyond the newest `keep` of a tenant; their time is over now."""
+    kept = select(_T.aside).where(_T.tenant == of, _T.drop_aside_at.is_not(None))
+    kept = kept.order_by(_T.drop_aside_at.desc()).limit(keep)
+    older = update(restore_target).where(
+        _T.tenant == of, _T.drop_aside_at.is_not(None), _T.aside.not_in(kept)
+    )
+    rows = await session.all(older.values(drop_aside_at=now).returning(_T.aside))
+    return [row["aside"] for row in rows]
+
+
 async def asides_due(session: ReadSession, now: datetime) -> Sequence[str]:
     """Databases set aside whose time is over."""
     rows = await session.all(select(_T.aside).where(_T.drop_aside_at < now))

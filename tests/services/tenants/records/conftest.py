@@ -29,6 +29,7 @@ from kit.sealing import SigningKey
 from kit.tokens import KeyRing, Signer
 from services.tenants.notices import Notices
 from services.tenants.routes import bulk, changes, field_choices, modules, records
+from services.tenants.space import Space
 from services.tenants.uploads import Uploads
 from tenantdb import Address, TenantDatabases, names, provision, template
 from tenantdb.cluster import Cluster
@@ -186,7 +187,11 @@ async def uploads() -> AsyncIterator[Uploads]:
 
 @pytest.fixture
 async def api(
-    address: Address, databases: TenantDatabases, control: Database, uploads: Uploads
+    address: Address,
+    databases: TenantDatabases,
+    control: Database,
+    uploads: Uploads,
+    tenant_cluster: Cluster,
 ) -> Api:
     """The routes of records over an empty tenant, as a user with every grant."""
     async with databases.write(address.tenant, actor="user:test") as session:
@@ -216,4 +221,5 @@ async def api(
     app.state.callers = CallerVerifier("tenants", {"sync": service_key.public.to_base64url()})
     app.state.databases, app.state.db = databases, control
     app.state.notices, app.state.uploads = Notices(control, databases), uploads
+    app.state.space = Space(control, tenant_cluster, limit=1 << 40, floor=1, volume=None)
     return Api(app, address.tenant, Signer(key, "test"), service_key, chain)
