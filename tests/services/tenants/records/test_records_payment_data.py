@@ -83,3 +83,46 @@ def test_an_integer_field_refuses_a_card_number_and_never_shows_it() -> None:
     assert fault is not None
     assert fault.is_payment_data
     assert "4111" not in fault.message
+
+
+@pytest.mark.parametrize("length", [13, 16, 18, 19])
+def test_cards_of_every_length_of_a_scheme_are_found_and_no_longer_run(length: int) -> None:
+    card = _completed("4" + "0" * (length - 2))
+    assert len(card) == length
+    assert contains_card_number(card)
+    grouped = " ".join(card[i : i + 4] for i in range(0, length, 4))
+    assert contains_card_number(grouped)
+    assert not contains_card_number(_completed("4" + "0" * 18))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "is_one"),
+    [
+        ("2220", False),
+        ("2221", True),
+        ("2700", True),
+        ("2719", True),
+        ("2720", True),
+        ("2721", False),
+    ],
+)
+def test_the_range_of_mastercard_has_its_edges(prefix: str, is_one: bool) -> None:
+    assert contains_card_number(_completed(prefix + "0" * 11)) is is_one
+
+
+def test_a_telephone_number_that_passes_as_a_card_is_let_in_where_telephones_are_only() -> None:
+    number = "+49 1512 3456 787"
+    assert contains_card_number(number)
+    assert check_value(Field("phone", "phone"), number) is None
+    for field in (Field("note", "text"), Field("key", "text")):
+        fault = check_value(field, number)
+        assert fault is not None
+        assert fault.is_payment_data
+    for text in ("4915123456787", "49 1512 3456 787", "+4111 1111 1111 1111"):
+        fault = check_value(Field("phone", "phone"), text)
+        assert fault is not None
+        assert fault.is_payment_data
+
+
+def _completed(digits: str) -> str:
+    return next(digits + last for last in "0123456789" if passes_luhn(digits + last))
