@@ -15,7 +15,7 @@ MODULE = "tests.kit.worker_for_tests"
 
 @asynccontextmanager
 async def workers(count: int = 1, within_s: float = 30.0) -> AsyncIterator[Workers]:
-    made = Workers(MODULE, count=count, within_s=within_s)
+    made = Workers(MODULE, count=count, within_s=within_s, memory=1 << 28)
     try:
         yield made
     finally:

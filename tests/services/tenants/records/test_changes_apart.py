@@ -59,6 +59,11 @@ async def test_a_consumer_without_a_grant_sees_nothing_of_that_module(api: Any) 
     first = (await reader.call("GET", "/changes")).json()
     assert {row["module"] for row in first["rows"]} == {"organisation"}
     await api.patch(person, {"fields": {"last_name": "q"}})
+    after = (await reader.call("GET", f"/changes?after={first['position']}")).json()
+    while after["more"]:
+        assert {row["module"] for row in after["rows"]} <= {"organisation"}
+        after = (await reader.call("GET", f"/changes?after={after['position']}")).json()
+    assert after["rows"] == []
     path = f"/records/person/{person['id']}"
     await api.call("DELETE", path, headers={"if-match": api.tag(2)})
     after = (await reader.call("GET", f"/changes?after={first['position']}")).json()
