@@ -16,6 +16,8 @@ from contracts.permissions import PERMISSIONS
 from ops.bootstrap import SERVICES, bootstrap
 from ops.local.postgres import LocalPostgres
 from services.tenants.space import Space
+from tenantdb import template
+from tenantdb.cluster import Cluster as TenantCluster
 from tests.conftest import _FAST, _TEST_HBA, Cluster
 from tests.ports import PORTS
 from tests.services.tenants.running_tenants import Suite
@@ -51,6 +53,12 @@ async def cluster(small_volume: Path) -> AsyncIterator[Cluster]:
         yield Cluster(server, passwords)
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+async def tenant_template(cluster: Cluster) -> None:
+    """The template in this PostgreSQL: the shared fixture is made once for the other one."""
+    await template.build(TenantCluster(cluster.url("tenants")))
 
 
 async def upload(suite: Suite, tenant: UUID, number: int) -> httpx2.Response:
