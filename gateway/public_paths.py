@@ -12,7 +12,7 @@ UPSTREAMS: tuple[Upstream, ...] = ("auth", "tenants", "sync", "backup", "gateway
 _PARTS = {
     "{tenant}": "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "{word}": "[a-z0-9_-]+",
-    "{upload}": "(bulk|import)",
+    "{upload}": "(bulk|bulk-delete|import)",
     "/**": "(/.*)?",
 }
 _T = "/t/{tenant}/v1"

@@ -9,6 +9,7 @@ from kit import clock, logs, outbox
 from kit.db import Database
 from kit.problems import Conflict, NotFound
 from kit.sealing import Kek
+from kit.supervisor import spawn
 from kit.timers import each
 from services.tenants.directory import Directory, seal_password, unseal_password
 from services.tenants.problems import TenantNameTaken
@@ -42,15 +43,16 @@ class Provisioning:
         """A new tenant with its own database, ready for use. Raises TenantNameTaken."""
         tenant, database, password = TenantId(new_id()), names.database_name(), names.password()
         keys = seal_password(self._kek, tenant, password)
-        async with self._db.write() as session:
-            if not await store.add(session, tenant, name, database, keys):
-                raise TenantNameTaken
+        adding = spawn(self._add(tenant, name, database, keys), "directory row of a tenant")
         try:
+            await asyncio.shield(adding)
             await provision.create(self._cluster, database, tenant, names.verifier(password))
             version = await template.version_of(self._cluster, database, names.owner_of(database))
             await self._announce(tenant, version)
+        except TenantNameTaken:
+            raise
         except BaseException:
-            await asyncio.shield(self._undo_quietly(tenant))
+            await asyncio.shield(self._undo_quietly(tenant, adding))
             raise
         return await self.find(tenant)
 
@@ -129,8 +131,17 @@ class Provisioning:
                 await provision.drop(self._cluster, database)
                 await store.remove(session, tenant)
 
-    async def _undo_quietly(self, tenant: TenantId) -> None:
+    async def _add(
+        self, tenant: TenantId, name: str, database: str, keys: tuple[bytes, bytes]
+    ) -> None:
+        """Never cut off in the middle: whoever undoes has to know whether there is a row."""
+        async with self._db.write() as session:
+            if not await store.add(session, tenant, name, database, keys):
+                raise TenantNameTaken
+
+    async def _undo_quietly(self, tenant: TenantId, adding: asyncio.Task[None]) -> None:
         try:
+            await asyncio.wait({adding})
             await self._undo(tenant)
         except Exception as error:
             extra = {"tenant": str(tenant), "error": type(error).__name__}

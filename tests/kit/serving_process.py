@@ -69,6 +69,11 @@ async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 if __name__ == "__main__":
     app = http.build_app(
-        title="serving", routers=[router], checks={}, lifespan=lifespan, body_timeout_s=0.5
+        title="serving",
+        routers=[router],
+        checks={},
+        lifespan=lifespan,
+        body_timeout_s=0.5,
+        body_limits={"^/body$": 1 << 20},
     )
     http.serve(app, Here(int(sys.argv[1]), int(sys.argv[2])), connections=BOUNDS)

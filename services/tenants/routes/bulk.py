@@ -15,11 +15,10 @@ from services.tenants.routes import sessions
 from services.tenants.schemas import BulkDelete, BulkOutcome, DeleteOutcome
 from services.tenants.uploads import Uploads
 
-_UPLOAD, _IDS, _RECORD = 32 * 1024 * 1024, 512 * 1024, 512 * 1024
+_UPLOAD, _IDS = 32 * 1024 * 1024, 512 * 1024
 BODY_LIMITS = {
     r"/v1/records/[^/]+/(bulk|import)$": _UPLOAD,
     r"/v1/records/[^/]+/bulk-delete$": _IDS,
-    r"/v1/records/[^/]+(/[0-9a-fA-F-]{36})?$": _RECORD,
     r"^/internal/tenants/[^/]+/connections/[^/]+/records$": _IDS,
 }
 
