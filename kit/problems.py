@@ -183,6 +183,14 @@ class Internal(Problem, status=500, slug="internal"):
     """
 
 
+class DiskFull(Problem, status=507, slug="disk-full"):
+    """The disk is full
+
+    A disk of the service or of its database has no room left: nothing was written, reading goes on.
+    The operator makes room; the request can be sent again then.
+    """
+
+
 class DependencyDown(Problem, status=503, slug="dependency-down"):
     """A dependency is down
 

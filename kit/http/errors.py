@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from kit import logs, problems
+from kit.causes import DISK_FULL, READ_ONLY, cause_of
 from kit.problems import Problem
 
 _log = logs.get(__name__)
@@ -42,6 +43,7 @@ def install(app: FastAPI) -> None:
     for gone in _GONE:
         app.add_exception_handler(gone, _down)
     app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(OSError, _disk)
 
 
 def render(problem: Problem) -> JSONResponse:
@@ -109,5 +111,14 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _down(_request: Request, error: Exception) -> JSONResponse:
-    _log.warning("dependency down", extra={"error": type(error).__name__})
-    return render(problems.DependencyDown())
+    """Which words are for the operator (log, /readyz); a full disk is a problem of its own, which
+    waiting does not mend."""
+    why = cause_of(error)
+    _log.warning("dependency down", extra={"error": type(error).__name__, "reason": why})
+    return render(problems.DiskFull() if why == DISK_FULL else problems.DependencyDown())
+
+
+async def _disk(request: Request, error: Exception) -> JSONResponse:
+    if cause_of(error) in {DISK_FULL, READ_ONLY}:
+        return await _down(request, error)
+    raise error

@@ -163,6 +163,8 @@ class Suite:
 
     def _settings(self, program: Program) -> dict[str, str]:
         values = environment(program, self.layout.places())
+        if program.name == "tenants":
+            values["BULKHEAD_DATA_VOLUME"] = str(self.layout.servers)
         if program.name == "gateway":
             edge, files = self.layout, self.layout.certificates
             values |= {

@@ -1,8 +1,10 @@
 """The house rules of every service: bodies, problems, headers, health."""
 
 import contextlib
+import errno
 from typing import Annotated
 
+import asyncpg
 import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI, Query
@@ -177,3 +179,27 @@ async def test_each_problem_has_a_page():
         assert page.status_code == 200
         assert "Read the present state" in page.text
         assert (await http.get("/problems/none")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "slug"),
+    [
+        (OSError(errno.ENOSPC, "/secret/place"), 507, "disk-full"),
+        (OSError(errno.EROFS, "/secret/place"), 503, "dependency-down"),
+        (asyncpg.DiskFullError("secret"), 507, "disk-full"),
+        (asyncpg.CannotConnectNowError("secret"), 503, "dependency-down"),
+        (OSError(errno.EBADF, "/secret/place"), 500, "internal"),
+    ],
+)
+async def test_what_is_down_is_said_in_words_and_a_full_disk_for_itself(error, status, slug):
+    async def fail() -> None:
+        raise error
+
+    own = APIRouter()
+    own.get("/fail")(fail)
+    app = build_app(title="test", routers=[own], checks={}, lifespan=lifespan)
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as http:
+        answer = await http.get("/fail")
+    assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{slug}")
+    assert "secret" not in answer.text
