@@ -22,17 +22,22 @@ class Bound(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Seats in use at once; tickets that wait: in all, of one tenant, of one of its addresses."""
+    """Seats in use at once; tickets that wait: in all, of one tenant, of one of its addresses.
+
+    Of the seats, `reserved` ones go to tenants that hold none: whoever comes while another tenant
+    floods does not wait for one of its hashes to end.
+    """
 
     seats: int
     waiting: int
     of_tenant: int
     of_address: int
+    reserved: int = 0
 
     @classmethod
     def for_cores(cls, cores: int) -> "Bounds":
         """A core checks some 20 passwords a second: nobody queues for more than a few seconds."""
-        return cls(cores, 128 * cores, 16 * cores, 8 * cores)
+        return cls(cores, 128 * cores, 16 * cores, 8 * cores, reserved=min(1, cores - 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +78,9 @@ class Seats:
         if len(self._seated) >= self._bounds.seats or not self._queue:
             return None
         tenant = min(self._queue, key=lambda one: self._held[one,])
+        free = self._bounds.seats - len(self._seated)
+        if self._held[tenant,] and free <= self._bounds.reserved:
+            return None
         addresses = self._queue[tenant]
         address = min(addresses, key=lambda one: self._held[tenant, one])
         ticket = next(iter(addresses[address]))

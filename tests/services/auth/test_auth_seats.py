@@ -127,7 +127,16 @@ def test_in_a_full_tenant_the_newest_of_the_longest_address_makes_room() -> None
 
 
 def test_a_core_has_these_bounds() -> None:
-    assert Bounds.for_cores(2) == Bounds(seats=2, waiting=256, of_tenant=32, of_address=16)
+    assert Bounds.for_cores(1) == Bounds(1, 128, 16, 8, reserved=0)
+    assert Bounds.for_cores(2) == Bounds(2, 256, 32, 16, reserved=1)
+
+
+def test_the_last_seat_is_kept_for_a_tenant_that_holds_none() -> None:
+    seats = Seats(Bounds(3, 99, 99, 99, reserved=1))
+    queued(seats, "a", "x", "x", "x", "x")
+    assert [bool(seats.seat_next()) for _ in range(3)] == [True, True, False]
+    (newcomer,) = queued(seats, "b", "y")
+    assert seats.seat_next() is newcomer
 
 
 @settings(max_examples=150, deadline=None)
