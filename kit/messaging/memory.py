@@ -88,6 +88,8 @@ class _MemorySubscription:
         async with self._queue.arrived:
             self._queue.arrived.notify_all()
         await self._loop.stop(CLOSE_DEADLINE_S)
+        async with self._queue.arrived:
+            self._queue.arrived.notify()  # what was cut off is another consumer's now
 
     async def _run(self) -> None:
         while entry := await self._next():
@@ -103,7 +105,11 @@ class _MemorySubscription:
             return queue.waiting.popleft()
 
     async def _deliver(self, message: Message, failures: int) -> None:
-        verdict = await handle(message, self._handler, queue=self._queue.name)
+        try:
+            verdict = await handle(message, self._handler, queue=self._queue.name)
+        except BaseException:  # not handled to its end, so still in the queue
+            self._queue.waiting.appendleft((message, failures))
+            raise
         if verdict is Verdict.DONE:
             return
         if verdict is Verdict.AGAIN and failures < DELIVERY_LIMIT:

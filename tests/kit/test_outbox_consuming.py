@@ -190,6 +190,33 @@ async def test_what_can_never_succeed_is_parked_without_effect(
     assert await database.fetch("SELECT * FROM inbox") == []
 
 
+async def test_a_topic_that_this_release_does_not_know_is_parked_and_seen(
+    database: OutboxDatabase, db: Database, broker: MemoryBroker
+) -> None:
+    async def ignore(_: Message) -> None:
+        return None
+
+    older = await broker.consume("bulkhead.test", ["test.older.v1"], ignore)
+    await older.close()
+    await consume(broker, db, "test", {ThingHappened: remember})
+    unknown = Message(str(uuid.uuid4()), "test.older.v1", b"{}")
+    await broker.publish(unknown)
+
+    async def is_parked() -> bool:
+        return await broker.dead_letters("bulkhead.test") == [unknown]
+
+    await eventually(is_parked)
+
+
+async def test_a_notice_that_nobody_reads_is_not_written(
+    database: OutboxDatabase, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ThingHappened, "readers", ())
+    async with db.write() as session:
+        await outbox.add(session, happened(1))
+    assert await database.waiting() == 0
+
+
 async def test_two_services_each_have_the_effect_of_one_notice(
     database: OutboxDatabase, db: Database, broker: MemoryBroker
 ) -> None:
