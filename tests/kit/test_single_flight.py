@@ -90,6 +90,18 @@ async def test_an_answer_that_was_under_way_when_it_was_forgotten_is_not_kept():
     assert await kept.get("a") == "a3"
 
 
+async def test_an_answer_that_was_forgotten_on_its_way_is_not_kept_though_nobody_asks_again():
+    source = Source()
+    kept = source.kept()
+    source.answers.clear()
+    old = asyncio.create_task(kept.get("a"))
+    await eventually(lambda: source.asked)
+    kept.forget("a")
+    source.answers.set()
+    assert await old == "a1"
+    assert await kept.get("a") == "a2"
+
+
 @pytest.mark.parametrize("size", [1, 3])
 async def test_no_more_answers_are_kept_than_there_is_room_for(size):
     source = Source()

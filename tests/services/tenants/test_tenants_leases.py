@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from tests.services.tenants.restoring import Restore
 from tests.services.tenants.running_tenants import Suite, dump_lease, has_role, open_lease
 
 
@@ -78,3 +79,19 @@ async def test_there_is_no_lease_on_what_is_not_there(suite: Suite) -> None:
         assert (await suite.peer("backup", "POST", path, body)).status_code == 404
     missing = f"/tenants/{tenant}/leases/{uuid4()}"
     assert (await suite.peer("backup", "DELETE", missing)).status_code == 404
+
+
+async def test_there_is_no_lease_on_a_tenant_that_is_still_being_made(suite: Suite) -> None:
+    tenant = await suite.tenant()
+    await suite.database.execute("UPDATE tenant SET state = 'provisioning'")
+    answer = await suite.peer("backup", "POST", f"/tenants/{tenant}/leases", {"purpose": "dump"})
+    assert answer.status_code == 404
+    assert (await suite.operator("GET", f"/v1/tenants/{tenant}")).status_code == 404
+    await suite.database.execute("UPDATE tenant SET state = 'active'")
+
+
+async def test_there_is_no_lease_on_a_target_that_is_in_place(one: Restore, suite: Suite) -> None:
+    await one.swap()
+    body = {"purpose": "restore", "target": one.database}
+    answer = await suite.peer("backup", "POST", f"/tenants/{one.tenant}/leases", body)
+    assert answer.status_code == 404

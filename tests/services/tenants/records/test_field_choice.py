@@ -55,3 +55,19 @@ async def test_every_put_writes_the_notice_of_the_choice(api: Any, control: Any)
         )
     told = [json.loads(row["body"])["data"] for row in rows]
     assert told.count({"tenant": str(api.tenant), "connection": str(connection)}) == 2
+
+
+async def test_a_choice_is_of_one_connection_and_one_module(api: Any) -> None:
+    one, other = uuid4(), uuid4()
+    chosen = {
+        (one, "organisation"): ["name"],
+        (one, "person"): ["email"],
+        (other, "organisation"): ["cik"],
+    }
+    for (connection, module), fields in chosen.items():
+        await _put(api, connection, module, fields)
+    await _put(api, one, "organisation", [])
+    for (connection, module), fields in chosen.items():
+        answer = await api.call("GET", f"/field-choices/{connection}/{module}")
+        left = [] if (connection, module) == (one, "organisation") else fields
+        assert answer.json() == {"fields": left}, (connection, module)

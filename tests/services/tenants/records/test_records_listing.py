@@ -60,6 +60,24 @@ async def test_each_operator_selects_what_it_says(
     assert await _symbols(filled, condition) == expected
 
 
+@pytest.mark.parametrize(
+    ("query", "longer"),
+    [
+        ("&".join(["filter=symbol:eq:A"] * 10), "&filter=symbol:eq:A"),
+        ("filter=symbol:in:" + ",".join("A" * 200), ",A"),
+        ("filter=name:contains:" + "x" * 4000, "x"),
+        ("sort=name,symbol,-sector", ",cik"),
+    ],
+    ids=["filters", "values", "length", "sorts"],
+)
+async def test_a_query_is_as_large_as_it_may_be_and_not_one_more(
+    filled: Any, query: str, longer: str
+) -> None:
+    path = f"/records/organisation?{query}"
+    assert (await filled.call("GET", path)).status_code == 200
+    assert (await filled.call("GET", path + longer)).status_code == 422
+
+
 async def test_all_filters_must_hold(filled: Any) -> None:
     assert await _symbols(filled, "sector:eq:IT", "date_added:gt:2000-01-01") == "E"
 
@@ -79,6 +97,7 @@ async def test_all_filters_must_hold(filled: Any) -> None:
         "version:contains:1",
         "sector:is_null:maybe",
         'name:in:"open',
+        "date_added:in:2001-01-01,yesterday",
         "name:in:",
         "name:eq:a\x00b",
         "name:eq:" + "x" * 5000,
