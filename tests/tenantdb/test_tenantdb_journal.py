@@ -116,6 +116,19 @@ async def test_the_runtime_role_cannot_get_around_the_journal(
             await session.execute(statement)
 
 
+async def test_the_runtime_role_may_call_no_function_of_the_database(
+    standing: tuple[TenantDatabases, TenantId],
+) -> None:
+    databases, tenant = standing
+    async with databases.read(tenant) as session:
+        callable_ = await session.fetch(
+            """SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+                AND has_function_privilege(oid, 'EXECUTE')"""
+        )
+        assert await session.fetchval("SELECT count(*) FROM pg_proc WHERE proname ~ '^journal_'")
+    assert callable_ == []
+
+
 async def test_every_table_is_journalled_and_has_rights_of_its_own(
     standing: tuple[TenantDatabases, TenantId],
 ) -> None:

@@ -12,8 +12,12 @@ from contracts.ids import TenantId, new_id
 from kit.messaging.memory import MemoryBroker
 from services.tenants.__main__ import migrate_everything
 from services.tenants.settings import TenantsSettings
+from services.tenants.store import directory as store
 from tests.eventually import eventually
 from tests.services.tenants.running_tenants import Suite
+
+WAITING = """SELECT true FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND query ~ 'FOR UPDATE' AND datname = current_database()"""
 
 
 async def left_in_cluster(suite: Suite) -> list[str]:
@@ -61,6 +65,20 @@ async def test_the_sweep_leaves_a_making_that_may_still_be_running(suite: Suite)
     await suite.database.execute("UPDATE tenant SET state = 'provisioning'")
     await suite.app.state.provisioning.sweep()
     assert await suite.database.fetchval("SELECT count(*) FROM tenant") == 1
+
+
+async def test_a_making_that_was_finished_meanwhile_is_not_undone(suite: Suite) -> None:
+    """The sweep has found it half made, and waits while the last step is being committed."""
+    tenant = await suite.tenant()
+    await suite.database.execute(
+        "UPDATE tenant SET state = 'provisioning', created_at = now() - interval '1 hour'"
+    )
+    async with suite.app.state.db.write() as session:
+        assert await store.change_state(session, TenantId(tenant), ["provisioning"], "active")
+        sweep = asyncio.create_task(suite.app.state.provisioning.sweep())
+        await eventually(lambda: suite.database.fetchval(WAITING))
+    await sweep
+    assert (await suite.user(tenant, "GET", "/records/person")).status_code == 200
 
 
 async def test_a_cancelled_making_leaves_nothing(suite: Suite) -> None:

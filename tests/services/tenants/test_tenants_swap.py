@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tenantdb import restore
+from tenantdb import names, restore
 from tests.services.tenants.restoring import Restore
 from tests.services.tenants.running_tenants import Suite, dump_lease, has_role
 
@@ -25,6 +25,15 @@ async def test_a_swap_serves_the_restored_records_and_keeps_the_old_database(
     assert not await suite.hands.has_database(one.database)
     answer = await suite.user(one.tenant, "POST", "/records/person", {"fields": {"last_name": "N"}})
     assert answer.status_code == 201, "rights are those of any tenant database"
+
+
+async def test_a_swap_that_names_another_database_than_the_restores_is_refused(
+    one: Restore, suite: Suite
+) -> None:
+    body = {"restore": one.restore, "database": names.target_name(await suite.name_of(one.tenant))}
+    answer = await suite.peer("backup", "POST", f"/tenants/{one.tenant}/swap", body)
+    assert answer.status_code == 404
+    assert await one.names() == []
 
 
 async def test_positions_start_anew(one: Restore, suite: Suite) -> None:

@@ -103,8 +103,14 @@ async def test_payment_data_is_refused_by_line_and_skipped_without_echo(api: Any
     assert [row["key"] for row in await api.listed()] == ["A"]
 
 
-async def test_records_beyond_the_scope_are_left_alone(api: Any) -> None:
+@pytest.mark.parametrize("responsible", ["somebody", None])
+async def test_records_beyond_the_scope_are_left_alone(
+    api: Any, databases: Any, responsible: str | None
+) -> None:
     await api.bulk([_row("A", name="not yours")])
+    if responsible is None:
+        async with databases.write(api.tenant, actor="user:test") as session:
+            await session.execute("UPDATE record SET responsible = NULL")
     other = api.as_user(organisation_view=Scope.ALL, organisation_bulk_edit=Scope.OWN)
     rows = [_row("A", name="taken"), _row("B", name="mine")]
     answer = await other.bulk(rows)

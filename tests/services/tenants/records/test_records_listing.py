@@ -100,6 +100,7 @@ async def test_all_filters_must_hold(filled: Any) -> None:
         "date_added:in:2001-01-01,yesterday",
         "name:in:",
         "name:eq:a\x00b",
+        "name:contains:a\x00b",
         "name:eq:" + "x" * 5000,
         "data->>'name':eq:x",
     ],

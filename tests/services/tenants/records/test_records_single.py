@@ -7,7 +7,9 @@ from uuid import uuid4
 import pytest
 
 from contracts.access import Scope
+from tests.eventually import eventually
 
+WAITING = "SELECT true FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query ~ 'record r'"
 MMM = {"symbol": "MMM", "name": "3M", "date_added": "1957-03-04"}
 
 
@@ -112,6 +114,23 @@ async def test_of_two_changes_of_one_version_exactly_one_wins(api: Any) -> None:
     assert sorted(answer.status_code for answer in answers) == [200, 412, 412, 412]
 
 
+async def test_a_change_waits_for_one_that_is_under_way_and_then_comes_too_late(
+    api: Any, databases: Any, cluster: Any
+) -> None:
+    made = await api.create(MMM)
+    superuser = await cluster.superuser()
+
+    async def waits() -> Any:
+        return await superuser.fetchval(WAITING)
+
+    async with databases.write(api.tenant, actor="user:other") as session:
+        await session.execute("UPDATE record SET version = 2 WHERE id = $1", made["id"])
+        late = asyncio.create_task(api.patch(made, {"fields": {"name": "x"}}))
+        await eventually(waits)
+    await superuser.close()
+    assert (await late).status_code == 412
+
+
 async def test_a_deletion_names_its_version(api: Any) -> None:
     made = await api.create(MMM)
     path = f"/records/organisation/{made['id']}"
@@ -187,7 +206,16 @@ async def test_another_tenant_and_unknown_modules_are_not_found(api: Any) -> Non
     for module in ("nothing", "backup", "opportunity", "Organisation", "organisation%00"):
         assert (await api.call("GET", f"/records/{module}")).status_code == 404
         assert (await api.call("GET", f"/records/{module}/{made['id']}")).status_code == 404
+
+
+async def test_a_record_is_found_under_its_own_module_only(api: Any) -> None:
+    made = await api.create(MMM)
+    wrong = made | {"module": "person"}
     assert (await api.call("GET", f"/records/person/{made['id']}")).status_code == 404
+    assert (await api.patch(wrong, {"fields": {"title": "x"}})).status_code == 404
+    refused = await api.call("POST", "/records/person/bulk-delete", json={"ids": [made["id"]]})
+    assert refused.status_code == 422
+    assert len(await api.listed()) == 1
 
 
 async def test_modules_show_their_typed_fields_to_those_who_may_view_them(api: Any) -> None:
