@@ -95,11 +95,15 @@ async def _run_tests(
         start_new_session=True,
     )
     reading = asyncio.create_task(process.communicate())
+    hung = False
     for patience_s, then in ((deadline_s, signal.SIGINT), (30.0, signal.SIGKILL)):
         if (await asyncio.wait({reading}, timeout=patience_s))[0]:
             break
+        hung = True
         os.killpg(process.pid, then)  # at first politely: it stops the servers that it has started
     output, _ = await reading
+    if hung:
+        return 1
     if process.returncode in {2, 4, 5} and b"SyntaxError" not in output:
         raise ValueError(f"no such tests: {' '.join(tests)}\n{output.decode()[-600:]}")
     return 0 if process.returncode == 0 else 1
