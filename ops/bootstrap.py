@@ -64,22 +64,27 @@ async def _make_groups(connection: Connection) -> None:
         )
 
 
-async def _make_database(connection: Connection, database: str, owner: str) -> bool:
-    exists = await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database)
-    if not exists:
+async def _make_database(connection: Connection, database: str, owner: str) -> None:
+    if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
         await connection.execute(f"CREATE DATABASE {database} OWNER {owner} TEMPLATE template0")
     await connection.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
-    return not exists
 
 
 async def _make_empty_template(connection: Connection, superuser_url: str) -> None:
-    """Catalogue rights are per database and copied with it: harden once, in the template."""
-    if await _make_database(connection, EMPTY_TEMPLATE, PROVISIONER):
-        inside = await asyncpg.connect(superuser_url, database=EMPTY_TEMPLATE, timeout=10)
-        try:
-            await inside.execute(_HARDENING.read_text())
-        finally:
-            await inside.close()
+    """Catalogue rights are per database and copied with it: harden once, in the template.
+
+    It is marked as a template last, so one that is not was cut off half-way and is made again.
+    """
+    marked = "SELECT datistemplate FROM pg_database WHERE datname = $1"
+    if await connection.fetchval(marked, EMPTY_TEMPLATE):
+        return
+    await connection.execute(f"DROP DATABASE IF EXISTS {EMPTY_TEMPLATE} WITH (FORCE)")
+    await _make_database(connection, EMPTY_TEMPLATE, PROVISIONER)
+    inside = await asyncpg.connect(superuser_url, database=EMPTY_TEMPLATE, timeout=10)
+    try:
+        await inside.execute(_HARDENING.read_text())
+    finally:
+        await inside.close()
     await connection.execute(
         f"ALTER DATABASE {EMPTY_TEMPLATE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false"
     )
