@@ -20,9 +20,13 @@ from ops.secrets import (
     write_private,
 )
 
+_SUPERUSER_URL = "postgresql://postgres@/postgres?host=/var/run/postgresql"
+"""By the server's socket: the access rules have no line for a superuser on the network."""
 _RABBITMQ = """\
 load_definitions = /etc/rabbitmq/conf.d/definitions.json
 loopback_users.guest = true
+log.console = true
+log.file = false
 """
 
 
@@ -40,9 +44,8 @@ def make_secrets(folder: Path, database: str, broker_host: str, names: tuple[str
     users = broker_passwords(folder / "bootstrap")
     if (password := folder / "rabbitmq" / "password").exists():  # made by an earlier release
         users[broker.ADMINISTRATOR] = password.read_text().strip()
-    superuser = _kept(folder / "postgres" / "superuser_password")
-    url = f"postgresql://postgres:{superuser}@{database}:5432/postgres"
-    write_private(folder / "bootstrap" / "superuser_url", url + "\n")
+    _kept(folder / "postgres" / "superuser_password")  # its image asks for one; nobody uses it
+    write_private(folder / "bootstrap" / "superuser_url", _SUPERUSER_URL + "\n")
     write_private(folder / "rabbitmq" / "rabbitmq.conf", _RABBITMQ)
     write_private(folder / "rabbitmq" / "definitions.json", broker.definitions(users))
     write_addresses(
@@ -59,10 +62,9 @@ def make_secrets(folder: Path, database: str, broker_host: str, names: tuple[str
         write_private(folder / "edge" / "tls.key", made.key.read_text())
 
 
-def _kept(path: Path) -> str:
+def _kept(path: Path) -> None:
     if not path.exists():
         write_private(path, secrets.token_urlsafe(32))
-    return path.read_text().strip()
 
 
 def main() -> None:

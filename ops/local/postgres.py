@@ -18,26 +18,23 @@ from ops.local import leftovers
 from ops.local.accounts import is_open_to_others, own_copied, server_account
 from ops.local.log_files import LogFile
 
-HBA = Path(__file__).parents[2] / "deploy" / "postgres" / "pg_hba.conf"
+_COMMON = Path(__file__).parents[2] / "deploy" / "postgres"
+HBA = _COMMON / "pg_hba.conf"
+SETTINGS = _COMMON / "postgresql.conf"
+"""Access rules and settings that containers have, too."""
+INITDB = (
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+)
+"""How data is made here and in containers (tests compare); each needs the others."""
 _SUPERUSER_HBA = "local all postgres peer map=superuser"
 _CONFIGURATION = """\
 listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = '{sockets}'
-max_connections = 200
-shared_buffers = 128MB
-max_wal_size = 1GB
-password_encryption = 'scram-sha-256'
-timezone = 'UTC'
-log_timezone = 'UTC'
-track_commit_timestamp = on
-max_prepared_transactions = 0
-recovery_init_sync_method = syncfs
-autovacuum_naptime = 5min
-log_min_messages = warning
-log_statement = none
-log_min_error_statement = panic
-log_parameter_max_length_on_error = 0
+{common}
 {extra}
 """
 
@@ -120,17 +117,17 @@ class LocalPostgres:
             self._own(folder)
         if not (self._data / "PG_VERSION").exists():
             self._initialise()
-        places = {"port": self.port, "sockets": self._sockets, "extra": self._extra}
-        self._write("postgresql.conf", _CONFIGURATION.format(**places))
+        places = {"port": self.port, "sockets": self._sockets}
+        texts = {"common": SETTINGS.read_text(), "extra": self._extra}
+        self._write("postgresql.conf", _CONFIGURATION.format(**places, **texts))
         self._write("pg_hba.conf", f"{_SUPERUSER_HBA}\n{self._extra_hba}\n{HBA.read_text()}")
         names = {getpass.getuser(), self._account.pw_name if self._account else getpass.getuser()}
         self._write("pg_ident.conf", "".join(f"superuser {name} postgres\n" for name in names))
 
     def _initialise(self) -> None:
-        options = ["-U", "postgres", "-E", "UTF8", "--auth=reject", "--no-sync"]
-        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+        options = ["-U", "postgres", "--auth=reject", "--no-sync"]
         done = subprocess.run(
-            [str(binaries() / "initdb"), "-D", str(self._data), *options, *locale],
+            [str(binaries() / "initdb"), "-D", str(self._data), *options, *INITDB],
             capture_output=True,
             text=True,
             check=False,

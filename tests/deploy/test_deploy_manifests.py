@@ -1,58 +1,13 @@
 """docker-compose and Kubernetes run the programs exactly as the local launcher does."""
 
-import shutil
-import subprocess
-from pathlib import Path
-from typing import Any
-
 import kubernetes_validate
-import pytest
-import yaml
 
-from ops.local import packages
 from ops.local.envoy import command as envoy_command
 from ops.programs import EDGE_DIR, PROGRAMS, in_container
+from tests.deploy.pods import containers, workloads
 
-ROOT = Path(__file__).parents[2]
 KUBERNETES = "1.34"
-WORKLOADS = {"Deployment", "StatefulSet", "Job"}
 PER_INSTALLATION = "BULKHEAD_GLOBAL_RANGES"
-
-
-@pytest.fixture(scope="session")
-def kubectl() -> str:
-    """kubectl renders kustomize; Debian has it as kubernetes-client."""
-    packages.ensure("kubernetes-client", lambda: shutil.which("kubectl") is not None)
-    return "kubectl"
-
-
-@pytest.fixture(scope="session", params=["base", "overlays/dev"])
-def manifests(request, kubectl) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [kubectl, "kustomize", str(ROOT / "deploy/k8s" / request.param)],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return list(yaml.safe_load_all(done.stdout))
-
-
-@pytest.fixture(scope="session")
-def compose() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    return found
-
-
-def workloads(manifests) -> dict[str, dict[str, Any]]:
-    return {
-        one["metadata"]["name"]: one["spec"]["template"]["spec"]
-        for one in manifests
-        if one["kind"] in WORKLOADS
-    }
-
-
-def containers(pod) -> list[dict[str, Any]]:
-    return [*pod.get("initContainers", []), *pod["containers"]]
 
 
 def settings(container) -> dict[str, str]:
@@ -94,8 +49,7 @@ def test_every_pod_is_restricted_bounded_and_probed(manifests):
             assert context["capabilities"] == {"drop": ["ALL"]}, name
             assert container["resources"]["requests"].keys() == {"cpu", "memory"}, name
             assert "memory" in container["resources"]["limits"], name
-        if name != "bootstrap":
-            assert all("readinessProbe" in one for one in pod["containers"]), name
+        assert all("readinessProbe" in one for one in pod["containers"]), name
 
 
 def test_nothing_may_speak_unless_a_policy_says_so(manifests):
@@ -139,7 +93,7 @@ def test_compose_runs_each_program_as_the_launcher_does(compose):
 
 def test_compose_publishes_the_edge_alone_and_on_this_machine_alone(compose):
     published = {n: s["ports"] for n, s in compose["services"].items() if "ports" in s}
-    assert published == {"envoy": ["127.0.0.1:8443:8443"]}
+    assert published == {"envoy": ["127.0.0.1:${EDGE_PORT:-8443}:8443"]}
     assert compose["networks"]["inside"] == {"internal": True}
     outside = {n for n, s in compose["services"].items() if "outside" in s.get("networks", [])}
     assert outside == {"sync", "envoy"}
