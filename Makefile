@@ -22,6 +22,8 @@ test: setup ## all tests, with real PostgreSQL, RabbitMQ and Envoy
 	@$(BIN)/pytest -q -n 2 --dist loadgroup
 test-fast: setup ## the tests that start no servers
 	@$(BIN)/pytest -q -m "not servers and not journey" -x
+compose-test: setup ## both compose files on a real Docker engine: build, start, story, restart, end
+	@$(BIN)/python -m tests.compose
 check: setup ## lint, format, types, architecture; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -59,4 +61,4 @@ $(READY): requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 
-.PHONY: help run demo setup test test-fast check fmt docs proof mutants bench lock clean
+.PHONY: help run demo setup test test-fast compose-test check fmt docs proof mutants bench lock clean

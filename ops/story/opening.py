@@ -7,7 +7,6 @@ from ops.story.scene import Scene, Tenant, new_password
 from ops.story.teller import Teller, must
 
 PERSONS = 2_000
-_OWN_ADDRESSES = ["127.0.0.1/32"]
 
 
 async def play(scene: Scene, tell: Teller) -> None:
@@ -26,10 +25,10 @@ async def play(scene: Scene, tell: Teller) -> None:
 
 
 async def sign_up(scene: Scene, letter: str, name: str) -> Tenant:
-    """A new tenant that may be reached from this machine, with its administrator's session."""
+    """A new tenant that may be reached from here, with its administrator's session."""
     created = await scene.operator.post("/v1/tenants", {"name": name})
     tenant = str(created["id"])
-    await scene.operator.put(f"/v1/allowlists/{tenant}", {"ranges": _OWN_ADDRESSES})
+    await scene.operator.put(f"/v1/allowlists/{tenant}", {"ranges": list(scene.callers.ranges)})
     email = f"admin@{letter.lower()}.example.com"
     body = {"tenant": tenant, "email": email, "level": 80}
     invited = await scene.operator.post("/v1/invitations", body)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ops.api import Api, Login
 from ops.story.crm import Crm
+from ops.story.teller import StepFailed
 
 CHOSEN = {
     "name": "name",
@@ -62,6 +63,18 @@ def digest(records: list[dict[str, Any]]) -> tuple[int, str]:
     return len(lines), hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Callers:
+    """Where the edge sees the story's calls come from: `ranges`. `outside` is a local address to
+    call from that is not among them; None where every call arrives from the same address."""
+
+    ranges: tuple[str, ...]
+    outside: str | None
+
+
+ON_THIS_MACHINE = Callers(("127.0.0.1/32",), "127.0.0.2")
+
+
 @dataclass
 class Scene:
     """The installation that the story plays in, and what it has brought about so far."""
@@ -69,14 +82,22 @@ class Scene:
     url: str
     ca: Path
     operator: Api
-    crm: Crm
+    simulator: Crm | None
     crm_url: str
     stack: contextlib.AsyncExitStack
+    callers: Callers = field(default_factory=lambda: ON_THIS_MACHINE)
     tenants: dict[str, Tenant] = field(default_factory=dict)
     connection: str = ""
     mark: int = 0
     snapshot: str = ""
     before: dict[str, dict[str, tuple[int, str]]] = field(default_factory=dict)
+
+    @property
+    def crm(self) -> Crm:
+        """The CRM's side; acts that need it are not played where there is none."""
+        if self.simulator is None:
+            raise StepFailed("this installation has no CRM simulator")
+        return self.simulator
 
     @property
     def a(self) -> Tenant:
@@ -98,10 +119,17 @@ def new_password() -> str:
 
 @contextlib.asynccontextmanager
 async def scene(
-    url: str, ca: Path, operator: Login, crm: Crm, crm_url: str
+    url: str,
+    ca: Path,
+    operator: Login,
+    crm: Crm | None,
+    crm_url: str,
+    *,
+    callers: Callers = ON_THIS_MACHINE,
 ) -> AsyncIterator[Scene]:
-    """A scene whose sessions are closed at the end."""
+    """A scene whose sessions are closed at the end; without a CRM its act is not played."""
     async with contextlib.AsyncExitStack() as stack:
         api = await stack.enter_async_context(Api(url, ca, operator))
-        stack.push_async_callback(crm.aclose)
-        yield Scene(url, ca, api, crm, crm_url, stack)
+        if crm is not None:
+            stack.push_async_callback(crm.aclose)
+        yield Scene(url, ca, api, crm, crm_url, stack, callers)

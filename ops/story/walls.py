@@ -5,7 +5,8 @@ from ops.api import Api, Login
 from ops.story.scene import Scene, new_password
 from ops.story.teller import StepFailed, Teller, must
 
-_OUTSIDE = "127.0.0.2"
+_ELSEWHERE = "192.0.2.0/24"
+"""A range that is kept for documentation: nobody calls from it."""
 _FAULTY_LOGINS = 3
 
 
@@ -28,10 +29,28 @@ async def _foreign_token(scene: Scene) -> str:
 
 
 async def _outside(scene: Scene) -> str:
-    api = await scene.session(scene.a.login, source=_OUTSIDE)
+    if scene.callers.outside is None:
+        return await _list_of_others(scene)
+    api = await scene.session(scene.a.login, source=scene.callers.outside)
+    await _is_kept_out(scene, api)
+    return f"403 from {scene.callers.outside}, already at the log-in, while 127.0.0.1 goes on"
+
+
+async def _list_of_others(scene: Scene) -> str:
+    """Every call has the same address here, so it is the list that names others for a moment."""
+    path = f"/v1/allowlists/{scene.a.id}"
+    await scene.operator.put(path, {"ranges": [_ELSEWHERE]})
+    try:
+        await _is_kept_out(scene, await scene.session(scene.a.login))
+    finally:
+        await scene.operator.put(path, {"ranges": list(scene.callers.ranges)})
+    await scene.a.api.get(scene.a.path("records/organisation"), limit=1)
+    return f"403 while the list names {_ELSEWHERE}, already at the log-in; and in again after"
+
+
+async def _is_kept_out(scene: Scene, api: Api) -> None:
     refused = await _refused(api, "GET", scene.a.path("records/organisation"))
     must(refused.status == 403, f"answers 403, not {refused.status}")
-    return f"403 from {_OUTSIDE}, already at the log-in, while 127.0.0.1 goes on working"
 
 
 async def _locked(scene: Scene) -> str:
