@@ -67,12 +67,21 @@ def test_every_server_reads_the_same_settings_and_rules(compose, dev):
     assert setting == "config_file=/etc/bulkhead/postgresql.containers.conf"
     assert "./deploy/postgres:/etc/bulkhead:ro" in server["volumes"]
     assert {"name": "access", "mountPath": "/etc/bulkhead", "readOnly": True} in pod["volumeMounts"]
-    text = (POSTGRES / "postgresql.containers.conf").read_text()
-    assert "include 'postgresql.conf'\n" in text
-    assert "hba_file = '/etc/bulkhead/pg_hba.containers.conf'\n" in text
+    lines = (POSTGRES / "postgresql.containers.conf").read_text().splitlines()
+    needed = {"include 'postgresql.conf'", "hba_file = '/etc/bulkhead/pg_hba.containers.conf'"}
+    assert needed <= set(lines)
     listed = yaml.safe_load((POSTGRES / "kustomization.yaml").read_text())
     (generated,) = listed["configMapGenerator"]
     assert set(generated["files"]) == {one.name for one in POSTGRES.glob("*.conf")}
+
+
+def test_no_server_logs_what_a_statement_holds():
+    """A failed ALTER ROLE has a password in it."""
+    lines = (POSTGRES / "postgresql.conf").read_text().splitlines()
+    settings = dict(line.split(" = ", 1) for line in lines if line and line[0] != "#")
+    assert settings["log_statement"] == "none"
+    assert settings["log_min_error_statement"] == "panic"
+    assert settings["log_parameter_max_length_on_error"] == "0"
 
 
 def test_the_superuser_comes_in_by_the_socket_alone(compose, dev, tmp_path):
