@@ -8,7 +8,8 @@ import sys
 
 from rich.console import Console
 
-from ops.api import ApiRefused, GaveUp
+from ops.answers import ApiRefused
+from ops.api import GaveUp
 from ops.story.teller import StepFailed, Teller, must
 from tests.compose.engine import EngineRefused, NoEngine, Project, docker, require_engine
 from tests.compose.installation import PLAIN, WITH_CRM, installed, prove
@@ -41,7 +42,7 @@ def main() -> int:
 
 
 async def _prove(console: Console, version: str) -> None:
-    tell = Teller(console)
+    tell = Teller()
     console.print(f"On Docker Engine {version}:")
     with tell.step("The images are built") as proved:
         proved(_build())

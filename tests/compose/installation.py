@@ -121,7 +121,7 @@ async def prove(here: Installation, tell: Teller, console: Console) -> None:
         here.url, here.authority, operator, here.crm(), crm_url, callers=callers
     ) as played:
         console.print("\nThe story through the edge:")
-        await play(played, console)
+        await play(played)
         console.print()
         with tell.step("Stopped and started again: the same data") as proved:
             proved(await _same_after_restart(here, played))
