@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
 from uuid import uuid4
 
-from kit import clock, strict_json
+from kit import clock
 from services.sync.connection import Connection, ModuleMapping
-from services.sync.dataverse import outcomes, replies, upserts
+from services.sync.dataverse import metadata, outcomes, replies, upserts
+from services.sync.dataverse.aside import aside
+from services.sync.dataverse.metadata import Column, Table
 from services.sync.dataverse.operations import (
     API,
     BATCH,
@@ -70,26 +72,26 @@ class Environment:
     async def who_am_i(self) -> Reply:
         return await self._call(WHO_AM_I, f"{API}/WhoAmI")
 
-    async def table(self, entity_set: str) -> dict[str, Any]:
+    async def table(self, entity_set: str) -> Table:
         """Logical name and alternate keys of a table; raises TableMissing."""
         path = (
             f"{API}/EntityDefinitions?$select=LogicalName,EntitySetName"
             f"&$filter=EntitySetName%20eq%20'{entity_set}'"
             "&$expand=Keys($select=KeyAttributes,EntityKeyIndexStatus)"
         )
-        found = _values(await self._call(TABLE, path, table=entity_set))
+        reply = await self._call(TABLE, path, table=entity_set)
+        found = await aside(metadata.tables, reply)
         if not found:
             raise TableMissing(entity_set)
         return found[0]
 
-    async def columns(self, logical_name: str) -> dict[str, dict[str, Any]]:
+    async def columns(self, logical_name: str) -> dict[str, Column]:
         """The columns of a table by logical name."""
         path = (
             f"{API}/EntityDefinitions(LogicalName='{logical_name}')/Attributes"
             "?$select=LogicalName,AttributeType,IsValidForCreate,IsValidForUpdate"
         )
-        found = _values(await self._call(COLUMNS, path, table=logical_name))
-        return {str(column["LogicalName"]): column for column in found}
+        return await aside(metadata.columns, await self._call(COLUMNS, path, table=logical_name))
 
     async def upsert(self, mapping: ModuleMapping, rows: Sequence[Upsert]) -> Sent:
         """Send the rows, at most one per key; never raises for what the CRM or the network does."""
@@ -103,7 +105,7 @@ class Environment:
             reply = await self._authorised(replace(call, fields=fields, rows=len(rows)))
         except _FAILURES as failure:
             return Sent(whole=_outcome(failure))
-        return _sent(reply, len(rows))
+        return await aside(partial(_sent, expected=len(rows)), reply)
 
     async def _call(self, operation: Operation, path: str, *, table: str | None = None) -> Reply:
         return await self._authorised(self._new_call(operation, path, table=table))
@@ -137,6 +139,7 @@ class Environment:
                 "Content-Type": "application/x-www-form-urlencoded",
             },
             body=body,
+            reply_bytes=operation.reply_bytes,
         )
         return await self.egress.send(call, self.ledger)
 
@@ -159,6 +162,7 @@ class Environment:
             headers={**_HEADERS, "x-ms-client-request-id": str(uuid4()), **(headers or {})},
             body=body,
             table=table,
+            reply_bytes=operation.reply_bytes,
         )
 
 
@@ -180,15 +184,3 @@ def _sent(reply: Reply, expected: int) -> Sent:
         return Sent(whole=Outcome(Verdict.BACK_OFF, str(error)), parallel_hint=parallel)
     rows = [outcomes.of_row(part.status, part.headers, part.body, now) for part in found]
     return Sent(rows=rows + [_NOT_RUN] * (expected - len(rows)), parallel_hint=parallel)
-
-
-def _values(reply: Reply) -> list[dict[str, Any]]:
-    if reply.status != 200:
-        raise CallFailed(f"the CRM answered with status {reply.status}", sent=True)
-    try:
-        found = strict_json.loads(reply.body)["value"]
-    except (ValueError, KeyError, TypeError):
-        found = None
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise CallFailed("the CRM's answer is not what the Web API documents", sent=True)
-    return found

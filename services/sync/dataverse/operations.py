@@ -9,10 +9,14 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 
 @dataclass(frozen=True)
 class Operation:
-    """A method and the shape of a path; `name` stands in the ledger."""
+    """A method and the shape of a path; `name` stands in the ledger.
+
+    An answer of more than `reply_bytes` is refused: a multiple of what the largest real one has.
+    """
 
     name: str
     method: str
+    reply_bytes: int
     shape: re.Pattern[str]
 
 
@@ -20,25 +24,27 @@ class NotDocumented(Exception):
     """A bug of ours: the path is not one of the documented shapes."""
 
 
-def _operation(name: str, method: str, shape: str) -> Operation:
-    return Operation(name, method, re.compile(shape))
+def _operation(name: str, method: str, reply_kib: int, shape: str) -> Operation:
+    return Operation(name, method, reply_kib * 1024, re.compile(shape))
 
 
-TOKEN = _operation("token", "POST", r"/[A-Za-z0-9][A-Za-z0-9.\-]{0,127}/oauth2/v2\.0/token")
-WHO_AM_I = _operation("who-am-i", "GET", rf"{API}/WhoAmI")
+TOKEN = _operation("token", "POST", 64, r"/[A-Za-z0-9][A-Za-z0-9.\-]{0,127}/oauth2/v2\.0/token")
+WHO_AM_I = _operation("who-am-i", "GET", 64, rf"{API}/WhoAmI")
 TABLE = _operation(
     "describe-table",
     "GET",
+    256,
     rf"{API}/EntityDefinitions\?\$select=[A-Za-z,]+"
     rf"&\$filter=EntitySetName%20eq%20'{_NAME}'&\$expand=Keys\(\$select=[A-Za-z,]+\)",
 )
 COLUMNS = _operation(
     "describe-columns",
     "GET",
+    2048,
     rf"{API}/EntityDefinitions\(LogicalName='{_NAME}'\)/Attributes\?\$select=[A-Za-z,]+",
 )
-BATCH = _operation("upsert-batch", "POST", rf"{API}/\$batch")
-UPSERT = _operation("upsert", "PATCH", rf"{API}/{_NAME}\({_NAME}='(?:[^'/<>*&:\\?+]|'')+'\)")
+BATCH = _operation("upsert-batch", "POST", 8192, rf"{API}/\$batch")
+UPSERT = _operation("upsert", "PATCH", 64, rf"{API}/{_NAME}\({_NAME}='(?:[^'/<>*&:\\?+]|'')+'\)")
 
 OPERATIONS = (TOKEN, WHO_AM_I, TABLE, COLUMNS, BATCH, UPSERT)
 

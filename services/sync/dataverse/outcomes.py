@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 
 from services.sync.dataverse import errors
@@ -25,6 +24,10 @@ _REASONS = {
 _UNKNOWN_FIELD = re.compile(
     "could not find a property named|invalid property|undeclared property", re.IGNORECASE
 )
+# RFC 9110, sections 10.2.3 and 5.6.7; a negative number is read as no wait.
+_SECONDS = re.compile("(-?)0*([0-9]+)")
+_DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
+_LONGEST_DATE = 40
 _LONGEST_WAIT_S = 24 * 3600.0
 _USUAL_WAIT_S = 30.0
 
@@ -80,19 +83,28 @@ def of_batch(status: int, headers: Mapping[str, str], body: bytes, now: datetime
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait by Retry-After (RFC 9110 section 10.2.3), bounded by one day."""
+    """Seconds to wait by Retry-After, bounded by one day; None where it says nothing of HTTP."""
     text = headers.get("retry-after", "").strip()
-    if not text:
+    if found := _SECONDS.fullmatch(text):
+        sign, digits = found.groups()
+        # Six digits are more than a day already, and a number of any length is never made.
+        return 0.0 if sign else min(float(digits[:6]), _LONGEST_WAIT_S)
+    moment = _moment(text)
+    if moment is None:
         return None
-    try:
-        seconds = float(int(text))
-    except ValueError:
+    return min(max((moment - now).total_seconds(), 0.0), _LONGEST_WAIT_S)
+
+
+def _moment(text: str) -> datetime | None:
+    """A date in one of the three forms that HTTP has for it; each of them is in GMT."""
+    if len(text) > _LONGEST_DATE or not text.isascii():
+        return None
+    for form in _DATES:
         try:
-            moment = parsedate_to_datetime(text)
+            return datetime.strptime(text, form).replace(tzinfo=UTC)
         except ValueError:
-            return None
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
-    return min(max(seconds, 0.0), _LONGEST_WAIT_S)
+            continue
+    return None
 
 
 def _shared(

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from services.sync.connection import ModuleMapping
 from services.sync.dataverse.environment import Environment, TableMissing
+from services.sync.dataverse.metadata import Column, Table
 from services.sync.dataverse.tokens import TokenRefused
 from services.sync.egress import AddressRefused, CallFailed
 
@@ -69,7 +69,7 @@ async def _table(environment: Environment, module: str, mapping: ModuleMapping) 
     step = f"module {module}"
     try:
         table = await environment.table(mapping.table)
-        columns = await environment.columns(str(table.get("LogicalName", "")))
+        columns = await environment.columns(table.logical_name)
     except TableMissing:
         return ProbeStep(step, f"the CRM has no table {mapping.table!r}")
     except TokenRefused as refused:
@@ -79,24 +79,22 @@ async def _table(environment: Environment, module: str, mapping: ModuleMapping) 
     return ProbeStep(step, _key_fault(table, mapping) or _field_fault(columns, mapping))
 
 
-def _key_fault(table: Mapping[str, Any], mapping: ModuleMapping) -> str:
-    keys = {
-        tuple(key.get("KeyAttributes", ())): str(key.get("EntityKeyIndexStatus", ""))
-        for key in table.get("Keys", ())
-    }
-    status = keys.get((mapping.key_attribute,))
-    if status is None:
+def _key_fault(table: Table, mapping: ModuleMapping) -> str:
+    wanted = [mapping.key_attribute]
+    key = next((key for key in table.keys if key.key_attributes == wanted), None)
+    if key is None:
         return f"{mapping.key_attribute!r} is not an alternate key of {mapping.table!r}"
+    status = key.entity_key_index_status
     if status != "Active":
         return f"the index of the alternate key {mapping.key_attribute!r} is {status.lower()}"
     return ""
 
 
-def _field_fault(columns: Mapping[str, Mapping[str, Any]], mapping: ModuleMapping) -> str:
+def _field_fault(columns: Mapping[str, Column], mapping: ModuleMapping) -> str:
     for name in mapping.fields.values():
         column = columns.get(name)
         if column is None:
             return f"the table {mapping.table!r} has no column {name!r}"
-        if not (column.get("IsValidForCreate") and column.get("IsValidForUpdate")):
+        if not (column.is_valid_for_create and column.is_valid_for_update):
             return f"the column {name!r} cannot be written"
     return ""

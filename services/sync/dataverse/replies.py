@@ -1,11 +1,11 @@
 """The reader of $batch replies: tolerant of line ends and missing parts, never of a wrong count."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _BOUNDARY = re.compile(r'boundary="?([^";\s]{1,200})"?', re.IGNORECASE)
-_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: [^\r\n]*)?")
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-9]\d{2})(?: [^\r\n]*)?")
+_HEAD_BYTES = 8 * 1024
 
 
 class ReplyUnreadable(Exception):
@@ -26,24 +26,22 @@ def parts(content_type: str, body: bytes, expected: int) -> list[Part]:
     found = _BOUNDARY.search(content_type)
     if not content_type.lower().startswith("multipart/mixed") or found is None:
         raise ReplyUnreadable("the reply is not multipart")
-    pieces = list(_pieces(body, found[1].encode()))
-    if len(pieces) > expected:
-        raise ReplyUnreadable("the reply has more parts than the request")
-    return [_part(piece) for piece in pieces]
+    return [_part(piece) for piece in _pieces(body, found[1].encode(), expected)]
 
 
-def _pieces(body: bytes, boundary: bytes) -> Iterator[bytes]:
-    delimiter = re.compile(rb"(?:\A|\r?\n)--" + re.escape(boundary) + rb"(--)?[ \t]*(?:\r?\n|\Z)")
-    start: int | None = None
-    position = 0
-    while (mark := delimiter.search(body, position)) is not None:
+def _pieces(body: bytes, boundary: bytes, expected: int) -> list[bytes]:
+    """What lies between the delimiters; nothing is read after one part too many."""
+    # The line end that closes one delimiter may open the next one: it is seen, not taken.
+    delimiter = re.compile(rb"\n--" + re.escape(boundary) + rb"(--)?[ \t]*\r?(?=\n|\Z)")
+    text, found, start = b"\n" + body, list[bytes](), None
+    for mark in delimiter.finditer(text):
         if start is not None:
-            yield body[start : mark.start()]
-        start = mark.end()
-        # The line end that closes one delimiter may open the next one.
-        position = max(mark.end() - 2, mark.start() + 1)
+            found.append(text[start : mark.start()].removeprefix(b"\n"))
         if mark[1]:
-            return
+            return found
+        if len(found) == expected:
+            raise ReplyUnreadable("the reply has more parts than the request")
+        start = mark.end()
     raise ReplyUnreadable("the reply ends before its last part")
 
 
@@ -60,13 +58,16 @@ def _part(piece: bytes) -> Part:
 def _head(data: bytes) -> tuple[dict[str, str], bytes]:
     """Header lines up to the first empty line, and what follows it."""
     headers: dict[str, str] = {}
-    while data:
-        line, _, data = data.partition(b"\n")
+    lines, length = data[:_HEAD_BYTES].split(b"\n"), 0
+    for line in lines if len(data) <= _HEAD_BYTES else lines[:-1]:
+        length += len(line) + 1
         text = line.rstrip(b"\r")
         if not text:
-            break
+            return headers, data[length:]
         name, colon, value = text.decode("latin-1").partition(":")
         if not colon:
             raise ReplyUnreadable("a part has a malformed header")
         headers.setdefault(name.strip().lower(), value.strip())
-    return headers, data
+    if len(data) > _HEAD_BYTES:
+        raise ReplyUnreadable("a part has a head that is too long")
+    return headers, b""

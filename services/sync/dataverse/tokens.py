@@ -16,7 +16,9 @@ from services.sync.dataverse.operations import TOKEN, Operation, documented
 from services.sync.dataverse.outcomes import Outcome, Verdict, retry_after
 from services.sync.egress import Reply
 
-_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]{1,16384}=*")
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]{1,16384}={0,2}")
+_DIGITS = re.compile("[0-9]{1,9}")
+_LONGEST_S = 24 * 3600
 _AADSTS = re.compile(r"AADSTS(\d{4,8})")
 _MARGIN_S, _MARGIN_PART = 120.0, 0.2
 _USUAL_WAIT_S = 30.0
@@ -74,7 +76,7 @@ class Tokens:
             del self._held[connection]
 
 
-async def _ask(connection: Connection, secret: str, send: Send) -> tuple[str, float]:
+async def _ask(connection: Connection, secret: str, send: Send) -> tuple[str, int]:
     form = {
         "grant_type": "client_credentials",
         "client_id": connection.client_id,
@@ -88,15 +90,25 @@ async def _ask(connection: Connection, secret: str, send: Send) -> tuple[str, fl
     return _read(reply.body)
 
 
-def _read(body: bytes) -> tuple[str, float]:
+def _read(body: bytes) -> tuple[str, int]:
     try:
         document = strict_json.loads(body)
-        token, lifetime = str(document["access_token"]), float(document["expires_in"])
-    except (ValueError, KeyError, TypeError):
-        token, lifetime = "", 0.0
-    if not _TOKEN.fullmatch(token) or lifetime <= 0:
+    except ValueError:
+        document = None
+    found = document if isinstance(document, dict) else {}
+    token, lifetime_s = found.get("access_token"), _lifetime_s(found.get("expires_in"))
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token) or lifetime_s <= 0:
         raise TokenRefused(Outcome(Verdict.BROKEN, "the authority's answer holds no token"))
-    return token, lifetime
+    return token, lifetime_s
+
+
+def _lifetime_s(value: object) -> int:
+    """Whole seconds, a day at most: a number, or digits as older authorities write; else 0."""
+    if isinstance(value, str):
+        value = int(value) if _DIGITS.fullmatch(value) else 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(min(value, _LONGEST_S))
 
 
 def _refusal(reply: Reply) -> Outcome:

@@ -7,6 +7,7 @@ from typing import Any
 import httpcore2
 
 from services.sync.egress import addresses
+from services.sync.egress.metering import MeteredStream
 from services.sync.egress.refusals import AddressRefused, CallFailed
 from services.sync.egress.resolving import Resolver, Route
 from services.sync.egress.tls import TrustAnchors
@@ -92,7 +93,8 @@ class GuardedStream(httpcore2.AsyncNetworkStream):
     ) -> httpcore2.AsyncNetworkStream:
         # The pool's context and name are ignored on purpose: rules and name come from the guard.
         try:
-            return await self._plain.start_tls(self._context, self._host, timeout)
+            proved = await self._plain.start_tls(self._context, self._host, timeout)
+            return MeteredStream(proved)
         except BaseException:  # cancelled as well: httpcore would leave the socket open
             await self._plain.aclose()
             raise

@@ -13,6 +13,7 @@ class Call:
     """A request towards a CRM. `names` are the hosts that the connection registered.
 
     `operation`, `table`, `fields` (names only) and `rows` are what the ledger says about it.
+    A reply of more than `reply_bytes` is refused; the guard has a bound of its own besides.
     """
 
     tenant: TenantId
@@ -26,6 +27,7 @@ class Call:
     table: str | None = None
     fields: Sequence[str] = ()
     rows: int = 0
+    reply_bytes: int | None = None
 
 
 @dataclass(frozen=True)

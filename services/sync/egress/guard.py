@@ -15,6 +15,7 @@ from services.sync.egress import tls
 from services.sync.egress.backend import GuardedBackend
 from services.sync.egress.calls import Call, CallLedger, Reply
 from services.sync.egress.injected import InjectedName, InjectedResolver, InjectedTrust
+from services.sync.egress.metering import ALLOWANCE, Allowance
 from services.sync.egress.refusals import (
     AddressRefused,
     CallFailed,
@@ -26,6 +27,7 @@ from services.sync.egress.resolving import Resolver, SystemResolver
 from services.sync.egress.urls import Target, target
 
 _METHODS = frozenset({"GET", "POST", "PATCH"})
+_PIECES_MOST = 16 * 1024  # 8 MiB in packets of an ordinary size
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,9 @@ class Egress:
             "write": limits.write_s,
             "pool": limits.total_s,
         }
+        most = min(limits.body_bytes, call.reply_bytes or limits.body_bytes)
+        allowance = Allowance(most)
+        ALLOWANCE.set(allowance)
         async with self._pool(call.tenant).stream(
             call.method,
             url,
@@ -143,18 +148,23 @@ class Egress:
             content=call.body or None,
             extensions={"timeout": timeouts},
         ) as response:
-            return await self._read(response)
+            allowance.allow_body()
+            return await _read(response, most)
 
-    async def _read(self, response: httpcore2.Response) -> Reply:
-        headers: dict[str, str] = {}
-        for name, value in response.headers:
-            headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
-        headers.pop("set-cookie", None)
-        if headers.get("content-encoding", "identity").lower() != "identity":
-            raise ReplyRefused("the answer is compressed although that was not asked for")
-        body = bytearray()
-        async for chunk in response.aiter_stream():
-            body += chunk
-            if len(body) > self._limits.body_bytes:
-                raise ReplyRefused("the answer is larger than allowed")
-        return Reply(response.status, headers, bytes(body))
+
+async def _read(response: httpcore2.Response, most: int) -> Reply:
+    headers: dict[str, str] = {}
+    for name, value in response.headers:
+        headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+    headers.pop("set-cookie", None)
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise ReplyRefused("the answer is compressed although that was not asked for")
+    body, pieces = bytearray(), 0
+    async for chunk in response.aiter_stream():
+        body += chunk
+        pieces += 1
+        if len(body) > most:
+            raise ReplyRefused("the answer is larger than allowed")
+        if pieces > _PIECES_MOST:
+            raise ReplyRefused("the answer comes in too many pieces")
+    return Reply(response.status, headers, bytes(body))
