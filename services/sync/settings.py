@@ -23,7 +23,8 @@ def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
 class SyncSettings(ServiceSettings):
     """`egress_addresses` is what customers put into their CRM's firewall; published as it is.
 
-    No tenant holds more than half of the `workers`, and a push at most `push_s` in one go.
+    No tenant holds more than half of the `workers`, and a push at most `push_s` in one go. Pushes
+    that last longer than `quick_s` hold at most half of the workers, whoever they belong to.
     """
 
     kek_file: KeyFile
@@ -35,6 +36,7 @@ class SyncSettings(ServiceSettings):
     workers: int = Field(default=4, ge=1, le=64)
     parallel_batches: int = Field(default=4, ge=1, le=16)
     push_s: float = Field(default=600.0, gt=0)
+    quick_s: float = Field(default=5.0, gt=0)
     connections_most: int = Field(default=20, ge=1)
     ledger_keep_days: int = Field(default=400, ge=1)
     max_attempts: int = Field(default=8, ge=1)

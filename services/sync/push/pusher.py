@@ -24,7 +24,9 @@ _log = logs.get(__name__)
 _LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
 _BUSY_S = 1.0
 _REST_PART = 0.1
+_SWEEP_STEP_S = 0.02
 _TOO_LONG = "sending took too long; it goes on after a pause"
+_MAKES_WAY = "sending takes long while others wait; it goes on in its turn"
 
 
 class Pusher:
@@ -58,15 +60,19 @@ class Pusher:
         self._timers[connection] = loop.call_later(delay, self._ask, tenant, connection)
 
     async def sweep(self) -> None:
-        """Wake every connection that may send: a lost notice costs time, never data."""
+        """Wake every connection that may send: a lost notice costs time, never data.
+
+        One after the other: a notice that comes in between has its turn before most of them.
+        """
         entries = await self._tenants.tenants()
         active = [TenantId(entry.id) for entry in entries if entry.state == "active"]
         async with self._db.write() as session:
             await connections.suspend_all_but(session, active)
         async with self._db.read() as reading:
             found = await connections.pushable(reading)
-        for tenant, connection in found:
-            self.wake(tenant, connection, 0.0)
+        step_s = min(_SWEEP_STEP_S, self._settings.sweep_s / 2 / max(len(found), 1))
+        for number, (tenant, connection) in enumerate(found):
+            self.wake(tenant, connection, number * step_s)
 
     def loops(self) -> dict[str, Run]:
         """The workers, each a loop of its own."""
@@ -85,16 +91,19 @@ class Pusher:
     async def _work(self) -> None:
         while True:
             tenant, connection = await self._turns.take()
+            was_quick = False
             try:
                 with logs.bind_trace(None):
-                    await self._push_logged(tenant, connection)
+                    was_quick = await self._push_logged(tenant, connection)
             finally:
-                self._turns.give_back(connection)
+                self._turns.give_back(connection, was_quick=was_quick)
 
-    async def _push_logged(self, tenant: TenantId, connection: ConnectionId) -> None:
-        extra = {"connection": str(connection)}
+    async def _push_logged(self, tenant: TenantId, connection: ConnectionId) -> bool:
+        """One push and its end; whether the CRM has taken something, and within the quick time."""
+        extra, sent = {"connection": str(connection)}, 0
+        end = self._now() + self._settings.quick_s
         try:
-            await self._push_in_time(tenant, connection)
+            sent = await self._push_in_time(tenant, connection)
         except Stopped as stopped:
             _log.warning("push stopped", extra={**extra, "reason": str(stopped)})
         except StartedOver:
@@ -103,19 +112,38 @@ class Pusher:
             _log.warning("push failed", extra={**extra, "slug": problem.slug})
         except Exception:
             _log.exception("push failed", extra=extra)
+        was_quick = sent > 0 and self._now() < end
         await self._wake_when_due(tenant, connection)
+        return was_quick
 
-    async def _push_in_time(self, tenant: TenantId, connection: ConnectionId) -> None:
+    async def _push_in_time(self, tenant: TenantId, connection: ConnectionId) -> int:
         """One push; one that lasts too long is cut, and rests before it goes on."""
-        limit = asyncio.timeout(self._settings.push_s)
+        limit, end = asyncio.timeout(self._settings.push_s), self._now() + self._settings.push_s
+        loop, arguments = asyncio.get_running_loop(), (tenant, connection, limit)
+        overstaying = loop.call_later(self._settings.quick_s, self._overstay, *arguments)
         try:
             async with limit:
-                await self.push(tenant, connection)
+                try:
+                    return await self.push(tenant, connection)
+                finally:
+                    overstaying.cancel()
         except TimeoutError:
             if not limit.expired():
                 raise
+            if self._now() < end:
+                raise Stopped(_MAKES_WAY) from None
             await self._rest(connection)
             raise Stopped(_TOO_LONG) from None
+
+    def _overstay(self, tenant: TenantId, connection: ConnectionId, limit: asyncio.Timeout) -> None:
+        """Go on among the slow ones where they have room; else end, and wait for another turn."""
+        if not self._turns.overstay(connection):
+            self._turns.ask(tenant, connection)
+            limit.reschedule(self._now())
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _rest(self, id_: ConnectionId) -> None:
         """A part of the time that it had, and longer where the CRM has acknowledged nothing."""
@@ -126,24 +154,24 @@ class Pusher:
                 until = clock.now() + pause(failures, self._settings.push_s * _REST_PART)
                 await connections.hold(session, id_, until, _TOO_LONG, failures)
 
-    async def push(self, tenant: TenantId, id_: ConnectionId) -> None:
-        """One push; returns at once where another process is at it. Raises Stopped."""
+    async def push(self, tenant: TenantId, id_: ConnectionId) -> int:
+        """One push; how many rows went out, 0 where another process is at it. Raises Stopped."""
         number = int.from_bytes(id_.bytes[8:], "big", signed=True)
         async with self._locks.write() as lock:
             if not await lock.scalar(_LOCK, {"number": number}):
                 self.wake(tenant, id_, _BUSY_S)
-                return
+                return 0
             async with self._db.read() as session:
                 row = await connections.get(session, id_)
             if row is None or not may_send(row, clock.now()):
-                return
+                return 0
             secret = await self._environments.secret(row)
             await pull(self._db, self._tenants, row, self._settings.page_rows)
             environment = self._environments.of(Connection.of(row), secret)
             sending = Sending(
                 self._db, self._tenants, self._keyring, self._settings, environment, row
             )
-            await sending.run()
+            return await sending.run()
 
     async def _wake_when_due(self, tenant: TenantId, id_: ConnectionId) -> None:
         """Rows that wait, or a connection that was told to, are looked at in time."""

@@ -55,13 +55,14 @@ class Sending:
     def connection(self) -> Connection:
         return self.environment.connection
 
-    async def run(self) -> None:
-        """Send until nothing is due; raises Stopped, and StartedOver where reading has to."""
+    async def run(self) -> int:
+        """Send until nothing is due; how many rows. Raises Stopped, and StartedOver."""
         hash_key = await self.keyring.hash_key(self.connection.tenant)
         for module, mapping in self.connection.modules.items():
             while await self._round(module, mapping, hash_key):
                 pass
         await self._finish()
+        return self.sent_rows
 
     async def _round(self, module: str, mapping: ModuleMapping, hash_key: bytes) -> bool:
         """A few batches at once, no key in two of them; False when nothing was due."""

@@ -19,6 +19,7 @@ class PeerTenants:
 
     def __init__(self, tenant: TenantId) -> None:
         self.tenant, self.state, self.chain = tenant, "active", "a"
+        self.others: set[UUID] = set()  # tenants with the same records
         self.records: dict[UUID, dict[str, Any]] = {}
         self.journal: list[UUID] = []
         self.choice: dict[str, list[str]] = {}
@@ -63,7 +64,8 @@ class PeerTenants:
 
         @app.get("/internal/tenants")
         async def tenants() -> dict[str, Any]:
-            return {"tenants": [{"id": str(self.tenant), "state": self.state}]}
+            others = [{"id": str(other), "state": "active"} for other in self.others]
+            return {"tenants": [{"id": str(self.tenant), "state": self.state}, *others]}
 
         @app.get("/internal/tenants/{tenant}/connections/{connection}/changes")
         async def changes(
@@ -95,7 +97,7 @@ class PeerTenants:
         if self.down:
             self.refused += 1
             raise RuntimeError("the peer is down")
-        if tenant != self.tenant:
+        if tenant not in {self.tenant, *self.others}:
             raise NotFound
 
     def _row(self, id_: UUID) -> Mapping[str, Any] | None:

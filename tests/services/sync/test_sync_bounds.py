@@ -7,39 +7,18 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from contracts.ids import ConnectionId, TenantId, new_id
+from contracts.ids import ConnectionId
 from sandbox.dataverse import DataverseSimulator
 from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.strangers import add_stranger, is_quiet
 
 
 def fill(peer: PeerTenants, count: int) -> None:
     for number in range(count):
         peer.put(f"K{number}", name=f"Name {number}")
-
-
-async def is_quiet(sync: Sync) -> bool:
-    """No push holds its lock in this test's database."""
-    query = (
-        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
-        " WHERE locktype = 'advisory' AND d.datname = current_database()"
-    )
-    async with sync.app.state.db.read() as session:
-        return bool(await session.scalar(text(query)) == 0)
-
-
-async def add_stranger(sync: Sync) -> tuple[TenantId, ConnectionId]:
-    """A connection of a tenant that the peer does not know."""
-    tenant, connection = TenantId(new_id()), ConnectionId(new_id())
-    async with sync.app.state.db.read() as session:
-        row = (await connections.of_tenant(session, sync.tenant))[0]
-    version, sealed = await sync.app.state.keyring.seal(tenant, connection, "current", "secret")
-    async with sync.app.state.db.write() as session:
-        await connections.add(session, {**row, "id": connection, "tenant": tenant}, 1)
-        await connections.put_credential(session, connection, "current", version, sealed)
-    return tenant, connection
 
 
 async def test_a_tenant_whose_crm_hangs_leaves_workers_to_the_others(

@@ -84,3 +84,56 @@ async def test_whoever_waits_is_told_of_a_question() -> None:
     assert [task.result() for task in done] == [(ONE, connection)]
     turns.ask(TWO, connection := some(1)[0])
     assert await asyncio.wait_for(left.pop(), 5) == (TWO, connection)
+
+
+async def test_slow_connections_hold_half_of_the_workers_and_their_tenant_half_of_that() -> None:
+    turns = Turns(share=4)  # of eight workers
+    ones, twos, threes = some(4), some(4), some(4)
+    for tenant, connections in ((ONE, ones), (TWO, twos), (THREE, threes)):
+        for connection in connections:
+            turns.ask(tenant, connection)
+    held = [connection for _, connection in await taken(turns, 8)]
+    stays = {connection: turns.overstay(connection) for connection in held}
+    assert sum(stays.values()) == 4
+    for tenant_s in (ones, twos, threes):
+        assert sum(stays[one] for one in tenant_s if one in stays) <= 2
+
+
+async def test_a_slow_connection_waits_while_slow_ones_hold_their_half_and_quick_ones_pass() -> (
+    None
+):
+    turns = Turns(share=1)  # of two workers
+    slow, other, quick = some(3)
+    for tenant, connection in ((ONE, slow), (TWO, other)):
+        turns.ask(tenant, connection)
+    await taken(turns, 2)
+    assert turns.overstay(slow)
+    assert not turns.overstay(other)
+    turns.ask(TWO, other)
+    turns.give_back(other)
+    assert await is_empty(turns)
+    turns.ask(THREE, quick)
+    assert await taken(turns, 1) == [(THREE, quick)]
+    turns.give_back(quick)
+    turns.give_back(slow)
+    assert await taken(turns, 1) == [(TWO, other)]
+    assert turns.overstay(other)
+
+
+async def test_a_slow_connection_is_quick_again_when_a_push_of_it_was() -> None:
+    turns = Turns(share=1)
+    slow, other = some(2)
+    for connection in (slow, other):
+        turns.ask(ONE if connection == slow else TWO, connection)
+    await taken(turns, 2)
+    assert turns.overstay(slow)
+    assert not turns.overstay(other)
+    turns.give_back(other)  # it ended, but nobody knows that its CRM is quick
+    turns.ask(TWO, other)
+    assert await is_empty(turns)
+    turns.give_back(slow)
+    assert await taken(turns, 1) == [(TWO, other)]
+    turns.give_back(other, was_quick=True)
+    turns.ask(ONE, slow)
+    turns.ask(TWO, other)
+    assert len(await taken(turns, 2)) == 2

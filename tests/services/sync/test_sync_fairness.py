@@ -1,0 +1,126 @@
+"""Walls of time: however many CRMs hang, the push of a quiet tenant begins."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.ids import ConnectionId, TenantId
+from sandbox.dataverse import DataverseSimulator
+from services.sync.egress import Egress, InjectedName, Limits
+from services.sync.store import connections
+from tests.eventually import eventually
+from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.running_sync import HOST, Sync, running_sync
+from tests.services.sync.strangers import add_neighbour, add_stranger, is_quiet
+
+
+def patient(simulator: DataverseSimulator) -> Egress:
+    """A guard that waits for a hanging CRM longer than any of these tests lasts."""
+    name = InjectedName(HOST, "127.0.0.1", simulator.port, simulator.authority.certificate.decode())
+    return Egress.injecting(name, limits=Limits(read_s=200.0, total_s=200.0))
+
+
+def push(sync: Sync, *which: tuple[TenantId, ConnectionId]) -> None:
+    for tenant, connection in which:
+        sync.app.state.pusher.wake(tenant, connection, 0.0)
+
+
+async def test_hanging_crms_of_several_tenants_leave_workers_to_a_quiet_one(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    """Four tenants with two connections each would hold all four workers for ever."""
+    peer.put("ONE", name="A")
+    given = {"workers": 4, "sweep_s": 600.0, "settle_s": 600.0, "quick_s": 0.5}
+    egress = patient(simulator)
+    async with running_sync(sync_url, tmp_path, simulator, peer, egress=egress, **given) as sync:
+        await sync.connect()
+        simulator.add_fault(kind="slow", path="$batch", seconds=100.0, times=None)
+        hanging = [await add_neighbour(sync) for _ in range(4)]
+        hanging += [await add_neighbour(sync, tenant) for tenant, _ in hanging]
+        push(sync, *hanging)
+        # Each of them is tried, found slow, and at most two of them stay.
+        await eventually(lambda: {tenant for tenant, _ in hanging} <= peer.asked_for)
+        await eventually(lambda: len(simulator.requests("$batch")) == len(hanging))
+        for _ in range(3):
+            push(sync, *hanging)
+            quiet = await add_stranger(sync)
+            push(sync, quiet)
+            await eventually(lambda quiet=quiet: quiet[0] in peer.asked_for)
+        assert len(simulator.requests("$batch")) == len(hanging)
+
+
+async def test_what_makes_way_goes_on_in_its_turn(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    peer.fill(3)
+    given: dict[str, Any] = {"workers": 2, "sweep_s": 600.0, "settle_s": 600.0, "quick_s": 0.3}
+    async with running_sync(sync_url, tmp_path, simulator, peer, **given) as sync:
+        await sync.connect()
+        slow = [await add_neighbour(sync) for _ in range(4)]
+        simulator.add_fault(kind="slow", path="$batch", seconds=1.0, times=None)
+        push(sync, *slow)
+
+        async def have_pushed() -> bool:
+            async with sync.app.state.db.read() as session:
+                rows = [await connections.get(session, one) for _, one in slow]
+            return all(row and row["pushed_at"] for row in rows)
+
+        await eventually(have_pushed)
+
+
+@pytest.mark.parametrize("sends", [True, False])
+async def test_a_slow_connection_is_quick_again_once_its_crm_has_taken_something_in_time(
+    sends: bool,
+    sync_url: str,
+    tmp_path: Path,
+    simulator: DataverseSimulator,
+    peer: PeerTenants,
+) -> None:
+    """A push with nothing to send says nothing about the CRM."""
+    peer.put("ONE", name="A")
+    given = {"workers": 2, "sweep_s": 600.0, "settle_s": 600.0, "quick_s": 1.0}
+    egress = patient(simulator)
+    async with running_sync(sync_url, tmp_path, simulator, peer, egress=egress, **given) as sync:
+        await sync.connect()
+        slow, hanging = await add_neighbour(sync), await add_neighbour(sync)
+
+        async def has_pushed(which: tuple[TenantId, ConnectionId]) -> None:
+            peer.asked_for.clear()
+            push(sync, which)
+            await eventually(lambda: which[0] in peer.asked_for)
+            await eventually(lambda: is_quiet(sync))
+
+        simulator.add_fault(kind="slow", path="$batch", seconds=2.0, times=2)
+        await has_pushed(hanging)
+        await has_pushed(slow)
+        if sends:
+            peer.put("ONE", name="B")
+        await has_pushed(slow)
+
+        simulator.add_fault(kind="slow", path="$batch", seconds=100.0, times=None)
+        peer.put("ONE", name="C")
+        before = len(simulator.requests("$batch"))
+        push(sync, hanging)
+        await eventually(lambda: len(simulator.requests("$batch")) > before)
+        peer.asked_for.clear()
+        quiet = await add_stranger(sync)
+        push(sync, slow, quiet)
+        await eventually(lambda: quiet[0] in peer.asked_for)
+        assert (slow[0] in peer.asked_for) == sends
+
+
+async def test_a_sweep_over_many_tenants_keeps_nobody_waiting(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    """Its wakes come one after the other, so that a change in between has its turn at once."""
+    async with running_sync(sync_url, tmp_path, simulator, peer, sweep_s=600.0) as sync:
+        await sync.connect()
+        many = [(await add_neighbour(sync))[0] for _ in range(60)]
+        quiet = await add_neighbour(sync)
+        peer.asked_for.clear()
+        await sync.app.state.pusher.sweep()
+        push(sync, quiet)
+        await eventually(lambda: quiet[0] in peer.asked_for)
+        assert len(peer.asked_for & set(many)) < 30
+        await eventually(lambda: set(many) <= peer.asked_for)
