@@ -10,12 +10,13 @@ from contracts.events import ConnectionChanged, ConnectionCreated, ConnectionRem
 from contracts.ids import ConnectionId, TenantId, new_id
 from kit import outbox
 from kit.db import Database, WriteSession
-from kit.problems import NotFound
+from kit.problems import NotFound, Problem
 from services.sync.connection import Connection
-from services.sync.dataverse import Probe, probe
+from services.sync.dataverse import Probe
 from services.sync.egress import AddressRefused, origin
 from services.sync.environments import CURRENT, NEXT, Environments
 from services.sync.keyring import Keyring
+from services.sync.probes import Probes
 from services.sync.problems import (
     ConnectionStateConflict,
     ConnectionsTooMany,
@@ -33,19 +34,20 @@ class Registry:
         self, db: Database, keyring: Keyring, environments: Environments, most: int
     ) -> None:
         self._db, self._keyring, self._environments = db, keyring, environments
+        self._probes = Probes(environments)
         self._most = most  # connections of one tenant
 
     async def register(self, tenant: TenantId, wanted: NewConnection) -> ConnectionId:
         """Check the addresses, probe, save.
 
-        Raises ConnectionsTooMany, CrmAddressRefused, CrmProbeFailed.
+        Raises ConnectionsTooMany, CrmAddressRefused, CrmProbeFailed, TooManyRequests.
         """
         row = _row(tenant, wanted)
         with _limited(self._most):
             async with self._db.read() as reading:
                 await connections.require_room(reading, tenant, self._most)
         connection, secret = Connection.of(row), wanted.client_secret.get_secret_value()
-        _require(await probe(self._environments.for_probe(connection, secret)))
+        _require(await self._probes.look(connection, secret))
         version, sealed = await self._keyring.seal(tenant, connection.id, CURRENT, secret)
         with _limited(self._most):
             async with self._db.write() as session:
@@ -59,7 +61,7 @@ class Registry:
         """Probe with the present secret; one that is well sends again without further waiting."""
         row = await self._get(tenant, id_)
         secret = await self._environments.secret(row)
-        found = await probe(self._environments.for_probe(Connection.of(row), secret))
+        found = await self._probes.look(Connection.of(row), secret)
         if found.failed is None and row["state"] != "paused":
             await self.set_state(tenant, id_, "active", was=("active", "broken"))
         return found
@@ -68,11 +70,12 @@ class Registry:
         """Seal as `next`, probe with it, then switch; the current one works until then."""
         row = await self._get(tenant, id_)
         await self._put_secret(tenant, id_, NEXT, secret)
-        found = await probe(self._environments.for_probe(Connection.of(row), secret))
-        if found.failed is not None:
+        try:
+            _require(await self._probes.look(Connection.of(row), secret))
+        except Problem:
             async with self._db.write() as session:
                 await connections.drop_credentials(session, id_, NEXT)
-            _require(found)
+            raise
         version, sealed = await self._keyring.seal(tenant, id_, CURRENT, secret)
         async with self._db.write() as session:
             await connections.put_credential(session, id_, CURRENT, version, sealed)

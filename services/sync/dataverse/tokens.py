@@ -3,11 +3,11 @@
 import asyncio
 import re
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from urllib.parse import urlencode
+from weakref import WeakValueDictionary
 
 from contracts.ids import ConnectionId
 from kit import clock, strict_json
@@ -53,19 +53,24 @@ class Tokens:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._held: dict[ConnectionId, _Held] = {}
-        self._asking: defaultdict[ConnectionId, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Locks live as long as somebody asks, tokens until they end: neither outlives its use.
+        self._asking: WeakValueDictionary[ConnectionId, asyncio.Lock] = WeakValueDictionary()
         self._monotonic = monotonic
+
+    def __len__(self) -> int:
+        return len(self._held)
 
     async def token(self, connection: Connection, secret: str, send: Send) -> str:
         """A token that lives, asked for once; raises TokenRefused and what `send` raises."""
         digest = blake2b(secret.encode()).digest()
-        async with self._asking[connection.id]:
+        async with self._asking.setdefault(connection.id, asyncio.Lock()):
             held = self._held.get(connection.id)
             if held and held.secret == digest and self._monotonic() < held.until:
                 return held.token
             asked = self._monotonic()
             token, lifetime_s = await _ask(connection, secret, send)
             margin_s = min(_MARGIN_S, lifetime_s * _MARGIN_PART)
+            self._held = {one: held for one, held in self._held.items() if asked < held.until}
             self._held[connection.id] = _Held(digest, token, asked + lifetime_s - margin_s)
             return token
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import httpcore2
 
-from contracts.ids import TenantId
 from services.sync.egress import tls
 from services.sync.egress.backend import GuardedBackend
 from services.sync.egress.calls import Call, CallLedger, Reply
 from services.sync.egress.injected import InjectedName, InjectedResolver, InjectedTrust
 from services.sync.egress.metering import ALLOWANCE, Allowance
+from services.sync.egress.pools import Pools
 from services.sync.egress.refusals import (
     AddressRefused,
     CallFailed,
@@ -23,7 +23,7 @@ from services.sync.egress.refusals import (
     EgressError,
     ReplyRefused,
 )
-from services.sync.egress.resolving import Resolver, SystemResolver
+from services.sync.egress.resolving import FewLookups, Resolver, SystemResolver
 from services.sync.egress.urls import Target, target
 
 _METHODS = frozenset({"GET", "POST", "PATCH"})
@@ -32,7 +32,7 @@ _PIECES_MOST = 16 * 1024  # 8 MiB in packets of an ordinary size
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one call in seconds and bytes; `connections` counts per tenant."""
+    """Bounds of one call in seconds and bytes; `connections` and `lookups` count per tenant."""
 
     connect_s: float = 10.0
     read_s: float = 60.0
@@ -40,7 +40,9 @@ class Limits:
     total_s: float = 180.0
     body_bytes: int = 8 * 1024 * 1024
     connections: int = 8
+    lookups: int = 2
     idle_s: float = 30.0
+    idle_pools: int = 32
 
 
 class Egress:
@@ -55,12 +57,9 @@ class Egress:
         limits: Limits | None = None,
     ) -> None:
         self._limits = limits or Limits()
-        self._backend = GuardedBackend(
-            resolver or SystemResolver(),
-            trust or tls.SystemTrust(),
-            dialler or httpcore2.AnyIOBackend(),
-        )
-        self._pools: dict[TenantId, httpcore2.AsyncConnectionPool] = {}
+        self._resolver, self._trust = resolver or SystemResolver(), trust or tls.SystemTrust()
+        self._dialler = dialler or httpcore2.AnyIOBackend()
+        self._pools = Pools(self._pool, self._limits.idle_pools)
 
     @classmethod
     def injecting(cls, name: InjectedName, *, limits: Limits | None = None) -> "Egress":
@@ -97,19 +96,16 @@ class Egress:
 
     async def close(self) -> None:
         """Close every pool."""
-        pools, self._pools = list(self._pools.values()), {}
-        for pool in pools:
-            await pool.aclose()
+        await self._pools.close()
 
-    def _pool(self, tenant: TenantId) -> httpcore2.AsyncConnectionPool:
-        if tenant not in self._pools:
-            self._pools[tenant] = httpcore2.AsyncConnectionPool(
-                ssl_context=tls.strict_context(),
-                max_connections=self._limits.connections,
-                keepalive_expiry=self._limits.idle_s,
-                network_backend=self._backend,
-            )
-        return self._pools[tenant]
+    def _pool(self) -> httpcore2.AsyncConnectionPool:
+        lookups = FewLookups(self._resolver, self._limits.lookups)
+        return httpcore2.AsyncConnectionPool(
+            ssl_context=tls.strict_context(),
+            max_connections=self._limits.connections,
+            keepalive_expiry=self._limits.idle_s,
+            network_backend=GuardedBackend(lookups, self._trust, self._dialler),
+        )
 
     async def _exchange(self, call: Call, goal: Target) -> Reply:
         try:
@@ -141,13 +137,16 @@ class Egress:
         most = min(limits.body_bytes, call.reply_bytes or limits.body_bytes)
         allowance = Allowance(most)
         ALLOWANCE.set(allowance)
-        async with self._pool(call.tenant).stream(
-            call.method,
-            url,
-            headers=list(headers.items()),
-            content=call.body or None,
-            extensions={"timeout": timeouts},
-        ) as response:
+        async with (
+            self._pools.of(call.tenant) as pool,
+            pool.stream(
+                call.method,
+                url,
+                headers=list(headers.items()),
+                content=call.body or None,
+                extensions={"timeout": timeouts},
+            ) as response,
+        ):
             allowance.allow_body()
             return await _read(response, most)
 

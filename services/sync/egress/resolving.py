@@ -2,8 +2,13 @@
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
+
+# Of their own: a name server that never answers holds these threads and no others.
+_LOOKUPS = ThreadPoolExecutor(32, "look-up")
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,30 @@ class SystemResolver:
     """The machine's resolver, asked for the absolute name: search domains never apply."""
 
     async def resolve(self, host: str) -> Route:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            f"{host}.", 443, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+        look_up = partial(
+            socket.getaddrinfo, f"{host}.", 443, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
         )
+        found = await asyncio.get_running_loop().run_in_executor(_LOOKUPS, look_up)
         return Route(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
+
+
+class FewLookups:
+    """A resolver for one tenant, which waits for `most` look-ups at once and no more.
+
+    A look-up that was given up still holds its thread until the name server's time is over, and
+    counts until then.
+    """
+
+    def __init__(self, resolver: Resolver, most: int) -> None:
+        self._resolver, self._room = resolver, asyncio.Semaphore(most)
+
+    async def resolve(self, host: str) -> Route:
+        await self._room.acquire()
+        looking = asyncio.ensure_future(self._resolver.resolve(host))
+        looking.add_done_callback(self._has_ended)
+        return await asyncio.shield(looking)
+
+    def _has_ended(self, looking: "asyncio.Future[Route]") -> None:
+        self._room.release()
+        if not looking.cancelled():
+            looking.exception()  # whoever gave up does not ask for it any more

@@ -113,7 +113,7 @@ class Pusher:
         except Exception:
             _log.exception("push failed", extra=extra)
         was_quick = sent > 0 and self._now() < end
-        await self._wake_when_due(tenant, connection)
+        await self._wake_when_due(tenant, connection, also_at_once=sent > 0)
         return was_quick
 
     async def _push_in_time(self, tenant: TenantId, connection: ConnectionId) -> int:
@@ -173,8 +173,14 @@ class Pusher:
             )
             return await sending.run()
 
-    async def _wake_when_due(self, tenant: TenantId, id_: ConnectionId) -> None:
-        """Rows that wait, or a connection that was told to, are looked at in time."""
+    async def _wake_when_due(
+        self, tenant: TenantId, id_: ConnectionId, *, also_at_once: bool
+    ) -> None:
+        """Rows that wait, or a connection that was told to, are looked at in time.
+
+        What is due already fell due while a push that sent something ended; else it waits for the
+        sweep, as it stopped the push.
+        """
         try:
             async with self._db.read() as session:
                 row = await connections.get(session, id_)
@@ -187,5 +193,5 @@ class Pusher:
         if due is not None:
             moment = max(due, row["retry_at"] or due)
             delay_s = (moment - clock.now()).total_seconds()
-            if delay_s > 0 and delay_s < self._settings.sweep_s:
-                self.wake(tenant, id_, delay_s)
+            if delay_s < self._settings.sweep_s and (delay_s > 0 or also_at_once):
+                self.wake(tenant, id_, max(delay_s, 0.0))

@@ -2,16 +2,19 @@
 
 import asyncio
 import ipaddress
+import socket
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.sync.egress import AddressRefused, CallFailed, Egress, InjectedName
+from contracts.ids import TenantId, new_id
+from services.sync.egress import AddressRefused, CallFailed, Egress, InjectedName, Limits
 from services.sync.egress.addresses import forbidden
 from services.sync.egress.injected import InjectedResolver
-from services.sync.egress.resolving import SystemResolver
+from services.sync.egress.resolving import Route, SystemResolver
 from tests.services.sync.recording import (
+    TENANT,
     RecordingDialler,
     RecordingLedger,
     RecordingResolver,
@@ -115,14 +118,46 @@ async def test_the_system_resolver_asks_for_the_absolute_name(
     """Search domains (Kubernetes tries them first) must not turn a name into another one."""
     asked: list[str] = []
 
-    async def getaddrinfo(host: str, port: int, **_: object) -> list[object]:
+    def getaddrinfo(host: str, port: int, **_: object) -> list[object]:
         asked.append(host)
         return [(2, 1, 6, "", ("93.184.215.14", port)), (2, 1, 6, "", ("93.184.215.14", port))]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     route = await SystemResolver().resolve(HOST)
     assert asked == ["crm.example.com."]
     assert (route.addresses, route.port, route.approved) == (("93.184.215.14",), 443, False)
+
+
+class _NeverAnswering(RecordingResolver):
+    """A name server that does not answer before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends = asyncio.Event()
+
+    async def resolve(self, host: str) -> Route:
+        self.asked.append(host)
+        await self.ends.wait()
+        raise OSError
+
+
+async def test_a_tenant_waits_for_few_names_at_once_and_given_up_ones_count_until_they_end() -> (
+    None
+):
+    resolver, ledger = _NeverAnswering(), RecordingLedger()
+    limits = Limits(total_s=0.1, lookups=2)
+    guard = Egress(resolver=resolver, dialler=RecordingDialler(), limits=limits)
+    for tenant, asked in ((TENANT, 2), (TenantId(new_id()), 4)):
+        calls = [call(f"https://{HOST}/", HOST, tenant=tenant) for _ in range(4)]
+        ends = await asyncio.gather(
+            *(guard.send(one, ledger) for one in calls), return_exceptions=True
+        )
+        assert [type(end) for end in ends] == [CallFailed] * 4
+        assert len(resolver.asked) == asked
+    resolver.ends.set()
+    with pytest.raises(CallFailed, match="does not resolve"):
+        await guard.send(call(f"https://{HOST}/", HOST), ledger)
+    await guard.close()
 
 
 async def test_an_injected_name_exempts_no_other_name() -> None:

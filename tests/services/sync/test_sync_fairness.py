@@ -1,13 +1,19 @@
 """Walls of time: however many CRMs hang, the push of a quiet tenant begins."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from contracts.ids import ConnectionId, TenantId
 from sandbox.dataverse import DataverseSimulator
+from services.sync.connection import Connection
 from services.sync.egress import Egress, InjectedName, Limits
+from services.sync.environments import Environments
+from services.sync.ledger import Ledger
+from services.sync.probes import Probes
 from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
@@ -124,3 +130,54 @@ async def test_a_sweep_over_many_tenants_keeps_nobody_waiting(
         await eventually(lambda: quiet[0] in peer.asked_for)
         assert len(peer.asked_for & set(many)) < 30
         await eventually(lambda: set(many) <= peer.asked_for)
+
+
+async def test_a_tenant_looks_at_few_crms_at_once_and_holds_up_no_other(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    egress = patient(simulator)
+    async with running_sync(sync_url, tmp_path, simulator, peer, egress=egress) as sync:
+        path = f"{sync.path}/{await sync.connect()}"
+        other, connection = await add_neighbour(sync)
+        simulator.add_fault(kind="slow", path="WhoAmI", seconds=100.0, times=None)
+        looked = len(simulator.requests("WhoAmI"))
+        looks = [asyncio.create_task(sync.http.post(f"{path}/test")) for _ in range(4)]
+        await eventually(lambda: len(simulator.requests("WhoAmI")) == looked + 4)
+        for refused in (
+            await sync.http.post(f"{path}/test"),
+            await sync.http.post(sync.path, json=sync.wanted()),
+            await sync.http.put(f"{path}/credentials", json={"client_secret": "another"}),
+        ):
+            assert refused.status_code == 429
+            assert refused.json()["type"] == "/problems/too-many-requests"
+            assert refused.headers["retry-after"]
+        assert len(simulator.requests("WhoAmI")) == looked + 4
+        async with sync.app.state.db.read() as session:
+            kept = await session.scalar(text("SELECT count(*) FROM credential WHERE slot = 'next'"))
+        assert kept == 0
+        async with sync.as_user(other) as neighbour:
+            address = f"/t/{other}/v1/connections/{connection}/test"
+            looks.append(asyncio.create_task(neighbour.post(address)))
+            await eventually(lambda: len(simulator.requests("WhoAmI")) == looked + 5)
+        simulator.simulation.organisation.faults.clear()
+        for look in looks:
+            look.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
+        assert (await sync.http.post(f"{path}/test")).json()["ok"]
+
+
+async def test_a_look_at_a_crm_has_its_end(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    async with running_sync(sync_url, tmp_path, simulator, peer) as sync:
+        await sync.connect()
+        async with sync.app.state.db.read() as session:
+            row = (await connections.of_tenant(session, sync.tenant))[0]
+        simulator.add_fault(kind="slow", path="WhoAmI", seconds=100.0, times=None)
+        environments = Environments(
+            sync.app.state.db, sync.app.state.keyring, patient(simulator), Ledger(sync.app.state.db)
+        )
+        probes = Probes(environments, longest_s=0.5)
+        found = await probes.look(Connection.of(row), simulator.client_secret)
+    assert found.failed is not None
+    assert found.failed.reason == "the CRM took too long to answer all questions"

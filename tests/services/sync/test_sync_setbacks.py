@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sandbox.dataverse import DataverseSimulator, Limits
 from sandbox.dataverse.tokens import Secret
@@ -133,3 +134,13 @@ async def test_a_connection_whose_secret_ended_waits_for_a_person_and_loses_noth
     path = f"{sync.path}/{connection}/credentials"
     assert (await sync.http.put(path, json={"client_secret": "renewed"})).status_code == 204
     await sync.settled(connection, ok=5)
+
+
+async def test_a_row_that_falls_due_while_its_push_ends_does_not_wait_for_the_sweep(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    peer.fill(1)
+    simulator.add_fault(kind="race", table="accounts", times=6)
+    given: dict[str, Any] = {"sweep_s": 600.0, "backoff_s": 0.0005}
+    async with running_sync(sync_url, tmp_path, simulator, peer, **given) as sync:
+        await sync.settled(await sync.connect(), ok=1)

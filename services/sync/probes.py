@@ -1,0 +1,37 @@
+"""Looking at CRMs for tenants: few at once for each, so that one that hangs holds no request of
+others, and each look has its end."""
+
+import asyncio
+from collections import Counter
+
+from contracts.ids import TenantId
+from kit.problems import TooManyRequests
+from services.sync.connection import Connection
+from services.sync.dataverse import Probe, ProbeStep, probe
+from services.sync.environments import Environments
+
+_AT_ONCE = 4  # of one tenant
+_LONGEST_S = 120.0
+
+
+class Probes:
+    """The looks under way."""
+
+    def __init__(self, environments: Environments, *, longest_s: float = _LONGEST_S) -> None:
+        self._environments, self._longest_s = environments, longest_s
+        self._under_way: Counter[TenantId] = Counter()
+
+    async def look(self, connection: Connection, secret: str) -> Probe:
+        """Probe; raises TooManyRequests where as many of the tenant's have not ended yet."""
+        tenant = connection.tenant
+        if self._under_way[tenant] >= _AT_ONCE:
+            raise TooManyRequests("as many CRMs as allowed are being looked at for this tenant")
+        self._under_way[tenant] += 1
+        try:
+            async with asyncio.timeout(self._longest_s):
+                return await probe(self._environments.for_probe(connection, secret))
+        except TimeoutError:
+            return Probe((ProbeStep("time", "the CRM took too long to answer all questions"),))
+        finally:
+            self._under_way[tenant] -= 1
+            self._under_way += Counter()  # forgets whoever has none
