@@ -1,7 +1,7 @@
 """A stand-in for the tenants service: the two internal routes of the contract, over records in
 memory; it applies the field choice at the source, as the real one does."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +23,11 @@ class PeerTenants:
         self.records: dict[UUID, dict[str, Any]] = {}
         self.journal: list[UUID] = []
         self.choice: dict[str, list[str]] = {}
+        self.choices: dict[UUID, dict[str, list[str]]] = {}  # of a connection, instead of `choice`
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None  # once, while a page is read
         self.down = False
-        self.pages = self.refused = 0
+        self.positions: list[str] = []  # that pages were asked for after
+        self.refused = 0
         self.asked_for: set[UUID] = set()
 
     def fill(self, count: int) -> None:
@@ -72,7 +75,10 @@ class PeerTenants:
             tenant: UUID, connection: UUID, after: str = "", limit: int = 500
         ) -> dict[str, Any]:
             self._check(tenant)
-            self.pages += 1
+            self.positions.append(after)
+            if self.meanwhile is not None:
+                meanwhile, self.meanwhile = self.meanwhile, None
+                await meanwhile()
             chain, _, index = after.partition(":")
             reset = chain != self.chain
             ids = list(self.records) if reset else self.journal[int(index) :][:limit]
@@ -81,13 +87,14 @@ class PeerTenants:
                 "position": f"{self.chain}:{end}",
                 "more": end < len(self.journal),
                 "reset": reset,
-                "rows": [row for row in map(self._row, ids) if row],
+                "rows": [row for id_ in ids if (row := self._row(id_, connection))],
             }
 
         @app.post("/internal/tenants/{tenant}/connections/{connection}/records")
         async def records(tenant: UUID, connection: UUID, body: dict[str, Any]) -> dict[str, Any]:
             self._check(tenant)
-            rows = [self._row(UUID(one)) for one in body["ids"] if UUID(one) in self.records]
+            known = [UUID(one) for one in body["ids"] if UUID(one) in self.records]
+            rows = [self._row(one, connection) for one in known]
             return {"rows": [row for row in rows if row and row["module"] == body["module"]]}
 
         return app
@@ -100,7 +107,7 @@ class PeerTenants:
         if tenant not in {self.tenant, *self.others}:
             raise NotFound
 
-    def _row(self, id_: UUID) -> Mapping[str, Any] | None:
+    def _row(self, id_: UUID, connection: UUID) -> Mapping[str, Any] | None:
         record = self.records.get(id_)
         if record is None:
             module = "organisation"
@@ -112,8 +119,9 @@ class PeerTenants:
                 "fields": {},
             }
             return {**gone, "op": "delete"}
-        if record["module"] not in self.choice:
+        choice = self.choices.get(connection, self.choice)
+        if record["module"] not in choice:
             return None
-        chosen = self.choice[record["module"]]
+        chosen = choice[record["module"]]
         fields = {name: record["fields"].get(name) for name in chosen}
         return {**record, "id": str(id_), "op": "upsert", "fields": fields}

@@ -5,14 +5,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import text
-
 from contracts.ids import ConnectionId
 from sandbox.dataverse import DataverseSimulator
 from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
-from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.running_sync import running_sync
 from tests.services.sync.strangers import add_stranger, is_quiet
 
 
@@ -101,25 +99,12 @@ async def test_a_changed_choice_ends_the_running_push_and_begins_another(
     async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=1) as sync:
         connection = await sync.connect()
         await eventually(lambda: len(sync.batches()) >= 2)
-        read = peer.pages
+        read = len(peer.positions)
         async with sync.app.state.db.write() as session:
             await connections.start_over(session, sync.tenant)
-        await eventually(lambda: peer.pages > read)
+        await eventually(lambda: len(peer.positions) > read)
         assert len(sync.batches()) < 30
         await sync.settled(connection, ok=30)
-
-
-async def test_a_connection_that_stopped_while_the_journal_was_read_saves_no_page(
-    sync: Sync,
-) -> None:
-    """A removed connection would otherwise get rows that nobody forgets."""
-    connection = ConnectionId(UUID(await sync.connect()))
-    for change in ("state = 'paused'", "state = 'active', suspended = true"):
-        async with sync.app.state.db.write() as session:
-            await session.run(text(f"UPDATE connection SET {change}"))
-            row = await connections.get(session, connection)
-            assert row is not None
-            assert not await connections.advance(session, connection, row["generation"], "a:9")
 
 
 async def test_a_tenant_has_a_limited_number_of_connections(

@@ -1,5 +1,7 @@
 """The keyring: what is sealed for one tenant, connection and slot opens nowhere else."""
 
+import asyncio
+
 import pytest
 
 from contracts.ids import ConnectionId, TenantId, new_id
@@ -27,4 +29,15 @@ async def test_a_sealed_secret_opens_only_in_its_own_place(sync_url: str) -> Non
         await Keyring(Kek(new_key()), db).open(tenant, connection, "current", version, sealed)
     assert await keyring.hash_key(tenant) == await keyring.hash_key(tenant)
     assert await keyring.hash_key(tenant) != await keyring.hash_key(other)
+    await db.close()
+
+
+async def test_two_who_need_a_tenants_first_key_get_the_same_one(sync_url: str) -> None:
+    db = Database(sync_url)
+    kek, tenant, connection = Kek(new_key()), TenantId(new_id()), ConnectionId(new_id())
+    sealed = await asyncio.gather(
+        *(Keyring(kek, db).seal(tenant, connection, "current", "x") for _ in range(4))
+    )
+    for version, text in sealed:
+        assert await Keyring(kek, db).open(tenant, connection, "current", version, text) == "x"
     await db.close()

@@ -73,6 +73,35 @@ def test_a_plan_sends_each_key_once_and_settles_what_needs_no_call() -> None:
     assert settled == {ids[1]: "ok", ids[3]: "parked", ids[5]: "removed"}
 
 
+def test_a_record_that_was_deleted_is_not_sent_though_its_values_are_there() -> None:
+    id_ = new_id()
+    gone = record(id_, "A", name="x").model_copy(update={"op": "delete"})
+    made = plan([row(id_)], {id_: gone}, MAPPING, KEY, NOW)
+    assert made.items == []
+    assert [(one.record, one.state) for one in made.settled] == [(id_, "removed")]
+
+
+def test_equal_values_in_two_columns_or_two_keys_have_different_hashes() -> None:
+    values = {"name": "x", "sector": "x"}
+    found = difference(KEY, RECORD, "A", values, {})
+    assert len(set(found.hashes.values())) == 2
+    moved = {"name": found.hashes["sector"], "sector": found.hashes["name"]}
+    assert difference(KEY, RECORD, "A", values, moved).values == values
+
+
+def test_the_order_of_members_makes_no_difference() -> None:
+    known = difference(KEY, RECORD, "A", {"name": {"a": 1, "b": 2}}, {}).hashes
+    assert difference(KEY, RECORD, "A", {"name": {"b": 2, "a": 1}}, known).values == {}
+
+
+def test_only_fields_that_were_chosen_are_cleared() -> None:
+    """A field that is mapped but not chosen is absent, and absent is not empty."""
+    id_ = new_id()
+    known = dict(difference(KEY, id_, "A", {"name": "x", "b_sector": "y"}, {}).hashes)
+    made = plan([row(id_, known)], {id_: record(id_, "A", name=None)}, MAPPING, KEY, NOW)
+    assert [dict(item.difference.values) for item in made.items] == [{"name": None}]
+
+
 def test_pauses_double_up_to_a_quarter_of_an_hour() -> None:
     pauses = [pause(failures, 1.0).total_seconds() for failures in (1, 2, 3, 10, 11, 1000)]
     assert pauses == [1, 2, 4, 512, 900, 900]
@@ -81,4 +110,4 @@ def test_pauses_double_up_to_a_quarter_of_an_hour() -> None:
 def test_a_row_is_given_up_after_too_many_attempts_or_too_long_a_time() -> None:
     assert is_exhausted(8, NOW, NOW, 8)
     assert not is_exhausted(7, NOW, NOW + timedelta(days=14), 8)
-    assert is_exhausted(2, NOW, NOW + timedelta(days=15), 8)
+    assert is_exhausted(2, NOW, NOW + timedelta(days=14, seconds=1), 8)

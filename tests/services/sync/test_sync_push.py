@@ -11,10 +11,9 @@ from contracts.events import (
     JournalAdvanced,
     TenantSuspended,
 )
-from contracts.ids import ConnectionId, new_id
+from contracts.ids import new_id
 from kit.db import Database
 from sandbox.dataverse import DataverseSimulator
-from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
@@ -147,14 +146,22 @@ async def test_after_a_restore_the_crm_converges_and_only_differences_are_sent(
     assert [body for _, body in sync.sent()[before:]] == [{"name": "Name 0"}]
 
 
-async def test_a_page_that_was_read_before_a_fresh_start_is_not_saved(sync: Sync) -> None:
-    connection = ConnectionId(UUID(await sync.connect()))
-    async with sync.app.state.db.write() as session:
-        row = await connections.get(session, connection)
-        assert row is not None
-        await connections.start_over(session, sync.tenant, connection)
-        assert not await connections.advance(session, connection, row["generation"], "a:9")
-        assert await connections.advance(session, connection, row["generation"] + 1, "a:9")
+async def test_two_connections_send_what_was_chosen_for_each_of_them(sync: Sync) -> None:
+    sync.peer.choice = {}
+    sync.peer.fill(3)
+    first, second = UUID(await sync.connect()), UUID(await sync.connect())
+    await eventually(lambda: len(sync.peer.positions) >= 2)
+    sync.peer.choices = {
+        first: {"organisation": ["name"]},
+        second: {"organisation": ["sector"]},
+    }
+    for connection in (first, second):
+        await sync.tell(FieldChoiceChanged(tenant=sync.tenant, connection=connection))
+    await sync.settled(str(first), ok=3)
+    await sync.settled(str(second), ok=3)
+    for connection, column in ((first, "name"), (second, "bulkhead_sector")):
+        calls = (await sync.get(f"/{connection}/ledger"))["calls"]
+        assert {name for call in calls for name in call["fields"]} == {column}
 
 
 async def test_the_row_of_a_vanished_record_stays_in_the_crm(sync: Sync) -> None:

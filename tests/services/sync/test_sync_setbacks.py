@@ -140,7 +140,8 @@ async def test_a_row_that_falls_due_while_its_push_ends_does_not_wait_for_the_sw
     sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
 ) -> None:
     peer.fill(1)
-    simulator.add_fault(kind="race", table="accounts", times=6)
+    raced = {"status": 412, "code": "0x80060892"}
+    simulator.add_fault(kind="refuse_row", table="accounts", times=6, **raced)
     given: dict[str, Any] = {"sweep_s": 600.0, "backoff_s": 0.0005}
     async with running_sync(sync_url, tmp_path, simulator, peer, **given) as sync:
         await sync.settled(await sync.connect(), ok=1)
