@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from contracts.ids import ConnectionId
+import pytest
+from sqlalchemy import text
+
+from contracts.ids import ConnectionId, new_id
 from sandbox.dataverse import DataverseSimulator
 from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
-from tests.services.sync.running_sync import running_sync
+from tests.services.sync.running_sync import Sync, running_sync
 from tests.services.sync.strangers import add_stranger, is_quiet
 
 
@@ -124,6 +127,32 @@ async def test_a_tenant_has_a_limited_number_of_connections(
         assert len(simulator.requests()) == calls
         await sync.http.delete(f"{sync.path}/{first}")
         await sync.connect()
+
+
+async def test_two_connections_at_once_are_counted_one_after_the_other(sync: Sync) -> None:
+    await sync.connect()
+    db = sync.app.state.db
+    async with db.read() as session:
+        row = dict((await connections.of_tenant(session, sync.tenant))[0])
+
+    async def add() -> None:
+        async with db.write() as session:
+            await connections.add(session, {**row, "id": new_id()}, 2)
+
+    async with db.write() as first:
+        await connections.add(first, {**row, "id": new_id()}, 2)
+        second = asyncio.create_task(add())
+
+        async def waits_or_has_ended() -> bool:
+            query = text(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            )
+            async with db.read() as session:
+                return bool(await session.scalar(query)) or second.done()
+
+        await eventually(waits_or_has_ended)
+    with pytest.raises(connections.TooMany):
+        await second
 
 
 async def test_batches_go_out_together_as_the_crm_recommends_and_no_key_twice(

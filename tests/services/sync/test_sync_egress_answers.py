@@ -147,7 +147,7 @@ async def test_a_tenant_waits_for_few_names_at_once_and_given_up_ones_count_unti
     resolver, ledger = _NeverAnswering(), RecordingLedger()
     limits = Limits(total_s=0.1, lookups=2)
     guard = Egress(resolver=resolver, dialler=RecordingDialler(), limits=limits)
-    for tenant, asked in ((TENANT, 2), (TenantId(new_id()), 4)):
+    for tenant, asked in ((TENANT, 2), (TENANT, 2), (TenantId(new_id()), 4)):
         calls = [call(f"https://{HOST}/", HOST, tenant=tenant) for _ in range(4)]
         ends = await asyncio.gather(
             *(guard.send(one, ledger) for one in calls), return_exceptions=True

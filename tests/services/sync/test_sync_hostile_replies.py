@@ -74,6 +74,9 @@ def test_whatever_retry_after_says_the_wait_is_none_or_within_a_day(text: str) -
         ("Fri, 07 Sep 2026 21:00:00 +99999999999999", None),
         ("Thursday, 01-Jan-26 12:00:30 GMT", 30.0),
         ("Thu Jan  1 12:00:30 2026", 30.0),
+        ("Tue, 01 Jan 2126 12:00:00 GMT", 86400.0),
+        ("86400", 86400.0),
+        ("86401", 86400.0),
         ("1_0", None),
         ("١", None),
         ("1.5", None),
@@ -209,3 +212,26 @@ def test_whatever_bytes_come_back_the_call_ends_as_documented(answer: bytes, hea
 def test_the_token_of_these_tests_is_one() -> None:
     assert asyncio.run(environment(http(b"{}"), token=http(TOKEN)).refusal()) is None
     assert CONNECTION.names == {"crm.example.com", "login.example.com"}
+
+
+def test_rows_without_an_answer_were_not_run_and_are_tried_again() -> None:
+    part = b"--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
+    answer = http(part + b"\r\n--b--\r\n", Content_Type=TYPE)
+    sent = run(lambda: environment(answer).upsert(MAPPING, ROWS))
+    assert [row.verdict for row in sent.rows] == [Verdict.OK, Verdict.BACK_OFF, Verdict.BACK_OFF]
+    assert sent.rows[1].reason == "the CRM stopped before this row"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        '{"KeyAttributes":["bulkhead_symbol"],"EntityKeyIndexStatus":"call +1 555 0100"}',
+        '{"KeyAttributes":["bulkhead_symbol"]}',
+        '{"KeyAttributes":"bulkhead_symbol","EntityKeyIndexStatus":"Active"}',
+    ],
+)
+def test_a_crm_puts_no_words_of_its_own_into_a_reason(key: str) -> None:
+    body = f'{{"value":[{{"LogicalName":"account","Keys":[{key}]}}]}}'.encode()
+    found = run(lambda: probe(environment(http(body))))
+    assert found.failed is not None
+    assert found.failed.reason == "the CRM's answer is not what the Web API documents"

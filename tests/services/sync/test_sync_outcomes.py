@@ -28,6 +28,7 @@ def error(code: str, message: str = "words") -> bytes:
         (503, b"<html>", Verdict.BACK_OFF),
         (500, error("0x80040216"), Verdict.BACK_OFF),
         (502, b"", Verdict.BACK_OFF),
+        (408, b"", Verdict.BACK_OFF),
         (412, error("0x80060892"), Verdict.BACK_OFF),
         (412, error("", "A record with matching key values already exists."), Verdict.BACK_OFF),
         (500, error("0x80040237"), Verdict.BACK_OFF),
