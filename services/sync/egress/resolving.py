@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from kit.supervisor import spawn
+
 # Of their own: a name server that never answers holds these threads and no others.
 _LOOKUPS = ThreadPoolExecutor(32, "look-up")
 
@@ -48,11 +50,6 @@ class FewLookups:
 
     async def resolve(self, host: str) -> Route:
         await self._room.acquire()
-        looking = asyncio.ensure_future(self._resolver.resolve(host))
-        looking.add_done_callback(self._has_ended)
+        looking = spawn(self._resolver.resolve(host), "look-up")
+        looking.add_done_callback(lambda _: self._room.release())
         return await asyncio.shield(looking)
-
-    def _has_ended(self, looking: "asyncio.Future[Route]") -> None:
-        self._room.release()
-        if not looking.cancelled():
-            looking.exception()  # whoever gave up does not ask for it any more
