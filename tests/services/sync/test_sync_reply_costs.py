@@ -16,7 +16,7 @@ from services.sync.dataverse.metadata import columns, tables
 from services.sync.dataverse.outcomes import of_row, retry_after
 from services.sync.dataverse.replies import ReplyUnreadable, parts
 from services.sync.egress import CallFailed, Reply
-from tests.cpu import growth
+from tests.growth import growth
 from tests.services.sync.answering import MAPPING, environment, http
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
@@ -55,7 +55,7 @@ def test_a_multipart_costs_what_it_is_long(kind: str) -> None:
         with contextlib.suppress(ReplyUnreadable):
             parts(TYPE, made[size], 100)
 
-    assert growth(read, 20_000) <= MOST
+    assert growth(read, int, 20_000) <= MOST
 
 
 def test_header_lines_beyond_all_use_are_no_answer() -> None:
@@ -79,7 +79,7 @@ ERRORS: dict[str, Callable[[int], bytes]] = {
 @pytest.mark.parametrize("kind", ERRORS)
 def test_an_error_costs_what_it_is_long(kind: str) -> None:
     made = {size: ERRORS[kind](size) for size in (2_000, 4_000)}
-    assert growth(lambda size: of_row(400, {}, made[size], NOW), 2_000) <= MOST
+    assert growth(lambda size: of_row(400, {}, made[size], NOW), int, 2_000) <= MOST
 
 
 def test_an_error_that_is_larger_than_any_is_not_read() -> None:
@@ -94,7 +94,7 @@ def test_an_error_that_is_larger_than_any_is_not_read() -> None:
 @pytest.mark.parametrize("text", ["9", "-9", "0", " ", "Fri, ", "x", "٣"])
 def test_a_wait_costs_what_it_is_long(text: str) -> None:
     made = {size: {"retry-after": text * size} for size in (20_000, 40_000)}
-    assert growth(lambda size: retry_after(made[size], NOW), 20_000) <= MOST
+    assert growth(lambda size: retry_after(made[size], NOW), int, 20_000) <= MOST
 
 
 COLUMN = b'{"LogicalName":"c%d","IsValidForCreate":true,"IsValidForUpdate":true}'
@@ -115,7 +115,7 @@ def test_a_description_costs_what_it_is_long(kind: str) -> None:
             with contextlib.suppress(CallFailed):
                 reader(Reply(200, {}, made[size]))
 
-    assert growth(read, 1_000) <= MOST
+    assert growth(read, int, 1_000) <= MOST
 
 
 @pytest.mark.parametrize(("size", "is_aside"), [(16 * 1024, False), (16 * 1024 + 1, True)])
