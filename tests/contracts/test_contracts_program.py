@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+
+from contracts.program import Program
+from contracts.settings import ProcessSettings
 
 PROGRAMS = ["services.relay", "services.auth"]
 
@@ -82,3 +86,30 @@ def test_only_a_program_with_a_database_migrates_and_only_in_phases_that_there_a
     wrong = run("services.auth", "migrate", "--phase", "sideways")
     assert wrong.returncode == 2
     assert "--phase" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("the key is not drawn at random"), "the key is not drawn at random"),
+        (FileNotFoundError(2, "No such file", "/etc/kek"), "cannot read /etc/kek: No such file"),
+    ],
+)
+def test_what_a_program_cannot_be_made_of_is_one_sentence_and_code_2(
+    error: Exception,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    def create_app(_: ProcessSettings) -> FastAPI:
+        raise error
+
+    (tmp_path / "amqp").write_text("amqp://x\n")
+    monkeypatch.setenv("BULKHEAD_PORT", "1")
+    monkeypatch.setenv("BULKHEAD_AMQP_URL_FILE", str(tmp_path / "amqp"))
+    monkeypatch.setattr(sys, "argv", ["test"])
+    with pytest.raises(SystemExit) as ended:
+        Program("test", "test", ProcessSettings, create_app).main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == f"test does not start: {words}\n"

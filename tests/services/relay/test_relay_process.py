@@ -65,6 +65,10 @@ class RelayProcess:
             answer = (await client.get(path)).json()
         return dict(answer)
 
+    async def status(self) -> int:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{self._port}") as client:
+            return (await client.get("/readyz")).status_code
+
     async def is_up(self) -> bool:
         with contextlib.suppress(httpx2.TransportError):
             return (await self.health("/livez")) == {"status": "alive"}
@@ -148,6 +152,25 @@ async def test_the_relay_starts_without_its_dependencies_and_names_what_is_down(
     assert checks["outboxes"] == "out of reach: auth"
     await asyncio.to_thread(relay.end)
     assert "bulkhead_relay:x" not in (tmp_path / "log").read_text()
+
+
+async def test_an_outbox_that_is_away_makes_the_relay_unready(
+    rabbitmq: RabbitMq, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    nowhere = "postgresql://bulkhead_relay:x@127.0.0.1:1/nothing"
+    relay = RelayProcess(tmp_path, free_port(), {"auth": nowhere}, rabbitmq.url)
+    relay.start()
+    try:
+        await eventually(relay.is_up)
+
+        async def only_the_outbox_is_away() -> bool:
+            checks = (await relay.health())["checks"]
+            return (checks["broker"], checks["outboxes"]) == ("ok", "out of reach: auth")
+
+        await eventually(only_the_outbox_is_away)
+        assert await relay.status() == 503
+    finally:
+        await asyncio.to_thread(relay.end)
 
 
 def test_settings_read_one_url_per_service_and_pass_over_hidden_files(tmp_path: Path) -> None:
