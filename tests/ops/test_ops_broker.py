@@ -13,7 +13,7 @@ from aio_pika.exceptions import AMQPError
 
 from contracts.events import EVENTS, READERS, TenantSuspended
 from kit.consuming import queue_of
-from kit.messaging import Message, PublishFailed
+from kit.messaging import BrokerDown, Message, PublishFailed
 from kit.messaging.amqp import AmqpBroker
 from kit.messaging.letters import Letter, Letters
 from kit.messaging.topology import AGAIN, EXCHANGE
@@ -165,6 +165,26 @@ async def test_dead_letters_are_listed_sent_again_and_dropped(node: RabbitMq) ->
     await eventually(is_dead_again)
     for thing in (letters, reader, relay):
         await thing.close()
+
+
+async def test_a_letter_that_cannot_be_sent_again_stays_a_letter(node: RabbitMq) -> None:
+    queue, name = queue_of("backup"), str(uuid4())
+    letters = Letters(url(node, broker.OPERATOR), QUEUES)
+    await letters.drop(queue, lambda _: True)
+    async with await aio_pika.connect(node.url) as connection:
+        channel = await connection.channel()
+        dead = await channel.get_exchange("bulkhead.dead", ensure=False)
+        await dead.publish(aio_pika.Message(b"{}", message_id=name, delivery_mode=2), queue)
+        place = await channel.get_queue(queue, ensure=False)
+        await place.unbind(AGAIN, queue)
+        try:
+            with pytest.raises(BrokerDown):
+                await letters.replay(queue, lambda _: True)
+        finally:
+            await place.bind(AGAIN, queue)
+    assert [one.id for one in await letters.list(queue)] == [name]
+    assert await letters.drop(queue, lambda _: True) == 1
+    await letters.close()
 
 
 async def test_every_queue_has_a_bound(node: RabbitMq, monkeypatch: pytest.MonkeyPatch) -> None:
