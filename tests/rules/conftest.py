@@ -1,7 +1,6 @@
 """The apps of all services, wired with throw-away settings; nothing is started."""
 
 import json
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +14,7 @@ from ops.secrets import make_keys, write_addresses
 
 
 @pytest.fixture(scope="session")
-def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, FastAPI]]:
+def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FastAPI]:
     """Each service's app as its own wiring makes it."""
     folder = tmp_path_factory.mktemp("installation")
     make_keys(folder / "secrets")
@@ -26,16 +25,16 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, FastAPI
     write_addresses(
         folder / "secrets", database_url, dict.fromkeys(PROGRAMS, "amqp://none:none@127.0.0.1:1/")
     )
-    with pytest.MonkeyPatch.context() as patch:
-        yield {name: _app(name, folder, patch) for name in SERVICES}
+    return {name: _app(name, folder) for name in SERVICES}
 
 
-def _app(name: str, folder: Path, patch: pytest.MonkeyPatch) -> FastAPI:
+def _app(name: str, folder: Path) -> FastAPI:
     program = PROGRAMS[name]
-    for key, value in (_values(name, folder)).items():
-        patch.setenv(key, value)
     module = import_module(f"{program.module}.settings")
-    settings = _settings_class(module)()
+    with pytest.MonkeyPatch.context() as patch:  # programs that other tests start see none of it
+        for key, value in (_values(name, folder)).items():
+            patch.setenv(key, value)
+        settings = _settings_class(module)()
     app: FastAPI = import_module(f"{program.module}.app").create_app(settings)
     return app
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from contracts.ids import TenantId
 from services.auth.lockout import ClientClass
 from services.auth.passwords import Passwords
 from services.auth.store import attempts
@@ -165,12 +166,14 @@ async def test_logins_on_all_cores_leave_connections_to_everything_else(
     async with running_auth(await service_db("auth"), tmp_path, passwords) as auth:
         tenant = await auth.tenant("ada@a.example")
         token = await auth.access("ada@a.example", tenant)
-        emails = [f"user{n}@a.example" for n in range(cores)]
+        # one seat is kept for a realm that holds none, so it takes two realms to fill them all
+        realms = [TenantId(tenant), *[None] * (cores - 1)]
+        people = [(f"user{n}@a.example", realm) for n, realm in enumerate(realms)]
         async with auth.db.write() as session:
-            for email in emails:
-                name = attempts.name_of(None, email, ClientClass.UNKNOWN)
+            for email, realm in people:
+                name = attempts.name_of(realm, email, ClientClass.UNKNOWN)
                 await attempts.lock(session, name, auth.clock())
-            logins = asyncio.gather(*(auth.login(email) for email in emails))
+            logins = asyncio.gather(*(auth.login(email, tenant=realm) for email, realm in people))
             await auth.all_wait(cores)
             others = [await auth.get("/v1/me", token) for _ in range(3)]
         assert {answer.status_code for answer in await logins} == {401}
