@@ -17,6 +17,8 @@ from tests.eventually import eventually
 from tests.services.auth.auth_process import auth_process
 
 CORES = os.cpu_count() or 1  # so many seats there are
+# one seat is kept for a realm that holds none: the operators fill the others
+SLOW = max(1, CORES - 1)
 
 
 def body_for(name: str) -> dict[str, str]:
@@ -58,23 +60,23 @@ async def test_callers_who_hung_up_cost_no_hash_and_who_stays_is_heard(
     db = Database(url)
     async with auth_process(url, tmp_path, port) as client:
         async with db.write() as session:
-            for number in range(CORES):
+            for number in range(SLOW):
                 email = body_for(f"slow{number}")["email"]
                 name = attempts.name_of(None, email, ClientClass.UNKNOWN)
                 await attempts.lock(session, name, clock.now())
-            slow = [asyncio.create_task(log_in(client, f"slow{n}")) for n in range(CORES)]
+            slow = [asyncio.create_task(log_in(client, f"slow{n}")) for n in range(SLOW)]
             await eventually(lambda: _all_wait(db))
             stays = asyncio.create_task(log_in(client, "stays"))
             for number in range(11):
                 await hang_up(port, f"gone{number}")
             await eventually(lambda: len(reasons(log)) == 11)
-        assert [await one for one in (*slow, stays)] == [401] * (CORES + 1)
+        assert [await one for one in (*slow, stays)] == [401] * (SLOW + 1)
     assert reasons(log) == ["caller-gone"] * 11
     async with db.read() as reading:
         heard = await reading.scalar(text("SELECT count(*) FROM login_attempt"))
-    assert heard == CORES + 1
+    assert heard == SLOW + 1
     await db.close()
 
 
 async def _all_wait(db: Database) -> bool:
-    return await waiting(db) == CORES
+    return await waiting(db) == SLOW
