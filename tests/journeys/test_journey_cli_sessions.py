@@ -106,11 +106,13 @@ async def test_after_logout_there_is_no_session_here_nor_there(suite, joined):
             await api.post("/v1/operators/sessions/refresh", {"refresh_token": token})
     assert refused.value.status == 401
     assert (await joined.json("logout"))["logged_out"] == []
+    await lock(suite)
     locked = await joined.run("status")
     assert (locked.returncode, "429" in locked.stderr) == (1, True)
 
 
 async def test_another_operator_unlocks_the_name(suite, joined, user):
+    await lock(suite)
     assert (await joined.run("status")).returncode == 1
     first = Shell(suite.layout.credentials)
     assert (await first.json("user", "unlock", user))["unlocked"] == user
