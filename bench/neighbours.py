@@ -282,5 +282,9 @@ async def _connect(
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.neighbours")
-    parser.add_argument("attack", nargs="*", choices=[case.attack for case in CASES])
-    sys.exit(0 if asyncio.run(main(parser.parse_args().attack)) else 1)
+    names = [case.attack for case in CASES]
+    parser.add_argument("attack", nargs="*", help=f"of {', '.join(names)}; none: all")
+    wanted = parser.parse_args().attack
+    if unknown := set(wanted) - set(names):
+        parser.error(f"no such attack: {', '.join(sorted(unknown))}")
+    sys.exit(0 if asyncio.run(main(wanted)) else 1)
