@@ -12,6 +12,7 @@ from ops.api import Api, Login
 from tests.eventually import eventually
 from tests.journeys.shell import Shell
 
+pytestmark = pytest.mark.xdist_group("journeys")  # its tests follow each other
 EMAIL, PASSWORD = "second@bulkhead.example", " blanks are part of it "
 
 
