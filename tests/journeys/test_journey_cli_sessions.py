@@ -12,7 +12,6 @@ from ops.api import Api, Login
 from tests.eventually import eventually
 from tests.journeys.shell import Shell
 
-pytestmark = pytest.mark.xdist_group("journeys")  # its tests follow each other
 EMAIL, PASSWORD = "second@bulkhead.example", " blanks are part of it "
 
 
@@ -98,6 +97,7 @@ async def test_commands_at_once_do_not_end_their_session(joined):
 
 
 async def test_after_logout_there_is_no_session_here_nor_there(suite, joined):
+    assert (await joined.json("status"))["as"] == EMAIL
     token = kept(joined)[0]
     assert (await joined.json("logout"))["logged_out"] == [EMAIL]
     assert kept(joined) == []
@@ -113,6 +113,7 @@ async def test_after_logout_there_is_no_session_here_nor_there(suite, joined):
 
 
 async def test_another_operator_unlocks_the_name(suite, joined, user):
+    await joined.json("logout")
     await lock(suite)
     assert (await joined.run("status")).returncode == 1
     first = Shell(suite.layout.credentials)
