@@ -19,7 +19,7 @@ setup: $(READY) ## the virtual environment with everything in it (done by the ot
 
 ##@ Work on it
 test: setup ## all tests, with real PostgreSQL, RabbitMQ and Envoy
-	@$(BIN)/pytest -q -n 2 --dist loadgroup
+	@$(BIN)/pytest -q -n 2
 test-fast: setup ## the tests that start no servers
 	@$(BIN)/pytest -q -m "not servers and not journey" -x
 compose-test: setup ## both compose files on a real Docker engine: build, start, story, restart, end

@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import pytest
 import trustme
+from xdist.scheduler import LoadScopeScheduling
 
 from kit.db import Database
 from kit.migrate import migrate
@@ -38,6 +39,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _SERVERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.servers)
+
+
+class JourneysTogether(LoadScopeScheduling):
+    """Journeys run in one process, because they share a suite; all others where there is room.
+
+    xdist's own groups are marks within node ids, which pytest 9.2 no longer lets a plugin change.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "journeys" if nodeid.startswith("tests/journeys/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> JourneysTogether:
+    return JourneysTogether(config, log)
 
 
 @pytest.fixture(scope="session")
