@@ -161,7 +161,8 @@ async def _attack(rig: Rig, name: str) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def _hanging_crms(rig: Rig) -> AsyncIterator[None]:
-    """The CRMs of as many tenants as there are workers take what is sent, and say nothing."""
+    """The CRMs of four tenants, half as many as there are workers, take what is sent and say
+    nothing."""
     await rig.scene.crm.add_fault(kind="slow", times=None, text="contacts", seconds=3600)
     try:
         for tenant in rig.hanging:

@@ -33,7 +33,7 @@ class SyncSettings(ServiceSettings):
     settle_s: float = Field(default=0.2, ge=0)
     page_rows: int = Field(default=500, ge=1, le=5000)
     batch_rows: int = Field(default=50, ge=1, le=100)
-    workers: int = Field(default=4, ge=1, le=64)
+    workers: int = Field(default=8, ge=1, le=64)
     parallel_batches: int = Field(default=4, ge=1, le=16)
     push_s: float = Field(default=600.0, gt=0)
     quick_s: float = Field(default=5.0, gt=0)
