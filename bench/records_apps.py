@@ -30,10 +30,10 @@ from kit.http import build_app
 from kit.sealing import VerifyKey
 from kit.tokens import KeyRing
 from kit.uuid7 import uuid7
-from services.tenants.notices import Notices
-from services.tenants.routes import bulk, records
-from services.tenants.space import Space
-from services.tenants.uploads import Uploads
+from services.tenants.databases.space import Space
+from services.tenants.feed.announce import Notices
+from services.tenants.records.many.slots import Uploads
+from services.tenants.records.routes import many, single
 from tenantdb import Address, TenantDatabases
 from tenantdb.cluster import Cluster
 
@@ -84,10 +84,10 @@ def ours(setting: Setting) -> FastAPI:
 
     app = build_app(
         title="tenants",
-        routers=[bulk.router, records.router],
+        routers=[many.router, single.router],
         checks={},
         lifespan=lifespan,
-        body_limits=bulk.BODY_LIMITS,
+        body_limits=many.BODY_LIMITS,
     )
     app.state.access, app.state.databases = AccessVerifier(ring, setting.issuer), databases
     app.state.notices, app.state.uploads = Notices(db, databases), Uploads()

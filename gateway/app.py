@@ -4,11 +4,11 @@ from fastapi import FastAPI
 
 from contracts.assembly import assemble
 from contracts.clients import TenantsClient
-from gateway import consumers, pages, remarks, routes, store
-from gateway.admin import EnvoyAdmin
-from gateway.directory import Directory
+from gateway import consumers, problem_pages, remarks, routes, store
 from gateway.edge import Edge, publish_static
+from gateway.envoy_admin import EnvoyAdmin
 from gateway.settings import GatewaySettings
+from gateway.suspensions import Directory
 from kit import logs
 from kit.chassis import Made
 from kit.db import Database
@@ -54,7 +54,7 @@ def create_app(
             name=SERVICE,
             db=db,
             broker=broker or AmqpBroker(settings.amqp_url),
-            routers=[pages.router, routes.router],
+            routers=[problem_pages.router, routes.router],
             handlers=consumers.handlers(sweep.wake),
             timers=[Timer("edge", _CATCH_UP_S, edge.catch_up), sweep],
             opening=[publish, seed, remark],

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from gateway import allowlist_pb, bootstrap, clusters, listener, publish, store, xds
-from gateway.admin import EnvoyAdmin
-from gateway.http_filters import GLOBAL_LIST, TENANT_LIST
+from gateway import envoy_files, store
+from gateway.envoy import allowlist_matcher, bootstrap, clusters, listener, shapes
+from gateway.envoy.http_filters import GLOBAL_LIST, TENANT_LIST
+from gateway.envoy_admin import EnvoyAdmin
 from gateway.settings import GatewaySettings
 from gateway.store import EdgeState
 from kit.db import Database
@@ -18,14 +19,14 @@ def publish_static(settings: GatewaySettings) -> None:
     """Everything that follows from the settings alone. The bootstrap comes last: whoever waits for
     it may start Envoy."""
     folder = settings.edge_dir
-    publish.write(folder / "sds.json", xds.discovery(listener.certificate(settings)))
-    publish.write(folder / "cds.json", xds.discovery(*clusters.render(settings)))
-    publish.write(folder / "lds.json", xds.discovery(*listener.render(settings)))
+    envoy_files.write(folder / "sds.json", shapes.discovery(listener.certificate(settings)))
+    envoy_files.write(folder / "cds.json", shapes.discovery(*clusters.render(settings)))
+    envoy_files.write(folder / "lds.json", shapes.discovery(*listener.render(settings)))
     for name, content in render_lists(settings.global_ranges, {}).items():
         path = folder / f"{name}.pb"
         if not path.exists():  # a list in force is never replaced by an empty one
-            publish.write(path, content)
-    publish.write(folder / "bootstrap.json", xds.document(bootstrap.render(settings)))
+            envoy_files.write(path, content)
+    envoy_files.write(folder / "bootstrap.json", shapes.document(bootstrap.render(settings)))
 
 
 def render_lists(
@@ -33,8 +34,8 @@ def render_lists(
 ) -> dict[str, bytes]:
     """List name -> its file's content."""
     return {
-        GLOBAL_LIST: allowlist_pb.global_list(GLOBAL_LIST, global_ranges),
-        TENANT_LIST: allowlist_pb.tenant_lists(TENANT_LIST, tenants, _EVERYWHERE),
+        GLOBAL_LIST: allowlist_matcher.global_list(GLOBAL_LIST, global_ranges),
+        TENANT_LIST: allowlist_matcher.tenant_lists(TENANT_LIST, tenants, _EVERYWHERE),
     }
 
 
@@ -77,5 +78,5 @@ class Edge:
     def _write(self, state: EdgeState) -> dict[str, str]:
         files = render_lists(state.global_ranges, state.tenants)
         for name, content in files.items():
-            publish.write(self._folder / f"{name}.pb", content)
-        return {name: allowlist_pb.version(content) for name, content in files.items()}
+            envoy_files.write(self._folder / f"{name}.pb", content)
+        return {name: allowlist_matcher.version(content) for name, content in files.items()}

@@ -32,8 +32,11 @@ class MigrationChanged(Exception):
 
 
 def files(directory: Path, phase: Phase = "all") -> list[Path]:
-    """The migrations of a directory in order; raises ValueError for a name that is not one."""
+    """The migrations of a directory in order; raises ValueError for a name that is not one, and
+    where there are none at all: an empty schema must never pass for the newest."""
     found = sorted(directory.glob("*.sql"))
+    if not found:
+        raise ValueError(f"no migrations in {directory.name}")
     for path in found:
         if not _NAME.match(path.name):
             raise ValueError(f"not a migration's name: {path.name}")

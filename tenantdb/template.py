@@ -13,7 +13,7 @@ from tenantdb.cluster import Cluster
 EMPTY = "bulkhead_empty"
 TEMPLATE = "bulkhead_template"
 TEMPLATE_OWNER = "bulkhead_template_owner"
-MIGRATIONS = Path(__file__).parent / "template"
+MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x74656D70  # "temp": one builder of the template at a time
 
 

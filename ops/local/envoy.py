@@ -7,8 +7,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from gateway.admin import EnvoyAdmin
-from gateway.http_filters import GLOBAL_LIST, TENANT_LIST
+from gateway.envoy.http_filters import GLOBAL_LIST, TENANT_LIST
+from gateway.envoy_admin import EnvoyAdmin
 from ops.local import leftovers
 from ops.local.log_files import LogFile
 

@@ -14,23 +14,23 @@ from kit.messaging import Broker
 from kit.messaging.amqp import AmqpBroker
 from kit.sealing import Kek, SigningKey
 from kit.timers import Timer
-from services.backup.catalogue import Catalogue
 from services.backup.consumers import handlers
-from services.backup.daily import queue_due
+from services.backup.copy.load import Restores
+from services.backup.copy.pg_tools import PgTools
+from services.backup.copy.take import Fulls
 from services.backup.forgetting import forgetting
-from services.backup.full import Fulls
-from services.backup.full_run import FullRun
-from services.backup.keyring import Keyring
-from services.backup.known import KnownTenants
+from services.backup.known_tenants import KnownTenants
 from services.backup.parts import Parts
-from services.backup.pg_tools import PgTools
-from services.backup.restore import Restores
-from services.backup.restore_run import RestoreRun
 from services.backup.routes import router
-from services.backup.runs import Limits, Runs
+from services.backup.runs.daily import queue_due
+from services.backup.runs.full import FullRun
+from services.backup.runs.restore import RestoreRun
+from services.backup.runs.runs import Limits, Runs
+from services.backup.runs.stocktake import Stocktake
 from services.backup.settings import BackupSettings
-from services.backup.stocktake import Stocktake
-from services.backup.vault import Vault
+from services.backup.vault.catalogue import Catalogue
+from services.backup.vault.keyring import Keyring
+from services.backup.vault.objects import Vault
 
 NAME = "backup"
 

@@ -4,7 +4,7 @@ from contracts.events import TenantCreated
 from contracts.ids import TenantId
 from kit.consuming import Handlers
 from kit.db import WriteSession
-from services.backup.known import KnownTenants
+from services.backup.known_tenants import KnownTenants
 
 
 def handlers(known: KnownTenants) -> Handlers:

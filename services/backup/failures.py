@@ -8,9 +8,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from kit import logs
 from kit.problems import DependencyDown, Problem
 from kit.sealing import SealBroken
-from services.backup.keyring import KeyMissing, KeyringBroken, KeyringMissing, KeyUnopened
-from services.backup.manifest import ManifestRefused
-from services.backup.vault import (
+from services.backup.vault.keyring import KeyMissing, KeyringBroken, KeyringMissing, KeyUnopened
+from services.backup.vault.manifest import ManifestRefused
+from services.backup.vault.objects import (
     ObjectExists,
     ObjectMissing,
     VaultDown,

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from kit.db import Database
-from services.backup.known import KnownTenants
-from services.backup.restore import Restores
-from services.backup.runs import Runs
+from services.backup.copy.load import Restores
+from services.backup.known_tenants import KnownTenants
+from services.backup.runs.runs import Runs
 
 
 @dataclass(frozen=True)

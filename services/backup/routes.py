@@ -13,7 +13,6 @@ from kit.db import ReadSession, WriteSession
 from kit.http import Read, created
 from kit.problems import DependencyDown
 from services.backup.failures import RunFailed, reason_of
-from services.backup.manifest import ManifestRefused
 from services.backup.parts import Parts, With
 from services.backup.problems import (
     RestoreNotFound,
@@ -27,7 +26,8 @@ from services.backup.problems import (
 )
 from services.backup.schemas import Restore, RestoreList, RestoreRequest, Snapshot, Snapshots
 from services.backup.store import restores, snapshots, tenants
-from services.backup.vault import ObjectMissing, VaultDown
+from services.backup.vault.manifest import ManifestRefused
+from services.backup.vault.objects import ObjectMissing, VaultDown
 
 router = APIRouter(prefix="/t/{tenant}/v1")
 

@@ -13,25 +13,18 @@ from kit.messaging.amqp import AmqpBroker
 from kit.sealing import Kek
 from kit.timers import Timer
 from services.tenants.consumers import handlers
-from services.tenants.directory import Directory
-from services.tenants.leases import Leases
-from services.tenants.notices import Notices
-from services.tenants.provisioning import Provisioning
-from services.tenants.restore_targets import RestoreTargets
-from services.tenants.routes import (
-    bulk,
-    changes,
-    directory,
-    field_choices,
-    leases,
-    modules,
-    records,
-    restores,
-)
+from services.tenants.databases.addresses import Directory
+from services.tenants.databases.leases import Leases
+from services.tenants.databases.provisioning import Provisioning
+from services.tenants.databases.routes import directory, leases, targets
+from services.tenants.databases.space import Space
+from services.tenants.databases.targets import RestoreTargets
+from services.tenants.databases.upgrading import AT_ONCE, Upgrades
+from services.tenants.feed.announce import Notices
+from services.tenants.feed.routes import changes, field_choices
+from services.tenants.records.many.slots import Uploads
+from services.tenants.records.routes import many, modules, single
 from services.tenants.settings import TenantsSettings
-from services.tenants.space import Space
-from services.tenants.upgrading import AT_ONCE, Upgrades
-from services.tenants.uploads import Uploads
 from tenantdb import TenantDatabases
 from tenantdb.cluster import Cluster
 
@@ -41,10 +34,10 @@ ROUTERS = [
     for module in (
         directory,
         leases,
-        restores,
+        targets,
         modules,
-        bulk,
-        records,
+        many,
+        single,
         field_choices,
         changes,
     )
@@ -70,7 +63,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
     db, cluster, databases = hands.db, hands.cluster, hands.databases
     notices, provisioning = Notices(db, databases), hands.provisioning
     leases_, uploads = Leases(db, cluster), Uploads()
-    targets = RestoreTargets(db, cluster, leases_, hands.directory, databases)
+    restore_targets = RestoreTargets(db, cluster, leases_, hands.directory, databases)
     space = Space(
         db,
         cluster,
@@ -89,8 +82,8 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
             loops={"notices": notices.run},
             timers=[
                 Timer("leases", 30.0, leases_.end_overdue),
-                Timer("swaps", 15.0, targets.resume_swaps),
-                Timer("restore targets", 3600.0, targets.sweep),
+                Timer("swaps", 15.0, restore_targets.resume_swaps),
+                Timer("restore targets", 3600.0, restore_targets.sweep),
                 Timer("half-made tenants", 60.0, provisioning.sweep),
                 Timer("suspensions", 30.0, provisioning.apply_pending),
                 Timer("upgrades", 60.0, hands.upgrades.run),
@@ -99,7 +92,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
             opening=[key_proof(db, hands.kek, NAME, hands.provisioning.check_key)],
             wanted={"tenant databases": hands.upgrades.check},
             closing=[uploads.close, databases.close],
-            body_limits=bulk.BODY_LIMITS,
+            body_limits=many.BODY_LIMITS,
             state={
                 "db": db,
                 "databases": databases,
@@ -109,7 +102,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
                 "provisioning": provisioning,
                 "upgrades": hands.upgrades,
                 "space": space,
-                "restore_targets": targets,
+                "restore_targets": restore_targets,
             },
         ),
     )

@@ -4,8 +4,8 @@ from contracts.events import ConnectionRemoved
 from contracts.ids import TenantId
 from kit.consuming import Handlers
 from kit.db import WriteSession
-from services.tenants import field_choice
-from services.tenants.store import directory
+from services.tenants.databases.store import directory
+from services.tenants.feed import field_choice
 from tenantdb.cluster import Cluster
 
 

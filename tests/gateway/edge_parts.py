@@ -19,9 +19,10 @@ from contracts.access import Grants, Scope
 from contracts.credentials import Actor, claims_of
 from contracts.ids import SessionId, TenantId, UserId
 from contracts.permissions import ALL_PERMISSIONS
-from gateway import allowlist_pb, publish
-from gateway.admin import EnvoyAdmin
+from gateway import envoy_files
 from gateway.edge import render_lists
+from gateway.envoy import allowlist_matcher
+from gateway.envoy_admin import EnvoyAdmin
 from gateway.settings import GatewaySettings
 from kit.sealing import SigningKey
 from kit.tokens import Signer
@@ -201,8 +202,8 @@ class EdgeUnderTest:
         """Publish these lists and return when Envoy has them in force."""
         files = render_lists(everyone, {str(key): ranges for key, ranges in tenants.items()})
         for name, content in files.items():
-            publish.write(self.settings.edge_dir / f"{name}.pb", content)
-        wanted = {name: allowlist_pb.version(content) for name, content in files.items()}
+            envoy_files.write(self.settings.edge_dir / f"{name}.pb", content)
+        wanted = {name: allowlist_matcher.version(content) for name, content in files.items()}
         async with EnvoyAdmin(self.settings.admin_socket) as admin:
             assert await admin.await_versions(wanted, deadline_s=30)
 

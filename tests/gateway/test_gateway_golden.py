@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway import allowlist_pb, bootstrap, clusters, listener, publish, xds
+from gateway import envoy_files
+from gateway.envoy import allowlist_matcher, bootstrap, clusters, listener, shapes
 from gateway.public_paths import PUBLIC_PATHS, UPSTREAMS
 from gateway.settings import GatewaySettings
 
@@ -33,7 +34,7 @@ def manager_of(rendered: Any, chain: int = 0) -> Any:
 
 def named_scripts(rendered: list[Any]) -> list[Any]:
     """The same listeners with the names of our scripts in place of their text."""
-    texts = {path.read_text(): path.name for path in (ROOT / "gateway").glob("*.lua")}
+    texts = {path.read_text(): path.name for path in (ROOT / "gateway/envoy").glob("*.lua")}
     for one in rendered:
         for chain in range(len(one["filter_chains"])):
             for each in manager_of(one, chain)["http_filters"]:
@@ -56,13 +57,13 @@ def rendered() -> dict[str, bytes]:
     settings = example()
     proxied = example(proxied_ranges=("192.0.2.8/29",), reserved_ranges=("198.51.100.7/32",))
     return {
-        "bootstrap.json": xds.document(bootstrap.render(settings)),
-        "cds.json": xds.discovery(*clusters.render(settings)),
-        "lds.json": xds.discovery(*named_scripts(listener.render(settings))),
-        "sds.json": xds.discovery(listener.certificate(settings)),
-        "proxied.json": xds.document({"listeners": without_managers(listener.render(proxied))}),
-        "global-allow.pb": allowlist_pb.global_list("global-allow", ["192.0.2.0/24"]),
-        "tenant-allow.pb": allowlist_pb.tenant_lists(
+        "bootstrap.json": shapes.document(bootstrap.render(settings)),
+        "cds.json": shapes.discovery(*clusters.render(settings)),
+        "lds.json": shapes.discovery(*named_scripts(listener.render(settings))),
+        "sds.json": shapes.discovery(listener.certificate(settings)),
+        "proxied.json": shapes.document({"listeners": without_managers(listener.render(proxied))}),
+        "global-allow.pb": allowlist_matcher.global_list("global-allow", ["192.0.2.0/24"]),
+        "tenant-allow.pb": allowlist_matcher.tenant_lists(
             "tenant-allow", {"a": ["10.0.0.0/8", "2001:db8::/32"], "b": ["0.0.0.0/0"]}, ["public"]
         ),
     }
@@ -110,12 +111,12 @@ def test_names_of_hosts_are_resolved_and_addresses_are_not() -> None:
 
 def test_a_file_is_private_and_written_only_when_it_changes(tmp_path: Path) -> None:
     path = tmp_path / "new" / "cds.json"
-    assert publish.write(path, b"1")
+    assert envoy_files.write(path, b"1")
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     first = path.stat().st_ino
-    assert not publish.write(path, b"1")
+    assert not envoy_files.write(path, b"1")
     assert path.stat().st_ino == first
-    assert publish.write(path, b"2")
+    assert envoy_files.write(path, b"2")
     assert path.stat().st_ino != first
     assert [one.name for one in path.parent.iterdir()] == ["cds.json"]

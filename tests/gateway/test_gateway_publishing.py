@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from gateway import allowlist_pb
-from gateway.admin import EnvoyAdmin
 from gateway.edge import Edge, render_lists
+from gateway.envoy import allowlist_matcher
+from gateway.envoy_admin import EnvoyAdmin
 from kit.db import Database
 from tests.gateway.edge_parts import MakeSettings
 
@@ -26,7 +26,7 @@ def cpu_of(work: Callable[[], object]) -> float:
     """The least of several, because others use the machine too."""
     costs = []
     for _ in range(3):
-        allowlist_pb._entry_of.cache_clear()
+        allowlist_matcher._entry_of.cache_clear()
         begun = time.process_time()
         work()
         costs.append(time.process_time() - begun)
@@ -58,7 +58,7 @@ def test_rendering_grows_no_faster_than_the_lists() -> None:
 
 def test_one_changed_list_does_not_cost_all_the_others() -> None:
     many = lists(2000, 16)
-    allowlist_pb._entry_of.cache_clear()
+    allowlist_matcher._entry_of.cache_clear()
     begun = time.process_time()
     before = render_lists(["127.0.0.0/8"], many)
     all_of_them = time.process_time() - begun
@@ -66,7 +66,7 @@ def test_one_changed_list_does_not_cost_all_the_others() -> None:
     after = render_lists(["127.0.0.0/8"], many | lists(1, 17))
     assert time.process_time() - begun <= all_of_them / 3
     assert before["tenant-allow"] != after["tenant-allow"]
-    allowlist_pb._entry_of.cache_clear()
+    allowlist_matcher._entry_of.cache_clear()
     assert render_lists(["127.0.0.0/8"], many | lists(1, 17)) == after
 
 
@@ -74,7 +74,7 @@ async def test_the_event_loop_does_little_of_the_work(
     store_of_many: tuple[Edge, Database, object],
 ) -> None:
     edge, _, _ = store_of_many
-    allowlist_pb._entry_of.cache_clear()
+    allowlist_matcher._entry_of.cache_clear()
     everything, loop = time.process_time(), time.thread_time()
     await edge.publish()
     everything, loop = time.process_time() - everything, time.thread_time() - loop
@@ -85,13 +85,13 @@ async def test_whoever_waited_for_the_same_state_renders_nothing(
     store_of_many: tuple[Edge, Database, object],
 ) -> None:
     edge, db, _ = store_of_many
-    allowlist_pb._entry_of.cache_clear()
+    allowlist_matcher._entry_of.cache_clear()
     begun = time.process_time()
     await edge.publish()
     once = time.process_time() - begun
     async with db.write() as session:
         await session.run(text("UPDATE edge_revision SET revision = revision + 1"))
-    allowlist_pb._entry_of.cache_clear()
+    allowlist_matcher._entry_of.cache_clear()
     begun = time.process_time()
     await asyncio.gather(*(edge.publish() for _ in range(30)))
     assert time.process_time() - begun <= 2.5 * once

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway import listener, remarks
+from gateway import remarks
 from gateway.app import create_app
+from gateway.envoy import listener
 from gateway.store import seed_global
 from kit.db import Database
 from kit.messaging.memory import MemoryBroker

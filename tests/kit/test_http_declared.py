@@ -202,7 +202,7 @@ async def test_a_callers_own_request_id_is_kept_beside_ours(http, caplog, offere
         answer = await http.get("/things", headers={"x-client-request-id": offered})
     assert answer.headers.get("x-client-request-id") == (offered if kept else None)
     assert len(answer.headers["x-request-id"]) == 36
-    line = next(one for one in caplog.records if one.message == "request")
+    line = next(one for one in caplog.records if one.getMessage() == "request")
     assert line.__dict__["request_id"] == answer.headers["x-request-id"]
     assert line.__dict__.get("client_request_id") == (offered if kept else None)
 
@@ -210,6 +210,6 @@ async def test_a_callers_own_request_id_is_kept_beside_ours(http, caplog, offere
 async def test_a_head_request_is_logged_under_its_route(http, caplog):
     with caplog.at_level(logging.INFO, "kit.http.envelope"):
         await http.head("/things/secret-name")
-    line = next(one for one in caplog.records if one.message == "request")
+    line = next(one for one in caplog.records if one.getMessage() == "request")
     assert (line.__dict__["method"], line.__dict__["path"]) == ("HEAD", "/things/{name}")
     assert "secret-name" not in json.dumps(line.__dict__, default=str)

@@ -17,7 +17,8 @@ def lines(monkeypatch):
     monkeypatch.setattr("sys.stderr", stream)
     logs.setup("test", "INFO")
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def test_only_named_fields_are_written(lines):

@@ -63,6 +63,12 @@ def test_a_file_with_another_name_is_refused(tmp_path):
         files(tmp_path)
 
 
+def test_a_folder_without_migrations_is_refused(tmp_path):
+    """Else a folder that was moved leaves databases without tables, and says that all is well."""
+    with pytest.raises(ValueError, match="no migrations"):
+        files(tmp_path)
+
+
 def test_the_phases_are_told_apart_and_files_come_in_order(tmp_path):
     names = ["902_post_b", "901_pre_a", "903_pre_post_words"]
     write(tmp_path, **dict.fromkeys(names, "SELECT 1"))

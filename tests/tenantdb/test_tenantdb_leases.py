@@ -12,7 +12,7 @@ import pytest
 
 from kit import clock
 from ops.local.postgres import binaries
-from tenantdb import Address, TenantDatabases, journal, leases, names, restore
+from tenantdb import Address, TenantDatabases, journal, leases, names, swap
 from tenantdb.cluster import Cluster
 
 ADD = """INSERT INTO record (id, module, key, data)
@@ -121,15 +121,15 @@ async def test_a_restore_lease_opens_its_target_only(
     address: Address, hands: Cluster, login: Login
 ) -> None:
     target = names.target_name(address.database)
-    await restore.make_target(hands, target, address.database)
+    await swap.make_target(hands, target, address.database)
     role, password = await restore_lease(hands, address, target)
     inside = await login(address, user=role, password=password, database=target)
     assert await inside.fetchval("SELECT current_user::text") == names.owner_of(address.database)
     with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
         await login(address, user=role, password=password)
     await leases.end(hands, role, target)
-    await restore.drop_target(hands, target)
-    await restore.drop_target(hands, target)
+    await swap.drop_target(hands, target)
+    await swap.drop_target(hands, target)
 
 
 async def test_dump_restore_and_exchange_bring_the_records_back(
@@ -148,16 +148,16 @@ async def test_dump_restore_and_exchange_bring_the_records_back(
         old_position = await journal.position_now(session)
 
     target, aside = names.target_name(address.database), names.aside_name(address.database)
-    await restore.make_target(hands, target, address.database)
-    await restore.make_target(hands, target, address.database)
+    await swap.make_target(hands, target, address.database)
+    await swap.make_target(hands, target, address.database)
     role, password = await restore_lease(hands, address, target)
     options = ["--exit-on-error", "--no-owner", "--no-acl"]
     there = where(address, role, target)
     await run("pg_restore", *options, "-d", there, dump, password=password)
     await leases.end(hands, role, target)
-    await restore.prepare(hands, target, address.database, address.tenant)
+    await swap.prepare(hands, target, address.database, address.tenant)
     for _ in range(2):
-        await restore.exchange(hands, address.database, target, aside)
+        await swap.exchange(hands, address.database, target, aside)
 
     async with databases.write(address.tenant, actor="user:a") as session:
         assert await session.fetchval("SELECT count(*) FROM record") == 20
@@ -177,9 +177,9 @@ async def test_nobody_can_open_a_database_that_was_set_aside(
     address: Address, hands: Cluster, login: Login, cluster: Any
 ) -> None:
     target, aside = names.target_name(address.database), names.aside_name(address.database)
-    await restore.make_target(hands, target, address.database)
-    await restore.prepare(hands, target, address.database, address.tenant)
-    await restore.exchange(hands, address.database, target, aside)
+    await swap.make_target(hands, target, address.database)
+    await swap.prepare(hands, target, address.database, address.tenant)
+    await swap.exchange(hands, address.database, target, aside)
     superuser = await cluster.superuser()
     row = await superuser.fetchrow(
         "SELECT datallowconn, has_database_privilege($2, $1, 'CONNECT') AS may FROM pg_database"

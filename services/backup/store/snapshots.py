@@ -10,11 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import SnapshotId, TenantId, UserId, new_id
 from kit.db import ReadSession, WriteSession
-from services.backup.comparison import Listed
 from services.backup.failures import Reason
-from services.backup.manifest import Level, Manifest
 from services.backup.tables import restore
 from services.backup.tables import snapshot as table
+from services.backup.vault.comparison import Listed
+from services.backup.vault.manifest import Level, Manifest
 
 _OPEN = ("queued", "running")
 _THERE = ("verified", "broken", "missing")

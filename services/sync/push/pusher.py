@@ -7,16 +7,16 @@ from sqlalchemy import text
 from contracts.clients import TenantsClient
 from contracts.ids import ConnectionId, TenantId
 from kit import clock, logs
+from kit.backoff import pause
 from kit.db import Database
 from kit.problems import Problem
 from kit.supervisor import Run
 from services.sync.connection import Connection
 from services.sync.environments import Environments
 from services.sync.keyring import Keyring
-from services.sync.push.patience import pause
 from services.sync.push.pulling import StartedOver, pull
+from services.sync.push.queue import Turns
 from services.sync.push.sending import Sending, Stopped, may_send
-from services.sync.push.turns import Turns
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing
 

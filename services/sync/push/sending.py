@@ -11,11 +11,11 @@ from sqlalchemy import RowMapping
 from contracts.clients import TenantsClient
 from contracts.events import ConnectionChanged, PushFinished
 from kit import clock, outbox
+from kit.backoff import is_exhausted, pause
 from kit.db import Database, ReadSession, WriteSession
 from services.sync.connection import Connection, ModuleMapping
 from services.sync.dataverse import Environment, Outcome, Sent, Verdict
 from services.sync.keyring import Keyring
-from services.sync.push.patience import is_exhausted, pause
 from services.sync.push.plan import Item, plan
 from services.sync.push.pulling import StartedOver
 from services.sync.settings import SyncSettings

@@ -23,14 +23,14 @@ from kit.messaging.memory import MemoryBroker
 from kit.sealing import Kek, SigningKey, new_key
 from kit.tokens import KeyRing, Signer, key_id
 from services.backup.app import create_app
-from services.backup.catalogue import Catalogue
-from services.backup.full import Fulls
-from services.backup.keyring import Keyring
-from services.backup.pg_tools import PgTools
-from services.backup.restore import Restores
+from services.backup.copy.load import Restores
+from services.backup.copy.pg_tools import PgTools
+from services.backup.copy.take import Fulls
+from services.backup.runs.stocktake import Stocktake
 from services.backup.settings import BackupSettings
-from services.backup.stocktake import Stocktake
-from services.backup.vault import Vault
+from services.backup.vault.catalogue import Catalogue
+from services.backup.vault.keyring import Keyring
+from services.backup.vault.objects import Vault
 from tests.eventually import eventually
 from tests.services.backup.tenants_peer import TenantsPeer
 

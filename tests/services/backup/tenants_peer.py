@@ -16,7 +16,7 @@ from contracts.credentials import CallerVerifier
 from contracts.ids import TenantId, new_id
 from kit import clock
 from kit.sealing import SigningKey
-from tenantdb import leases, names, provision, restore
+from tenantdb import leases, names, provision, swap
 from tenantdb.cluster import Cluster
 
 
@@ -157,19 +157,19 @@ class TenantsPeer:
         name, one = self.databases[tenant].name, body["restore"]
         if one not in self.targets:
             self.targets[one] = names.target_name(name)
-            await restore.make_target(self.cluster, self.targets[one], name)
+            await swap.make_target(self.cluster, self.targets[one], name)
         return {"database": self.targets[one]}
 
     async def _drop(self, tenant: UUID, database: str) -> None:
         self.targets = {one: name for one, name in self.targets.items() if name != database}
-        await restore.drop_target(self.cluster, database)
+        await swap.drop_target(self.cluster, database)
 
     async def _swap(self, tenant: UUID, body: dict[str, str]) -> None:
         if UUID(body["restore"]) in self.swapped:
             return
         name, target = self.databases[tenant].name, body["database"]
-        await restore.prepare(self.cluster, target, name, TenantId(tenant))
-        await restore.exchange(self.cluster, name, target, names.aside_name(name))
+        await swap.prepare(self.cluster, target, name, TenantId(tenant))
+        await swap.exchange(self.cluster, name, target, names.aside_name(name))
         self.swapped.append(UUID(body["restore"]))
 
 

@@ -15,8 +15,8 @@ import zstandard
 from contracts.ids import SnapshotId, TenantId, new_id
 from kit import base64url
 from kit.sealing import FrameWriter, Kek, SealBroken, new_key
-from services.backup.archive import Place, Tally, open_archive, seal_archive
-from services.backup.keyring import Keyring, TenantKey
+from services.backup.vault.archive import Place, Tally, open_archive, seal_archive
+from services.backup.vault.keyring import Keyring, TenantKey
 
 ROOT = Path(__file__).parents[3]
 PLACE = Place(TenantId(new_id()), SnapshotId(new_id()))

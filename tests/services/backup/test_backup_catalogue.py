@@ -9,10 +9,10 @@ import pytest
 from contracts.ids import SnapshotId, TenantId, new_id
 from kit import clock
 from kit.sealing import SigningKey
-from services.backup.catalogue import Catalogue, Entry
-from services.backup.full import result_of
-from services.backup.manifest import Manifest, ManifestRefused
-from services.backup.vault import ObjectExists, ObjectMissing, Vault
+from services.backup.copy.take import result_of
+from services.backup.vault.catalogue import Catalogue, Entry
+from services.backup.vault.manifest import Manifest, ManifestRefused
+from services.backup.vault.objects import ObjectExists, ObjectMissing, Vault
 
 TENANT, OTHER = TenantId(new_id()), TenantId(new_id())
 KEY = SigningKey.generate()

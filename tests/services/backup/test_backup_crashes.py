@@ -17,11 +17,11 @@ from sqlalchemy import text
 from contracts.ids import TenantId
 from kit import clock
 from kit.db import Database
-from services.backup.full_run import FullRun
-from services.backup.pg_tools import PgTools
+from services.backup.copy.pg_tools import PgTools
+from services.backup.runs.full import FullRun
 from services.backup.store import snapshots, tenants, turns
 from services.backup.tables import snapshot as tables
-from services.backup.vault import Vault
+from services.backup.vault.objects import Vault
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Workshop, running_backup, settings_in
 from tests.services.backup.tenants_peer import TenantsPeer

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from contracts.events import TenantCreated
 from contracts.ids import TenantId, new_id
 from kit import clock
-from services.backup.daily import queue_due
+from services.backup.runs.daily import queue_due
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Backup, running_backup
 from tests.services.backup.tenants_peer import Database, TenantsPeer

@@ -17,11 +17,17 @@ from contracts.ids import SnapshotId, new_id
 from kit.causes import cause_of
 from kit.db import Database
 from kit.sealing import Kek, new_key
+from services.backup.copy.pg_tools import PgTools
 from services.backup.failures import LOST, Reason, RunFailed, reason_of
-from services.backup.keyring import KeyMissing, Keyring, KeyringBroken, KeyringMissing, KeyUnopened
-from services.backup.manifest import ManifestRefused
-from services.backup.pg_tools import PgTools
-from services.backup.vault import ObjectMissing, Vault, VaultDown, VaultFull, VaultReadOnly
+from services.backup.vault.keyring import (
+    KeyMissing,
+    Keyring,
+    KeyringBroken,
+    KeyringMissing,
+    KeyUnopened,
+)
+from services.backup.vault.manifest import ManifestRefused
+from services.backup.vault.objects import ObjectMissing, Vault, VaultDown, VaultFull, VaultReadOnly
 from tests.services.backup.running_backup import Backup, Workshop, running_backup
 from tests.services.backup.tenants_peer import TenantsPeer
 

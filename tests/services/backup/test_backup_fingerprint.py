@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from services.backup.fingerprint import fingerprints, primary_keys, row_counts, sequences
+from services.backup.copy.fingerprint import fingerprints, primary_keys, row_counts, sequences
 from tests.services.backup.tenants_peer import TenantsPeer
 
 _NAMES = ['pla"in', "back\\slash", 'both\\"', "com,ma", "{brace}", "NULL", "two words", "ünï"]

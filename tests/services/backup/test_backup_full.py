@@ -15,11 +15,11 @@ import pytest
 from contracts.ids import RestoreId, SnapshotId, TenantId, new_id
 from kit import clock
 from kit.sealing import Kek, new_key
-from services.backup.archive import Place, seal_archive
+from services.backup.copy.pg_tools import PgTools
+from services.backup.copy.read_back import stored_dump
 from services.backup.failures import Reason, RunFailed
-from services.backup.keyring import KeyMissing, Keyring
-from services.backup.pg_tools import PgTools
-from services.backup.stored import stored_dump
+from services.backup.vault.archive import Place, seal_archive
+from services.backup.vault.keyring import KeyMissing, Keyring
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Workshop
 

@@ -9,7 +9,7 @@ import pytest
 from contracts.ids import TenantId, new_id
 from kit import base64url
 from kit.sealing import Kek, SealBroken, canonical, new_key
-from services.backup.keyring import (
+from services.backup.vault.keyring import (
     KeyMissing,
     Keyring,
     KeyringBroken,

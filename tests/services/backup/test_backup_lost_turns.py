@@ -11,8 +11,8 @@ from sqlalchemy import text
 from contracts.ids import RestoreId, TenantId, UserId, new_id
 from kit import clock
 from kit.db import Database
-from services.backup.full_run import FullRun
-from services.backup.restore_run import RestoreRun
+from services.backup.runs.full import FullRun
+from services.backup.runs.restore import RestoreRun
 from services.backup.store import restores, snapshots, tenants, turns
 from services.backup.store.turns import Job
 from tests.services.backup.running_backup import Workshop

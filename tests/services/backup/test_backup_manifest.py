@@ -8,7 +8,7 @@ import pytest
 from contracts.ids import SnapshotId, TenantId, new_id
 from kit import clock
 from kit.sealing import SigningKey, canonical
-from services.backup.manifest import Manifest, ManifestRefused, Verification
+from services.backup.vault.manifest import Manifest, ManifestRefused, Verification
 
 KEY = SigningKey.generate()
 TENANT, BACKUP = TenantId(new_id()), SnapshotId(new_id())

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from contracts.ids import RestoreId
 from kit import base64url
 from kit.sealing import SigningKey
-from services.backup.fingerprint import differing
-from services.backup.manifest import Manifest
+from services.backup.copy.fingerprint import differing
+from services.backup.vault.manifest import Manifest
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Backup
 

@@ -11,7 +11,7 @@ import pytest
 from contracts.ids import TenantId
 from kit import base64url
 from kit.sealing import SigningKey
-from services.backup.manifest import Fingerprint, Manifest
+from services.backup.vault.manifest import Fingerprint, Manifest
 from tenantdb import names, provision
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Backup, running_backup

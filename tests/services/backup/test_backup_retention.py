@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from services.backup.retention import Full, expired
+from services.backup.vault.retention import Full, expired
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 GOLDEN = sorted((Path(__file__).parent / "golden" / "retention").glob("*.txt"))

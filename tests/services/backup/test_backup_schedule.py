@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from contracts.ids import TenantId, new_id
-from services.backup.schedule import is_due, latest_slot, pause_after, slot_of
+from services.backup.runs.schedule import is_due, latest_slot, pause_after, slot_of
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TENANT = TenantId(UUID("01890a5d-ac96-774b-bcce-b302099a8057"))

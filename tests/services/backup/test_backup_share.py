@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from contracts.ids import SnapshotId, new_id
+from services.backup.copy.take import Fulls, within
 from services.backup.failures import Reason, RunFailed
-from services.backup.full import Fulls, within
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Workshop, running_backup
 from tests.services.backup.tenants_peer import TenantsPeer

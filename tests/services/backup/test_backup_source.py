@@ -2,8 +2,8 @@
 
 import pytest
 
+from services.backup.copy.moment import held
 from services.backup.failures import Reason, RunFailed
-from services.backup.source import held
 from tests.services.backup.running_backup import Workshop
 
 

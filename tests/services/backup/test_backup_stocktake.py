@@ -176,7 +176,7 @@ async def test_what_others_put_into_the_vault_is_told_once_and_stops_nothing(
     await eventually(has_five)
     await watchful.restored(tenant, newest[0])
     assert REGISTRY.get_sample_value("bulkhead_backup_strays") == put
-    told = [one for one in caplog.records if one.message == "files in the vault are not ours"]
+    told = [one for one in caplog.records if one.getMessage() == "files in the vault are not ours"]
     assert [one.__dict__["strays"] for one in told] == [put]
     assert (watchful.vault_dir / f"{tenant}/data/.DS_Store").exists()
 
@@ -215,7 +215,7 @@ async def test_a_vault_that_is_not_there_makes_nothing_missing(
     made = await watchful.backed_up(tenant)
     caplog.set_level(logging.ERROR)
     watchful.vault_dir.rename(tmp_path / "elsewhere")
-    await eventually(lambda: any(one.message == "item failed" for one in caplog.records))
+    await eventually(lambda: any(one.getMessage() == "item failed" for one in caplog.records))
     assert (await watchful.get(tenant, f"/backups/{made['id']}"))["state"] == "verified"
 
 

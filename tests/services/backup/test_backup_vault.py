@@ -9,7 +9,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from kit import clock
-from services.backup.vault import ObjectExists, ObjectMissing, Vault, VaultDown
+from services.backup.vault.objects import ObjectExists, ObjectMissing, Vault, VaultDown
 
 
 @pytest.fixture(params=["directory", "memory"])

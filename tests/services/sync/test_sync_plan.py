@@ -6,9 +6,9 @@ from uuid import UUID
 
 from contracts.clients import ChangedRecord
 from contracts.ids import new_id
+from kit.backoff import is_exhausted, pause
 from services.sync.connection import ModuleMapping
 from services.sync.push.difference import difference
-from services.sync.push.patience import is_exhausted, pause
 from services.sync.push.plan import plan
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32

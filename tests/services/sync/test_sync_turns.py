@@ -3,7 +3,7 @@
 import asyncio
 
 from contracts.ids import ConnectionId, TenantId, new_id
-from services.sync.push.turns import Turns
+from services.sync.push.queue import Turns
 
 ONE, TWO, THREE = (TenantId(new_id()) for _ in range(3))
 

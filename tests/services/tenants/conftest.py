@@ -17,7 +17,7 @@ from kit.sealing import SigningKey, new_key
 from kit.tokens import KeyRing, Signer
 from services.tenants.app import create_app
 from services.tenants.settings import TenantsSettings
-from tenantdb import provision, restore, template
+from tenantdb import provision, swap, template
 from tenantdb.cluster import Cluster
 from tests.services.tenants.restoring import Restore
 from tests.services.tenants.running_tenants import ISSUER, PEERS, Suite
@@ -80,4 +80,4 @@ async def one(suite: Suite) -> AsyncIterator[Restore]:
     row = await made.target()
     if row is not None and row["aside"]:
         await suite.hands.drop_database(row["aside"])
-    await restore.drop_target(suite.hands, made.database)
+    await swap.drop_target(suite.hands, made.database)

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
-from services.tenants.tables import metadata
+from services.tenants.databases.tables import metadata
 from tests.eventually import eventually
 from tests.services.tenants.running_tenants import Suite
 

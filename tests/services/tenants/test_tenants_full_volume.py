@@ -15,7 +15,7 @@ import pytest
 from contracts.permissions import PERMISSIONS
 from ops.bootstrap import SERVICES, bootstrap
 from ops.local.postgres import LocalPostgres
-from services.tenants.space import Space
+from services.tenants.databases.space import Space
 from tenantdb import template
 from tenantdb.cluster import Cluster as TenantCluster
 from tests.conftest import _FAST, _TEST_HBA, Cluster

@@ -11,8 +11,8 @@ from contracts.events import ConnectionRemoved
 from contracts.ids import TenantId, new_id
 from kit.messaging.memory import MemoryBroker
 from services.tenants.__main__ import migrate_everything
+from services.tenants.databases.store import directory as store
 from services.tenants.settings import TenantsSettings
-from services.tenants.store import directory as store
 from tests.eventually import eventually
 from tests.services.tenants.running_tenants import Suite
 

@@ -9,9 +9,9 @@ import pytest
 
 from contracts.ids import TenantId
 from kit import clock
+from services.tenants.databases.space import Space, allowed
+from services.tenants.databases.store import targets
 from services.tenants.problems import SpaceUsedUp
-from services.tenants.space import Space, allowed
-from services.tenants.store import restores
 from tests.services.tenants.running_tenants import Suite
 
 ROW = {"key": "A", "fields": {"name": "a"}}
@@ -135,7 +135,7 @@ async def test_at_most_two_databases_are_set_aside_and_the_newest_stay(suite: Su
     for day in (3, 1, 2):
         await suite.database.execute(sql, tenant, uuid4(), f"d{day}", f"aside{day}", day)
     async with suite.app.state.db.write() as session:
-        assert await restores.surplus_asides(session, tenant, clock.now(), 2) == ["aside1"]
+        assert await targets.surplus_asides(session, tenant, clock.now(), 2) == ["aside1"]
     rows = await suite.database.fetch(
         "SELECT aside FROM restore_target WHERE drop_aside_at > now()"
     )

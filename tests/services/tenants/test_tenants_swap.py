@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tenantdb import names, restore
+from tenantdb import names, swap
 from tests.services.tenants.restoring import Restore
 from tests.services.tenants.running_tenants import Suite, dump_lease, has_role
 
@@ -48,7 +48,7 @@ async def test_a_swap_that_dies_at_any_step_is_completed_later(
     one: Restore, suite: Suite, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     function = step.removeprefix("after ")
-    whole = getattr(restore, function)
+    whole = getattr(swap, function)
 
     async def die(*arguments: Any) -> None:
         if step.startswith("after"):
@@ -56,7 +56,7 @@ async def test_a_swap_that_dies_at_any_step_is_completed_later(
         raise ConnectionError
 
     with monkeypatch.context() as crash:
-        crash.setattr(restore, function, die)
+        crash.setattr(swap, function, die)
         assert (await one.swap()).status_code == 503
         refused = await suite.user(one.tenant, "GET", "/records/person")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")

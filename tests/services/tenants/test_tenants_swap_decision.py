@@ -7,9 +7,9 @@ import pytest
 
 from contracts.ids import RestoreId, TenantId
 from kit.db import Database
-from services.tenants.leases import Leases
-from services.tenants.restore_targets import RestoreTargets
-from tenantdb import restore
+from services.tenants.databases.leases import Leases
+from services.tenants.databases.targets import RestoreTargets
+from tenantdb import swap
 from tests.services.tenants.restoring import Restore
 from tests.services.tenants.running_tenants import Suite
 
@@ -38,7 +38,7 @@ async def test_a_cluster_that_is_away_before_the_decision_is_asked_again(
         raise ConnectionError
 
     with monkeypatch.context() as outage:
-        outage.setattr(restore, "prepare", die)
+        outage.setattr(swap, "prepare", die)
         assert (await one.swap()).status_code == 503
         assert await one.names() == []
     assert (await one.swap()).status_code == 204
@@ -53,14 +53,14 @@ async def test_a_restore_brings_no_wider_field_choice_back(
         await one.run(CHOOSE, connection)
     choice = f"/field-choices/{kept}/organisation"
     await suite.user(one.tenant, "PUT", choice, {"fields": ["name", "founded", "cik"]})
-    prepare = restore.prepare
+    prepare = swap.prepare
 
     async def prepare_and_withdraw(*arguments: Any) -> None:
         """The customer withdraws a field in the last moment before the decision."""
         await prepare(*arguments)
         await suite.user(one.tenant, "PUT", choice, {"fields": ["name", "founded"]})
 
-    monkeypatch.setattr(restore, "prepare", prepare_and_withdraw)
+    monkeypatch.setattr(swap, "prepare", prepare_and_withdraw)
     assert (await one.swap()).status_code == 204
     assert (await suite.user(one.tenant, "GET", choice)).json() == {"fields": ["name", "founded"]}
     gone = f"/field-choices/{removed}/organisation"

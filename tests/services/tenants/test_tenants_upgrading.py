@@ -12,8 +12,8 @@ import pytest
 from contracts.ids import TenantId
 from kit.timers import each_at_once
 from services.tenants.__main__ import migrate_everything
+from services.tenants.databases.store import directory as store
 from services.tenants.settings import TenantsSettings
-from services.tenants.store import directory as store
 from tenantdb import template
 from tests.services.tenants.restoring import Restore
 from tests.services.tenants.running_tenants import Suite
@@ -100,7 +100,7 @@ async def test_migrate_ends_well_while_a_tenant_is_broken(
     await break_database(suite, broken)
     await suite.database.execute("UPDATE tenant SET schema_version = 0")
     await migrate_everything(settings)
-    [told] = [one for one in caplog.records if "not up to date" in one.message]
+    [told] = [one for one in caplog.records if "not up to date" in one.getMessage()]
     assert (told.levelname, told.__dict__["tenants"]) == ("ERROR", [str(broken)])
 
 

@@ -27,10 +27,11 @@ from kit.db import Database
 from kit.http import build_app
 from kit.sealing import SigningKey
 from kit.tokens import KeyRing, Signer
-from services.tenants.notices import Notices
-from services.tenants.routes import bulk, changes, field_choices, modules, records
-from services.tenants.space import Space
-from services.tenants.uploads import Uploads
+from services.tenants.databases.space import Space
+from services.tenants.feed.announce import Notices
+from services.tenants.feed.routes import changes, field_choices
+from services.tenants.records.many.slots import Uploads
+from services.tenants.records.routes import many, modules, single
 from tenantdb import Address, TenantDatabases, names, provision, template
 from tenantdb.cluster import Cluster
 
@@ -206,10 +207,10 @@ async def api(
     key, service_key = SigningKey.generate(), SigningKey.generate()
     app = build_app(
         title="tenants",
-        routers=[r.router for r in (modules, bulk, records, field_choices, changes)],
+        routers=[r.router for r in (modules, many, single, field_choices, changes)],
         checks={},
         lifespan=lifespan,
-        body_limits=bulk.BODY_LIMITS,
+        body_limits=many.BODY_LIMITS,
     )
 
     async def keys() -> dict[str, Any]:

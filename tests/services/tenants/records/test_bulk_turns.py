@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from kit.problems import TooManyRequests
-from services.tenants.uploads import Uploads
+from services.tenants.records.many.slots import Uploads
 from tests.eventually import eventually
 
 A, B, C = uuid4(), uuid4(), uuid4()

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from contracts.access import Scope
-from services.tenants.notices import Notices
+from services.tenants.feed.announce import Notices
 
 CHOSEN = ["symbol", "name"]
 

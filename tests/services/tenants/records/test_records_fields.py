@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.tenants.fields import KINDS, Field, Kind, check_fields, check_value, from_text
+from services.tenants.records.fields import KINDS, Field, Kind, check_fields, check_value, from_text
 
 GOOD: dict[Kind, list[object]] = {
     "text": ["a", "Saint Paul, Minnesota", "zwei\nZeilen", "日本", "x" * 40],

@@ -2,8 +2,8 @@
 
 import pytest
 
-from services.tenants.fields import Field, check_value
-from services.tenants.payment_data import contains_card_number, passes_luhn
+from services.tenants.records.fields import Field, check_value
+from services.tenants.records.payment_data import contains_card_number, passes_luhn
 
 CARDS = [
     "4111111111111111",

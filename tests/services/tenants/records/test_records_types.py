@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kit import base64url
-from services.tenants.fields import KINDS
-from services.tenants.paging import fingerprint
+from services.tenants.records.fields import KINDS
+from services.tenants.records.paging import fingerprint
 
 RECORDS = "/records/organisation"
 OPERATORS = ("eq", "ne", "lt", "le", "gt", "ge", "contains", "in")

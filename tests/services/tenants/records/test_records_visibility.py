@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.access import Grants, Person, RecordFacts, Scope, decide
-from services.tenants import visibility
-from services.tenants.binds import Binds
+from services.tenants.records import visibility
+from services.tenants.records.placeholders import Binds
 
 _IDS = [UUID(int=n) for n in range(1, 5)]
 _ids = st.sampled_from(_IDS)

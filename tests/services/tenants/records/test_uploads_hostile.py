@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from bench import hostile_bodies as hostile
-from services.tenants import bulk, checking, csv_import
-from services.tenants.checking import Question
-from services.tenants.fields import Field
-from services.tenants.modules import Module
-from services.tenants.rows import MAX_REPORTED, MAX_ROW_BYTES
+from services.tenants.records.fields import Field
+from services.tenants.records.many import checking, csv, ndjson
+from services.tenants.records.many.batch import MAX_REPORTED, MAX_ROW_BYTES
+from services.tenants.records.many.checking import Question
+from services.tenants.records.modules import Module
 from tests.growth import TWICE, growth
 
 FIELDS = [
@@ -77,13 +77,13 @@ async def test_of_the_rows_left_out_a_thousand_are_named_and_all_are_counted(api
 def test_a_header_has_a_thousand_cells_and_no_more():
     fields = {f"f{number}": Field(f"f{number}", "text") for number in range(1_100)}
     wide = Module("wide", fields)
-    for columns in (csv_import.MAX_COLUMNS, csv_import.MAX_COLUMNS + 1):
+    for columns in (csv.MAX_COLUMNS, csv.MAX_COLUMNS + 1):
         body = ",".join(list(fields)[:columns]).encode() + b"\n"
-        if columns == csv_import.MAX_COLUMNS:
-            csv_import.parse(body, wide, None, skips=False)
+        if columns == csv.MAX_COLUMNS:
+            csv.parse(body, wide, None, skips=False)
         else:
-            with pytest.raises(csv_import.HeaderWrong) as caught:
-                csv_import.parse(body, wide, None, skips=False)
+            with pytest.raises(csv.HeaderWrong) as caught:
+                csv.parse(body, wide, None, skips=False)
             assert caught.value.faults[0].message == "has more than 1000 cells"
 
 
@@ -92,21 +92,21 @@ def test_a_record_is_as_long_as_it_may_be_and_not_one_character_more(cell):
     """Whether it is one long line or many short ones between quotes."""
     row = b"A," + cell + b"," * (MAX_ROW_BYTES - len(cell) - 3)
     assert len(row + b"\n") == MAX_ROW_BYTES
-    assert csv_import.parse(HEADER + row + b"\n", MODULE, None, skips=True).failed_lines == 1
-    with pytest.raises(csv_import.CsvBroken, match="begins in line 2"):
-        csv_import.parse(HEADER + row + b",\n", MODULE, None, skips=True)
+    assert csv.parse(HEADER + row + b"\n", MODULE, None, skips=True).failed_lines == 1
+    with pytest.raises(csv.CsvBroken, match="begins in line 2"):
+        csv.parse(HEADER + row + b",\n", MODULE, None, skips=True)
 
 
 def test_a_header_is_a_record_too():
-    with pytest.raises(csv_import.CsvBroken, match="begins in line 1"):
-        csv_import.parse(b"symbol," + b"x" * MAX_ROW_BYTES + b"\n", MODULE, None, skips=True)
+    with pytest.raises(csv.CsvBroken, match="begins in line 1"):
+        csv.parse(b"symbol," + b"x" * MAX_ROW_BYTES + b"\n", MODULE, None, skips=True)
 
 
 def test_a_line_is_as_long_as_it_may_be_and_not_one_byte_more():
     for size in (MAX_ROW_BYTES, MAX_ROW_BYTES + 1):
         row = json.dumps({"key": "A", "fields": {"name": "a"}}).encode()
         line = row[:-1] + b" " * (size - len(row)) + b"}"
-        batch = bulk.parse(line + b"\n", MODULE, skips=True)
+        batch = ndjson.parse(line + b"\n", MODULE, skips=True)
         assert (len(batch.rows), batch.failed_lines) == (
             (1, 0) if size == MAX_ROW_BYTES else (0, 1)
         )

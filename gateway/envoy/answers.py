@@ -1,0 +1,97 @@
+"""What every answer carries, which other origins may read it, and which are compressed."""
+
+from gateway.envoy.shapes import Resource, named, typed
+from gateway.settings import GatewaySettings
+
+_FILTERS = "envoy.extensions.filters.http"
+_NO_STORE, _CORS, _COMPRESSION = "bulkhead.no-store", "bulkhead.cors", "bulkhead.compression"
+_SECURITY_HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cross-origin-resource-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "strict-transport-security": "max-age=63072000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+    "x-client-request-id": "%REQ(X-CLIENT-REQUEST-ID)%",
+}
+_PER_ROUTE = f"{_FILTERS}.compressor.v3.CompressorPerRoute"
+_LONG_ANSWERS = ("application/json", "application/x-ndjson", "text/csv")
+_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+_ASKED = "authorization, content-type, if-match, if-none-match, x-request-id"
+_TOLD = "etag, link, location, retry-after, x-client-request-id, x-request-id"
+
+
+def headers(settings: GatewaySettings) -> Resource:
+    """First in the chain, so that refusals carry them too."""
+    security = [_header(name, value) for name, value in _SECURITY_HEADERS.items()]
+    if settings.cors_origins:
+        security.append(_header("vary", "origin", "APPEND_IF_EXISTS_OR_ADD"))
+    return _mutating("bulkhead.security-headers", security)
+
+
+def caching() -> Resource:
+    """After the request has its own route, which says whether its service's word counts."""
+    return _mutating(_NO_STORE, [_header("cache-control", "no-store", "ADD_IF_ABSENT")])
+
+
+def _mutating(name: str, mutations: list[Resource]) -> Resource:
+    kind = f"{_FILTERS}.header_mutation.v3.HeaderMutation"
+    return named(name, kind, mutations={"response_mutations": mutations})
+
+
+def _header(name: str, value: str, action: str = "OVERWRITE_IF_EXISTS_OR_ADD") -> Resource:
+    return {"append": {"header": {"key": name, "value": value}, "append_action": action}}
+
+
+def cors() -> Resource:
+    """Does nothing where `sharing` names no origin."""
+    return named(_CORS, f"{_FILTERS}.cors.v3.Cors")
+
+
+def sharing(settings: GatewaySettings) -> dict[str, Resource]:
+    """For the host: exact origins only. No credentials, because ours are not a browser's own."""
+    if not settings.cors_origins:
+        return {}
+    policy = typed(
+        f"{_FILTERS}.cors.v3.CorsPolicy",
+        allow_origin_string_match=[{"exact": origin} for origin in settings.cors_origins],
+        allow_methods=_METHODS,
+        allow_headers=_ASKED,
+        expose_headers=_TOLD,
+        max_age="600",
+    )
+    return {_CORS: policy}
+
+
+def compression() -> Resource:
+    """For routes that ask for it, and never for an answer with an ETag: Envoy would strip
+    it, and a change that names it could not be made."""
+    gzip = "envoy.extensions.compression.gzip.compressor.v3.Gzip"
+    return named(
+        _COMPRESSION,
+        f"{_FILTERS}.compressor.v3.Compressor",
+        compressor_library=named("gzip", gzip, compression_level="COMPRESSION_LEVEL_3"),
+        response_direction_config={
+            "common_config": {
+                "min_content_length": 1024,
+                "content_type_matcher": [{"prefix": kind} for kind in _LONG_ANSWERS],
+            },
+            "disable_on_etag_header": True,
+        },
+    )
+
+
+def compressed() -> dict[str, Resource]:
+    """A route with this compresses what it answers."""
+    return {_COMPRESSION: typed(_PER_ROUTE, overrides={"response_direction_config": {}})}
+
+
+def not_compressed() -> dict[str, Resource]:
+    """For the host: what every route is that says nothing else."""
+    return {_COMPRESSION: typed(_PER_ROUTE, disabled=True)}
+
+
+def never_stored() -> dict[str, Resource]:
+    """A route with this is not cached, whatever its service says."""
+    kind = f"{_FILTERS}.header_mutation.v3.HeaderMutationPerRoute"
+    mutations = {"response_mutations": [_header("cache-control", "no-store")]}
+    return {_NO_STORE: typed(kind, mutations=mutations)}

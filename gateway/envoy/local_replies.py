@@ -1,0 +1,83 @@
+"""What Envoy itself answers, as RFC 9457 problems: the same documents that the services send, each
+with a request id."""
+
+from typing import Any
+
+from gateway import problems as ours
+from gateway.envoy.shapes import Resource, first_of
+from kit import problems
+from kit.problems import Problem
+
+# The sentence of our scripts, or Envoy's word for what it saw; neither ever holds the input.
+_CAUSE = first_of(("DYNAMIC_METADATA", "bulkhead:why"), "RESPONSE_CODE_DETAILS")
+_ID = first_of("STREAM_ID", "UNIQUE_ID")
+_EXPLAINED: tuple[type[Problem], ...] = (
+    ours.RequestMalformed,
+    problems.MethodNotAllowed,
+    problems.BodyTooLarge,
+    ours.HeadersTooLarge,
+)
+_PLAIN: tuple[type[Problem], ...] = (
+    ours.AddressRefused,
+    problems.NotFound,
+    problems.RequestTimedOut,
+    ours.HttpTooOld,
+    problems.TooManyRequests,
+    ours.AnswerMalformed,
+    problems.DependencyDown,
+    ours.AnswerTooLate,
+)
+_UNKNOWN_CODING = 501
+_HEADERS = {
+    405: {"allow": "DELETE, GET, HEAD, PATCH, POST, PUT"},
+    429: {"retry-after": "1"},
+    503: {"retry-after": "1"},
+}
+
+
+def render() -> Resource:
+    """Mappers for statuses from 400 on; a body format for all would rewrite good answers too."""
+    explained = [_mapper(p, p.status, detail=_CAUSE) for p in _EXPLAINED]
+    token = _mapper(problems.NotAuthenticated, 401, detail="%LOCAL_REPLY_BODY%")
+    plain = [_mapper(p, p.status) for p in _PLAIN]
+    unknown_coding = _mapper(ours.RequestMalformed, _UNKNOWN_CODING, detail=_CAUSE) | {
+        "status_code": 400
+    }
+    others = [
+        _mapper(problems.Internal, 500, "GE"),
+        _mapper(ours.RequestMalformed, 400, "GE", detail=_CAUSE),
+    ]
+    return {"mappers": [*explained, token, *plain, unknown_coding, *others]}
+
+
+def _mapper(
+    problem: type[Problem], status: int, comparison: str = "EQ", **members: str
+) -> Resource:
+    value = {"default_value": status, "runtime_key": f"bulkhead.local_reply.{status}"}
+    document: dict[str, Any] = {
+        "type": f"/problems/{problem.slug}",
+        "title": problem.title(),
+        "status": "%RESPONSE_CODE%",
+        **members,
+    }
+    return {
+        "filter": {"status_code_filter": {"comparison": {"op": comparison, "value": value}}},
+        "headers_to_add": _headers(status),
+        "body_format_override": {
+            "content_type": "application/problem+json",
+            "json_format": document,
+        },
+    }
+
+
+def _headers(status: int) -> list[Resource]:
+    """The id of the request too: what is no HTTP is refused before Envoy has written it."""
+    overwritten = _HEADERS.get(status, {})
+    known = [
+        _header(name, value, "OVERWRITE_IF_EXISTS_OR_ADD") for name, value in overwritten.items()
+    ]
+    return [*known, _header("x-request-id", _ID, "ADD_IF_ABSENT")]
+
+
+def _header(name: str, value: str, action: str) -> Resource:
+    return {"header": {"key": name, "value": value}, "append_action": action}

@@ -1,0 +1,157 @@
+"""Full backups: the whole of one tenant at one moment, sealed before it touches a disk.
+
+Order of writes: data under a fresh random name, durable; then the signed manifest, create-only;
+then the check of what was written. A run that dies in between leaves nothing that counts.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from contracts.clients import Lease, TenantsClient
+from contracts.ids import SnapshotId, TenantId
+from kit import clock, logs
+from kit.supervisor import spawn
+from services.backup.copy.fingerprint import fingerprints, primary_keys, sequences
+from services.backup.copy.moment import Moment, held
+from services.backup.copy.pg_tools import PgTools
+from services.backup.copy.read_back import stored_dump
+from services.backup.failures import ALTERED, Reason, RunFailed
+from services.backup.vault.archive import ZSTD_LEVEL, Place, Tally, seal_archive
+from services.backup.vault.catalogue import Catalogue, Entry
+from services.backup.vault.keyring import Keyring, TenantKey
+from services.backup.vault.manifest import Level, Manifest, Verification
+from services.backup.vault.objects import VaultDown
+
+_log = logs.get(__name__)
+
+
+@dataclass(frozen=True)
+class Written:
+    """A stored archive that no manifest names yet."""
+
+    name: str
+    key: TenantKey
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class Fulls:
+    """Takes and checks full backups; `share` bounds the bytes of one tenant in the vault."""
+
+    catalogue: Catalogue
+    keyring: Keyring
+    tenants: TenantsClient
+    tools: PgTools
+    share: int
+
+    async def take(self, tenant: TenantId, backup: SnapshotId) -> Entry:
+        """Store a full and its manifest; raises what failed, and then nothing is listed."""
+        place = Place(tenant, backup)
+        stock = await self.catalogue.stock(tenant)
+        earlier, room = stock.entries, self.share - stock.size
+        async with held(self.tenants, tenant) as (lease, moment):
+            written, draft = await self._write(lease, moment, place, room)
+        manifest = draft.model_copy(
+            update={
+                "object": written.name,
+                "size": written.tally.size,
+                "sha256": written.tally.sha256,
+                "key_version": written.key.version,
+                "prev_manifest_sha256": earlier[-1].sha256 if earlier else None,
+            }
+        )
+        return await self.catalogue.publish(manifest)
+
+    async def verify(self, entry: Entry) -> Entry:
+        """Read the stored backup whole (digest, seals, pg_restore to its end) and keep the result.
+
+        RunFailed where it does not pass; that is recorded too, where the fault is the backup's.
+        """
+        try:
+            await self._read_through(entry.manifest)
+        except RunFailed as failed:
+            if failed.reason in ALTERED:
+                await note(self.catalogue, result_of(entry, "archive", passed=False))
+            raise
+        result = result_of(entry, "archive", passed=True)
+        await self.catalogue.record(result)
+        return Entry(entry.manifest, entry.sha256, result)
+
+    async def _write(
+        self, lease: Lease, moment: Moment, place: Place, room: int
+    ) -> tuple[Written, Manifest]:
+        """Dump and hash at once, in two transactions that see the same moment."""
+        describing = spawn(self._describe(place, moment), "description of a full")
+        try:
+            written = await self._store(lease, moment, place, room)
+            return written, await describing
+        finally:
+            describing.cancel()
+            await asyncio.gather(describing, return_exceptions=True)
+
+    async def _store(self, lease: Lease, moment: Moment, place: Place, room: int) -> Written:
+        key = await asyncio.to_thread(self.keyring.current, place.tenant)
+        name, tally = self.catalogue.new_data_name(place.tenant), Tally()
+        with self.tools.dump(lease, moment.exported) as plain:
+            sealed = tally.over(seal_archive(plain, place, key))
+            await self.catalogue.vault.put(name, within(room, sealed, lambda: tally.size))
+        return Written(name, key, tally)
+
+    async def _describe(self, place: Place, moment: Moment) -> Manifest:
+        tables = await fingerprints(moment.rows)
+        return Manifest(
+            tenant=place.tenant,
+            backup=place.backup,
+            object="",
+            size=0,
+            sha256="",
+            snapshot=moment.position,
+            lsn=moment.lsn,
+            at=moment.at,
+            src=moment.chain,
+            server=moment.server,
+            schema_version=moment.schema_version,
+            dump=f"{await asyncio.to_thread(self.tools.version)} -Fc",
+            zstd=ZSTD_LEVEL,
+            key_version=0,
+            tables=tables,
+            seqs=await sequences(moment.rows),
+            pks=await primary_keys(moment.rows, sorted(tables)),
+            prev_manifest_sha256=None,
+        )
+
+    async def _read_through(self, manifest: Manifest) -> None:
+        dump = stored_dump(self.catalogue.vault, self.keyring, manifest)
+        with self.tools.reading() as process:
+            await asyncio.to_thread(process.feed, dump, Reason.BROKEN)
+
+
+def within(room: int, chunks: Iterator[bytes], size: Callable[[], int]) -> Iterator[bytes]:
+    """The chunks; RunFailed as soon as their `size` is more bytes than the tenant has left."""
+    for chunk in chunks:
+        if size() > room:
+            raise RunFailed(Reason.SHARE_FULL)
+        yield chunk
+
+
+async def note(catalogue: Catalogue, result: Verification) -> None:
+    """Record a check where the vault lets us: its outcome does not hang on the note."""
+    try:
+        await catalogue.record(result)
+    except VaultDown as refused:
+        extra = {"backup": str(result.backup), "error": type(refused).__name__}
+        _log.warning("check not noted in the vault", extra=extra)
+
+
+def result_of(entry: Entry, level: Level, *, passed: bool) -> Verification:
+    """What a check of a backup found, to be recorded beside its manifest."""
+    manifest = entry.manifest
+    return Verification(
+        tenant=manifest.tenant,
+        backup=manifest.backup,
+        manifest_sha256=entry.sha256,
+        level=level,
+        passed=passed,
+        at=clock.now(),
+    )

@@ -1,0 +1,77 @@
+"""Feeds of changed records: for sync (chosen fields only) and for API consumers (whole records)."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from contracts.access import Scope
+from contracts.authorise import needs, needs_service
+from contracts.credentials import Actor
+from kit.problems import NotPermitted
+from services.tenants import sessions
+from services.tenants.feed import changes
+from services.tenants.feed.store.changes import ChosenFields, WholeRecords
+from services.tenants.schemas import ChangeList, RecordRows, RecordsAsked
+
+router = APIRouter(tags=["changes"])
+After = Annotated[str | None, Query(max_length=4000, description="a position; absent: start over")]
+Limit = Annotated[int, Query(ge=1, le=5000, description="journal rows or records a page")]
+
+
+@router.get(
+    "/internal/tenants/{tenant}/connections/{connection}/changes", response_model=ChangeList
+)
+async def read_connection_changes(
+    request: Request,
+    tenant: UUID,
+    connection: UUID,
+    caller: Annotated[str, needs_service("sync")],
+    after: After = None,
+    limit: Limit = 500,
+) -> Any:
+    """Changed records with the connection's chosen fields; no other field leaves the database."""
+    async with sessions.reading(request, tenant) as session:
+        page = await changes.read(session, ChosenFields(session, connection), after, limit)
+    return sessions.json_bytes(page.body())
+
+
+@router.post(
+    "/internal/tenants/{tenant}/connections/{connection}/records", response_model=RecordRows
+)
+async def read_connection_records(
+    request: Request,
+    tenant: UUID,
+    connection: UUID,
+    caller: Annotated[str, needs_service("sync")],
+    body: RecordsAsked,
+) -> Any:
+    """Present values of the chosen fields; vanished records are absent."""
+    async with sessions.reading(request, tenant) as session:
+        found = await ChosenFields(session, connection).of_module(body.module, body.ids)
+    return sessions.json_bytes(f'{{"rows": [{",".join(found.values())}]}}')
+
+
+@router.get("/t/{tenant}/v1/changes", response_model=ChangeList)
+async def read_changes(
+    request: Request,
+    tenant: UUID,
+    actor: Annotated[Actor, needs("export.api_bulk")],
+    after: After = None,
+    limit: Limit = 500,
+) -> Any:
+    """Changes of all modules that the caller may view without a limit of scope.
+
+    With a narrower scope a feed could not tell a record that was deleted from one that has been
+    given to somebody else, so such modules are left out.
+    """
+    viewable = frozenset(
+        name.removesuffix(".view")
+        for name, scope in actor.grants.items()
+        if name.endswith(".view") and scope is Scope.ALL
+    )
+    if not viewable:
+        raise NotPermitted("needs the view of a module in the scope all")
+    async with sessions.reading(request, tenant) as session:
+        page = await changes.read(session, WholeRecords(session, viewable), after, limit)
+    return sessions.json_bytes(page.body())
