@@ -16,6 +16,7 @@ RELAY = "bulkhead_relay"
 PROVISIONER = "bulkhead_tenants"
 EMPTY_TEMPLATE = "bulkhead_empty"
 GROUPS = ("bulkhead_tenant", "bulkhead_lease")
+_VOLUME = Path(__file__).parents[1] / "tenantdb" / "volume.sql"
 _HARDENING = Path(__file__).parents[1] / "tenantdb" / "hardening.sql"
 
 
@@ -42,6 +43,7 @@ async def bootstrap(superuser_url: str, passwords: Mapping[str, str]) -> None:
         for shared in ("postgres", "template1"):
             await connection.execute(f"REVOKE ALL ON DATABASE {shared} FROM PUBLIC")
         await connection.execute(f"GRANT CONNECT ON DATABASE postgres TO {PROVISIONER}")
+        await _run_inside(superuser_url, PROVISIONER, _VOLUME)
         await _make_empty_template(connection, superuser_url)
     finally:
         await connection.close()
@@ -80,11 +82,15 @@ async def _make_empty_template(connection: Connection, superuser_url: str) -> No
         return
     await connection.execute(f"DROP DATABASE IF EXISTS {EMPTY_TEMPLATE} WITH (FORCE)")
     await _make_database(connection, EMPTY_TEMPLATE, PROVISIONER)
-    inside = await asyncpg.connect(superuser_url, database=EMPTY_TEMPLATE, timeout=10)
-    try:
-        await inside.execute(_HARDENING.read_text())
-    finally:
-        await inside.close()
+    await _run_inside(superuser_url, EMPTY_TEMPLATE, _HARDENING)
     await connection.execute(
         f"ALTER DATABASE {EMPTY_TEMPLATE} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false"
     )
+
+
+async def _run_inside(superuser_url: str, database: str, file: Path) -> None:
+    inside = await asyncpg.connect(superuser_url, database=database, timeout=10)
+    try:
+        await inside.execute(file.read_text())
+    finally:
+        await inside.close()

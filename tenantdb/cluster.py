@@ -72,6 +72,11 @@ class Cluster:
             rows = await admin.fetch(_SIZES)
         return {row["name"]: int(row["size"]) for row in rows}
 
+    async def stored(self) -> int:
+        """Bytes of everything on PostgreSQL's volume: all databases, temporary files, WAL."""
+        async with self.admin() as admin:
+            return int(await admin.fetchval("SELECT volume.stored()"))
+
     async def drop_database(self, name: str) -> None:
         """End its sessions and drop it; nothing happens where there is none."""
         if not await self.has_database(name):

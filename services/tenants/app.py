@@ -69,7 +69,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
         cluster,
         limit=settings.space_per_tenant,
         floor=settings.free_floor,
-        volume=settings.data_volume,
+        volume=settings.data_volume or settings.data_volume_bytes,
     )
     return assemble(
         settings,

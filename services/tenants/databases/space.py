@@ -14,6 +14,7 @@ from prometheus_client import Gauge
 
 from contracts.ids import TenantId
 from kit.db import Database
+from kit.room import allowed
 from services.tenants.databases.store import directory as store
 from services.tenants.problems import SpaceUsedUp
 from tenantdb.cluster import Cluster
@@ -22,20 +23,12 @@ _LARGEST = Gauge("bulkhead_tenant_largest_bytes", "What the tenant stores that s
 _ALLOWED = Gauge("bulkhead_tenant_allowed_bytes", "What one tenant may store at the moment")
 
 
-def allowed(limit: int, largest: int, free: int, floor: int) -> int:
-    """What one tenant may store: its limit, or less while the volume has less than its floor free.
-
-    Just under the floor that stops the largest tenant alone; the less is left, the smaller ones.
-    """
-    return limit if free >= floor else min(limit, largest * max(free, 0) // floor)
-
-
 class Space:
-    """`limit` and `floor` are bytes; `volume` is a folder on PostgreSQL's volume, where this
-    process sees it (None: only the limit holds)."""
+    """`limit` and `floor` are bytes; `volume` is a folder on PostgreSQL's volume, or how many bytes
+    that volume holds where this process does not see it (None: only the limit holds)."""
 
     def __init__(
-        self, db: Database, cluster: Cluster, *, limit: int, floor: int, volume: Path | None
+        self, db: Database, cluster: Cluster, *, limit: int, floor: int, volume: Path | int | None
     ) -> None:
         self._db, self._cluster = db, cluster
         self._limit, self._floor, self._volume = limit, floor, volume
@@ -49,12 +42,18 @@ class Space:
         sizes = await self._cluster.sizes()
         self._used = Counter({whose[name]: size for name, size in sizes.items() if name in whose})
         largest = max(self._used.values(), default=0)
-        free = self._floor
-        if self._volume is not None:
-            free = (await asyncio.to_thread(shutil.disk_usage, self._volume)).free
-        self._allowed = allowed(self._limit, largest, free, self._floor)
+        self._allowed = allowed(self._limit, largest, await self._free(), self._floor)
         _LARGEST.set(largest)
         _ALLOWED.set(self._allowed)
+
+    async def _free(self) -> int:
+        match self._volume:
+            case None:
+                return self._floor
+            case int(size):
+                return size - await self._cluster.stored()
+            case Path() as folder:
+                return (await asyncio.to_thread(shutil.disk_usage, folder)).free
 
     def check(self, tenant: TenantId, size: int = 0) -> None:
         """Count `size` bytes that come in; raises SpaceUsedUp where the tenant has no room."""

@@ -5,13 +5,18 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
+from pydantic import ValidationError
 
 from contracts.ids import TenantId
 from kit import clock
-from services.tenants.databases.space import Space, allowed
+from kit.room import allowed
+from services.tenants.databases.space import Space
 from services.tenants.databases.store import targets
 from services.tenants.problems import SpaceUsedUp
+from services.tenants.settings import TenantsSettings
+from tenantdb.cluster import Cluster as TenantCluster
 from tests.services.tenants.running_tenants import Suite
 
 ROW = {"key": "A", "fields": {"name": "a"}}
@@ -126,6 +131,55 @@ async def test_under_the_floor_the_largest_tenant_stops_and_the_others_write_on(
     await wall.measure()
     assert (await write(suite, large)).status_code == 507
     assert (await write(suite, small)).status_code == 201
+
+
+async def test_where_the_volume_is_not_seen_its_size_and_what_is_stored_tell_what_is_free(
+    suite: Suite, cluster: Any
+) -> None:
+    large, small = await suite.tenant("Large"), await suite.tenant("Small")
+    await fill(suite, large, 60_000)
+    hands = TenantCluster(cluster.url("tenants"))  # where the bootstrap has made the function
+    stored = await hands.stored()
+    for free, status in ((2 * GIB, 201), (GIB * 9 // 10, 507)):
+        wall = Space(suite.app.state.db, hands, limit=1 << 40, floor=GIB, volume=stored + free)
+        suite.app.state.space = wall
+        await wall.measure()
+        assert (await write(suite, large)).status_code == status
+    assert (await write(suite, large)).status_code == 507
+    assert (await write(suite, small)).status_code == 201
+
+
+async def test_what_is_stored_counts_all_databases_and_the_log(
+    cluster: Any,
+) -> None:
+    """The provisioner learns one number, and has none of the rights that it takes."""
+    hands = TenantCluster(cluster.url("tenants"))
+    server = await cluster.superuser()
+    try:
+        databases = await server.fetchval("SELECT sum(pg_database_size(oid)) FROM pg_database")
+        wal = await server.fetchval("SELECT sum(size) FROM pg_ls_waldir()")
+    finally:
+        await server.close()
+    assert await hands.stored() > (databases + wal) * 9 // 10
+    async with hands.admin() as admin:
+        for denied in ("pg_ls_waldir()", "pg_database_size('bulkhead_auth')"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await admin.fetch(f"SELECT * FROM {denied}")
+
+
+async def test_the_volume_is_told_in_one_way_and_a_folder_that_is_there(
+    settings: TenantsSettings, tmp_path: Path
+) -> None:
+    """A floor that nobody measures is none: refused at the start, not found out when it is full."""
+    given = settings.model_dump()
+    TenantsSettings(**given | {"data_volume": tmp_path})
+    for wrong in (
+        {"data_volume": tmp_path, "data_volume_bytes": 1},
+        {"data_volume": tmp_path / "absent"},
+        {"data_volume_bytes": 0},
+    ):
+        with pytest.raises(ValidationError):
+            TenantsSettings(**given | wrong)
 
 
 async def test_at_most_two_databases_are_set_aside_and_the_newest_stay(suite: Suite) -> None:
