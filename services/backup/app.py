@@ -17,6 +17,7 @@ from kit.timers import Timer
 from services.backup.consumers import handlers
 from services.backup.copy.load import Restores
 from services.backup.copy.pg_tools import PgTools
+from services.backup.copy.room import VaultRoom
 from services.backup.copy.take import Fulls
 from services.backup.forgetting import forgetting
 from services.backup.known_tenants import KnownTenants
@@ -46,11 +47,12 @@ def create_app(
     tenants = tenants or TenantsClient(
         settings.tenants_url, key=SigningKey.from_file(settings.identity_key_file), service=NAME
     )
-    share, leftovers_after = settings.share_bytes, timedelta(seconds=settings.leftovers_after_s)
+    leftovers_after = timedelta(seconds=settings.leftovers_after_s)
     kek = Kek.from_file(settings.kek_file)
     keyring = Keyring(settings.keyring_dir, kek)
     manifest_key = SigningKey.from_file(settings.manifest_key_file)
     catalogue = Catalogue(Vault.local(settings.vault_dir), manifest_key)
+    room = VaultRoom(catalogue.vault, settings.share_bytes, settings.free_floor)
     tools = PgTools.find(settings.pg_bin_dir)
     known = KnownTenants(db, keyring, tenants)
     restores = Restores(catalogue, keyring, tenants, tools)
@@ -58,7 +60,7 @@ def create_app(
     stocktake = Stocktake(db, catalogue, leftovers_after)
     runs = Runs(
         db,
-        FullRun(db, Fulls(catalogue, keyring, tenants, tools, share), stocktake),
+        FullRun(db, Fulls(catalogue, keyring, tenants, tools, room), stocktake),
         RestoreRun(db, restores, tenants),
         Limits(settings.runs_at_once, settings.turn_s, settings.tick_s),
     )
@@ -96,7 +98,7 @@ def create_app(
             closing=[tenants.aclose, runs.stop],
             state={
                 "db": db,
-                "parts": Parts(db, known, restores, runs, plan_lives, settings.plans_most, share),
+                "parts": Parts(db, known, restores, runs, plan_lives, settings.plans_most, room),
             },
         ),
     )

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     VAULT_FULL = "the vault's disk is full"
     VAULT_READ_ONLY = "the vault is read-only or closed to the service"
     SHARE_FULL = "the tenant's share of the vault is full"
+    VAULT_LOW = "the vault's disk is nearly full: the largest tenants' backups stop first"
     DISK_FULL = "the disk for keyrings or temporary files is full"
     DISK_READ_ONLY = "a keyring or temporary file is read-only or closed to the service"
     KILLED = "pg_dump or pg_restore was killed"

@@ -8,14 +8,14 @@ from fastapi import Depends, Request
 
 from kit.db import Database
 from services.backup.copy.load import Restores
+from services.backup.copy.room import VaultRoom
 from services.backup.known_tenants import KnownTenants
 from services.backup.runs.runs import Runs
 
 
 @dataclass(frozen=True)
 class Parts:
-    """`plans_most` bounds a tenant's open plans, each of which lives for `plan_lives`; `share` is
-    how many bytes of the vault are a tenant's."""
+    """`plans_most` bounds a tenant's open plans, each of which lives for `plan_lives`."""
 
     db: Database
     known: KnownTenants
@@ -23,7 +23,7 @@ class Parts:
     runs: Runs
     plan_lives: timedelta
     plans_most: int
-    share: int
+    room: VaultRoom
 
 
 def _parts(request: Request) -> Parts:

@@ -34,6 +34,14 @@ class VaultShareFull(Problem, status=507, slug="vault-share-full"):
     """
 
 
+class VaultNearlyFull(Problem, status=507, slug="vault-nearly-full"):
+    """The vault's disk is nearly full
+
+    The backups that are there are kept and can be restored, and this tenant, one of the largest,
+    takes no more until the operator has made room. Smaller tenants' backups go on.
+    """
+
+
 class RestoreNotFound(Problem, status=404, slug="restore-not-found"):
     """Restore not found
 

@@ -1,5 +1,6 @@
 """The HTTP operations of backup: ask for a backup, look at them, plan a restore, execute it."""
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from kit import clock
 from kit.db import ReadSession, WriteSession
 from kit.http import Read, created
 from kit.problems import DependencyDown
-from services.backup.failures import RunFailed, reason_of
+from services.backup.copy.room import VaultRoom
+from services.backup.failures import Reason, RunFailed, reason_of
 from services.backup.parts import Parts, With
 from services.backup.problems import (
     RestoreNotFound,
@@ -22,6 +24,7 @@ from services.backup.problems import (
     SnapshotBroken,
     SnapshotNotFound,
     SnapshotNotRestorable,
+    VaultNearlyFull,
     VaultShareFull,
 )
 from services.backup.schemas import Restore, RestoreList, RestoreRequest, Snapshot, Snapshots
@@ -41,7 +44,7 @@ async def ask_backup(
 ) -> Snapshot:
     """Queue a full backup; the answer is the one that is queued or running already, if any."""
     async with parts.db.write() as session:
-        await _require_share(session, TenantId(tenant), parts.share)
+        await _require_vault_room(session, TenantId(tenant), parts.room)
         await parts.known.add(session, TenantId(tenant))
         row = await snapshots.ask(session, TenantId(tenant), "demand", actor.user)
     parts.runs.wake()  # after the commit: what is not committed is not claimed
@@ -139,10 +142,15 @@ async def _require_room(session: ReadSession, tenant: TenantId, parts: Parts) ->
         raise RestorePlansTooMany(f"{parts.plans_most} plans are open") from None
 
 
-async def _require_share(session: ReadSession, tenant: TenantId, share: int) -> None:
+async def _require_vault_room(session: ReadSession, tenant: TenantId, room: VaultRoom) -> None:
     used = await tenants.vault_bytes(session, tenant)
-    if used >= share:
-        raise VaultShareFull(f"{used} of {share} bytes are used")
+    largest = await tenants.largest_vault_bytes(session)
+    try:
+        await asyncio.to_thread(room.check, used + 1, largest)
+    except RunFailed as full:
+        if full.reason is Reason.SHARE_FULL:
+            raise VaultShareFull(f"{used} of {room.share} bytes are used") from None
+        raise VaultNearlyFull(f"less than {room.floor} bytes are free; {used} are used") from None
 
 
 async def _queue(session: WriteSession, restore: RestoreId, actor: Actor) -> None:

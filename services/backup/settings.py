@@ -18,7 +18,8 @@ def _with_programs(folder: Path) -> Path:
 class BackupSettings(ServiceSettings):
     """Read from BULKHEAD_*.
 
-    `share_bytes` is how much of the vault one tenant may fill.
+    `share_bytes` is how much of the vault one tenant may fill; with less than `free_floor` bytes
+    free on the vault's disk the largest tenants' backups stop first.
 
     The keyring directory must not lie in the vault: whoever deletes a tenant's keyring deletes
     its backups, and the vault's copies must not bring it back.
@@ -36,6 +37,7 @@ class BackupSettings(ServiceSettings):
     sweep_s: float = Field(300.0, gt=0)
     stocktaking_s: float = Field(3_600.0, gt=0)
     share_bytes: int = Field(100 << 30, ge=1)
+    free_floor: int = Field(2 << 30, ge=1)
     leftovers_after_s: float = Field(86_400.0, ge=0)
     plan_lives_s: float = Field(3_600.0, gt=0)
     plans_most: int = Field(10, ge=1)

@@ -16,12 +16,16 @@ from services.backup.copy.fingerprint import fingerprints, primary_keys, sequenc
 from services.backup.copy.moment import Moment, held
 from services.backup.copy.pg_tools import PgTools
 from services.backup.copy.read_back import stored_dump
+from services.backup.copy.room import VaultRoom
 from services.backup.failures import ALTERED, Reason, RunFailed
 from services.backup.vault.archive import ZSTD_LEVEL, Place, Tally, seal_archive
 from services.backup.vault.catalogue import Catalogue, Entry
 from services.backup.vault.keyring import Keyring, TenantKey
 from services.backup.vault.manifest import Level, Manifest, Verification
 from services.backup.vault.objects import VaultDown
+
+Check = Callable[[int], None]
+"""Raises RunFailed where so many more bytes are too many for the tenant."""
 
 _log = logs.get(__name__)
 
@@ -37,21 +41,29 @@ class Written:
 
 @dataclass(frozen=True)
 class Fulls:
-    """Takes and checks full backups; `share` bounds the bytes of one tenant in the vault."""
+    """Takes and checks full backups; `room` bounds the bytes of one tenant in the vault."""
 
     catalogue: Catalogue
     keyring: Keyring
     tenants: TenantsClient
     tools: PgTools
-    share: int
+    room: VaultRoom
 
-    async def take(self, tenant: TenantId, backup: SnapshotId) -> Entry:
-        """Store a full and its manifest; raises what failed, and then nothing is listed."""
+    async def take(self, tenant: TenantId, backup: SnapshotId, largest: int = 0) -> Entry:
+        """Store a full and its manifest; raises what failed, and then nothing is listed.
+
+        `largest` is how much the tenant holds in the vault that holds most.
+        """
         place = Place(tenant, backup)
         stock = await self.catalogue.stock(tenant)
-        earlier, room = stock.entries, self.share - stock.size
+        earlier = stock.entries
+
+        def check(more: int) -> None:
+            self.room.check(stock.size + more, largest)
+
+        await asyncio.to_thread(check, 0)
         async with held(self.tenants, tenant) as (lease, moment):
-            written, draft = await self._write(lease, moment, place, room)
+            written, draft = await self._write(lease, moment, place, check)
         manifest = draft.model_copy(
             update={
                 "object": written.name,
@@ -79,23 +91,23 @@ class Fulls:
         return Entry(entry.manifest, entry.sha256, result)
 
     async def _write(
-        self, lease: Lease, moment: Moment, place: Place, room: int
+        self, lease: Lease, moment: Moment, place: Place, check: Check
     ) -> tuple[Written, Manifest]:
         """Dump and hash at once, in two transactions that see the same moment."""
         describing = spawn(self._describe(place, moment), "description of a full")
         try:
-            written = await self._store(lease, moment, place, room)
+            written = await self._store(lease, moment, place, check)
             return written, await describing
         finally:
             describing.cancel()
             await asyncio.gather(describing, return_exceptions=True)
 
-    async def _store(self, lease: Lease, moment: Moment, place: Place, room: int) -> Written:
+    async def _store(self, lease: Lease, moment: Moment, place: Place, check: Check) -> Written:
         key = await asyncio.to_thread(self.keyring.current, place.tenant)
         name, tally = self.catalogue.new_data_name(place.tenant), Tally()
         with self.tools.dump(lease, moment.exported) as plain:
             sealed = tally.over(seal_archive(plain, place, key))
-            await self.catalogue.vault.put(name, within(room, sealed, lambda: tally.size))
+            await self.catalogue.vault.put(name, within(check, sealed, lambda: tally.size))
         return Written(name, key, tally)
 
     async def _describe(self, place: Place, moment: Moment) -> Manifest:
@@ -127,11 +139,10 @@ class Fulls:
             await asyncio.to_thread(process.feed, dump, Reason.BROKEN)
 
 
-def within(room: int, chunks: Iterator[bytes], size: Callable[[], int]) -> Iterator[bytes]:
-    """The chunks; RunFailed as soon as their `size` is more bytes than the tenant has left."""
+def within(check: Check, chunks: Iterator[bytes], size: Callable[[], int]) -> Iterator[bytes]:
+    """The chunks; RunFailed as soon as their `size` is more than the tenant may store."""
     for chunk in chunks:
-        if size() > room:
-            raise RunFailed(Reason.SHARE_FULL)
+        check(size())
         yield chunk
 
 

@@ -33,7 +33,7 @@ class FullRun:
         snapshot = SnapshotId(job.row["snapshot"])
         try:
             entry = await self._published(job.tenant, snapshot)
-            entry = entry or await self.fulls.take(job.tenant, snapshot)
+            entry = entry or await self._taken(job.tenant, snapshot)
             entry = await self.fulls.verify(entry)
         except asyncio.CancelledError:
             await self._requeue(job, holder)
@@ -57,6 +57,11 @@ class FullRun:
             return await self._catalogue.entry(tenant, snapshot)
         except ObjectMissing:
             return None
+
+    async def _taken(self, tenant: TenantId, snapshot: SnapshotId) -> Entry:
+        async with self.db.read() as session:
+            largest = await tenants.largest_vault_bytes(session)
+        return await self.fulls.take(tenant, snapshot, largest)
 
     async def _complete(self, job: Job, holder: UUID, entry: Entry) -> None:
         snapshot, manifest = SnapshotId(job.row["snapshot"]), entry.manifest

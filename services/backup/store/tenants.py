@@ -55,6 +55,11 @@ async def vault_bytes(session: ReadSession, tenant: TenantId) -> int:
     return int(await session.scalar(statement) or 0)
 
 
+async def largest_vault_bytes(session: ReadSession) -> int:
+    """What the tenant holds in the vault that holds most, as measured last."""
+    return int(await session.scalar(select(func.max(table.c.vault_bytes))) or 0)
+
+
 async def failures(session: ReadSession, tenant: TenantId) -> int:
     return int(await session.scalar(select(table.c.failures).where(table.c.tenant == tenant)))
 

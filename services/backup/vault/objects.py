@@ -5,6 +5,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -119,6 +120,13 @@ class Vault:
                 for meta in batch
             ]
         return sorted(found, key=lambda stored: stored.name)
+
+    def free(self) -> int | None:
+        """Bytes that its disk has left; None for a store that tells of none. Blocks briefly."""
+        if self._directory is None:
+            return None
+        with _translated():
+            return shutil.disk_usage(self._directory).free
 
     async def delete(self, name: str) -> None:
         """Remove an object; one that is not there is fine."""

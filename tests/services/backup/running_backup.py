@@ -25,6 +25,7 @@ from kit.tokens import KeyRing, Signer, key_id
 from services.backup.app import create_app
 from services.backup.copy.load import Restores
 from services.backup.copy.pg_tools import PgTools
+from services.backup.copy.room import VaultRoom
 from services.backup.copy.take import Fulls
 from services.backup.runs.stocktake import Stocktake
 from services.backup.settings import BackupSettings
@@ -191,8 +192,13 @@ class Workshop:
         self.keyring = Keyring(self.keyring_dir, self.kek)
         self.catalogue = Catalogue(Vault.local(self.vault_dir), self.signing)
         self.tools, self.tenants = PgTools.find(None), peer.client()
-        self.fulls = Fulls(self.catalogue, self.keyring, self.tenants, self.tools, 1 << 30)
+        self.fulls = Fulls(
+            self.catalogue, self.keyring, self.tenants, self.tools, self.room(1 << 30)
+        )
         self.restores = Restores(self.catalogue, self.keyring, self.tenants, self.tools)
+
+    def room(self, share: int, floor: int = 1) -> VaultRoom:
+        return VaultRoom(self.catalogue.vault, share, floor)
 
     def stocktake(self, db: Database) -> Stocktake:
         return Stocktake(db, self.catalogue, timedelta(days=1))

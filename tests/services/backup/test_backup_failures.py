@@ -4,8 +4,7 @@ import dataclasses
 import errno
 import os
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -28,6 +27,7 @@ from services.backup.vault.keyring import (
 )
 from services.backup.vault.manifest import ManifestRefused
 from services.backup.vault.objects import ObjectMissing, Vault, VaultDown, VaultFull, VaultReadOnly
+from tests.services.backup.mounts import mounted
 from tests.services.backup.running_backup import Backup, Workshop, running_backup
 from tests.services.backup.tenants_peer import TenantsPeer
 
@@ -138,25 +138,12 @@ async def _reason_of_tool(workshop: Workshop, folder: Path, words: str, end: str
     return failed.value.reason
 
 
-@contextmanager
-def _mounted(folder: Path, *options: str) -> Iterator[None]:
-    """A mount on `folder` for the block; skips where this machine does not let us."""
-    folder.mkdir(exist_ok=True)
-    mounting = subprocess.run(["mount", *options, folder], capture_output=True, check=False)
-    if mounting.returncode != 0:
-        pytest.skip("no right to mount here")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 async def test_a_full_disk_is_told_as_such_and_leaves_no_object(
     service_db: Callable[[str], Awaitable[str]], peer: TenantsPeer, tmp_path: Path
 ) -> None:
     url, tenant = await service_db("backup"), await peer.add(20_000)
-    with _mounted(tmp_path / "vault", "-t", "tmpfs", "-o", "size=64k", "none"):
-        async with running_backup(url, peer, tmp_path) as backup:
+    with mounted(tmp_path / "vault", "-t", "tmpfs", "-o", "size=64k", "none"):
+        async with running_backup(url, peer, tmp_path, free_floor=1) as backup:
             failed = await backup.backed_up(tenant, "failed")
             assert failed["reason"] == "the vault's disk is full"
             assert [path for path in backup.vault_dir.rglob("*") if path.is_file()] == []
@@ -169,7 +156,7 @@ async def test_a_read_only_vault_restores_and_tells_that_it_takes_no_backup(
     async with running_backup(url, peer, tmp_path) as backup:
         made = await backup.backed_up(tenant)
         vault = backup.vault_dir
-    with _mounted(vault, "--bind", str(vault)):
+    with mounted(vault, "--bind", str(vault)):
         subprocess.run(["mount", "-o", "remount,ro,bind", vault], check=True)
         async with running_backup(url, peer, tmp_path) as backup:
             await backup.restored(tenant, made["id"])

@@ -7,19 +7,26 @@ import pytest
 from sqlalchemy import text
 
 from contracts.ids import SnapshotId, new_id
+from services.backup.copy.room import VaultRoom
 from services.backup.copy.take import Fulls, within
 from services.backup.failures import Reason, RunFailed
+from services.backup.vault.objects import Vault
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Workshop, running_backup
 from tests.services.backup.tenants_peer import TenantsPeer
 
 
-def test_the_last_byte_fits_and_the_next_does_not() -> None:
+def test_the_last_byte_fits_and_the_next_does_not(tmp_path: Path) -> None:
     sizes = iter([3, 6])
-    assert list(within(6, iter([b"one", b"two"]), lambda: next(sizes))) == [b"one", b"two"]
+    room = VaultRoom(Vault.local(tmp_path), share=6, floor=1)
+
+    def check(size: int) -> None:
+        room.check(size, 0)
+
+    assert list(within(check, iter([b"one", b"two"]), lambda: next(sizes))) == [b"one", b"two"]
     sizes = iter([3, 7])
     with pytest.raises(RunFailed) as failed:
-        list(within(6, iter([b"one", b"four"]), lambda: next(sizes)))
+        list(within(check, iter([b"one", b"four"]), lambda: next(sizes)))
     assert failed.value.reason is Reason.SHARE_FULL
 
 
@@ -32,10 +39,11 @@ async def test_what_is_there_counts_against_the_share(workshop: Workshop) -> Non
     parts = (workshop.catalogue, workshop.keyring, workshop.tenants, workshop.tools)
     size = first.manifest.size
     with pytest.raises(RunFailed) as failed:
-        await Fulls(*parts, used + size // 2).take(tenant, SnapshotId(new_id()))
+        await Fulls(*parts, workshop.room(used + size // 2)).take(tenant, SnapshotId(new_id()))
     assert failed.value.reason is Reason.SHARE_FULL
     assert (await workshop.catalogue.stock(tenant)).size == used
-    await Fulls(*parts, used + size + size // 2).take(tenant, SnapshotId(new_id()))
+    room = workshop.room(used + size + size // 2)
+    await Fulls(*parts, room).take(tenant, SnapshotId(new_id()))
 
 
 async def test_a_full_share_is_a_507_with_the_number_and_reading_goes_on(
