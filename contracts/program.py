@@ -1,6 +1,7 @@
 """The command line of every program of ours: `serve` (the default), `migrate`, and its own.
 
-A setting that is wrong or missing, or a file that cannot be read, is one sentence and exit code 2.
+A setting that is wrong or missing, or a file that cannot be read, is one sentence and exit code 2;
+a database that does not do its part ends a command with exit code 3.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from fastapi import FastAPI
 
 from contracts.settings import ProcessSettings, load
 from kit import logs
+from kit.ending import in_words
 from kit.http.serving import serve
 from kit.migrate import Phase, migrate
 
@@ -62,7 +64,9 @@ class Program(Generic[S]):
             case None | "serve":
                 self._serve(settings)
             case name:
-                next(one for one in self.commands if one.name == name).run(settings, given)
+                command = next(one for one in self.commands if one.name == name)
+                with in_words(f"{self.name} {name} failed"):
+                    command.run(settings, given)
 
     def _parser(self) -> argparse.ArgumentParser:
         parser = argparse.ArgumentParser(prog=f"python -m {self.module}")
@@ -84,7 +88,8 @@ class Program(Generic[S]):
 
     def _migrate(self, settings: S, phase: Phase) -> None:
         assert self.migration is not None
-        asyncio.run(_awaited(self.migration(settings, phase)))
+        with in_words(f"{self.name} migrate failed"):
+            asyncio.run(_awaited(self.migration(settings, phase)))
 
     def _refuse(self, error: Exception) -> NoReturn:
         sys.stderr.write(f"{self.name} does not start: {_in_words(error)}\n")

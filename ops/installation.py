@@ -8,7 +8,9 @@ import argparse
 import asyncio
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from kit.ending import Unusable, in_words
 from ops import broker
 from ops.bootstrap import bootstrap, role_of
 from ops.local import certificates
@@ -22,6 +24,7 @@ from ops.secrets import (
 
 _SUPERUSER_URL = "postgresql://postgres@/postgres?host=/var/run/postgresql"
 """By the server's socket: the access rules have no line for a superuser on the network."""
+_SCHEMES = ("postgresql://", "postgres://")
 _RABBITMQ = """\
 load_definitions = /etc/rabbitmq/conf.d/definitions.json
 loopback_users.guest = true
@@ -57,9 +60,17 @@ def make_secrets(folder: Path, database: str, broker_host: str, names: tuple[str
         or {name: broker.url_of(name, users[name], broker_host) for name in broker.NAMES},
     )
     if not (folder / "edge" / "tls.crt").exists():
-        made = certificates.ensure(folder / "certificates", names=names)
+        made = _certificate(folder / "certificates", names)
         write_private(folder / "edge" / "tls.crt", made.certificate.read_text())
         write_private(folder / "edge" / "tls.key", made.key.read_text())
+
+
+def _certificate(folder: Path, names: tuple[str, ...]) -> certificates.ServerCertificate:
+    try:
+        return certificates.ensure(folder, names=names)
+    except ValueError:
+        wrong = f"{folder} holds something broken, or no certificate can be for {', '.join(names)}"
+        raise ValueError(ascii(wrong)[1:-1]) from None
 
 
 def _kept(path: Path) -> None:
@@ -76,12 +87,42 @@ def main() -> None:
     parser.add_argument("--broker", default="rabbitmq", help="host name of RabbitMQ")
     parser.add_argument("--name", action="append", help="name of the edge (repeat)")
     given = parser.parse_args()
-    if given.command == "secrets":
-        names = tuple(given.name or ("localhost",))
-        make_secrets(given.folder, given.database, given.broker, names)
-    else:
-        url = (given.folder / "superuser_url").read_text().strip()
-        asyncio.run(bootstrap(url, database_passwords(given.folder)))
+    with in_words(f"{given.command} failed"):
+        if given.command == "secrets":
+            names = tuple(given.name or ("localhost",))
+            _make_secrets(given.folder, given.database, given.broker, names)
+        else:
+            _bootstrap(given.folder)
+
+
+def _make_secrets(folder: Path, database: str, broker_host: str, names: tuple[str, ...]) -> None:
+    try:
+        make_secrets(folder, database, broker_host, names)
+    except UnicodeDecodeError:
+        raise Unusable(f"a file in {folder}, or of an address, holds no text") from None
+    except ValueError as broken:  # a file that is there, an address, a name
+        raise Unusable(broken) from None
+
+
+def _bootstrap(folder: Path) -> None:
+    url = _superuser_url(folder / "superuser_url")
+    try:
+        passwords = database_passwords(folder)
+    except ValueError as broken:
+        raise Unusable(broken) from None
+    asyncio.run(bootstrap(url, passwords))
+
+
+def _superuser_url(file: Path) -> str:
+    """Whatever is wrong with it, the words do not quote it: there may be a password in it."""
+    try:
+        url = file.read_text().strip()
+        is_usable = url.startswith(_SCHEMES) and urlsplit(url).port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise Unusable(f"{file} holds no address such as {_SUPERUSER_URL}")
+    return url
 
 
 if __name__ == "__main__":

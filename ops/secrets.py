@@ -33,10 +33,13 @@ def write_private(path: Path, text: str) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """What `write_private` has written; ValueError with the file's name where it is broken."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except ValueError:
+        found = json.loads(path.read_text())
+    except (ValueError, RecursionError):
         raise ValueError(f"{path} is not JSON") from None
-    return found
+    match found:
+        case dict():
+            return found
+    raise ValueError(f"{path} is not a JSON object")
 
 
 def make_keys(folder: Path) -> None:
@@ -67,6 +70,8 @@ def broker_passwords(folder: Path) -> dict[str, str]:
 def _passwords(path: Path, names: Iterable[str]) -> dict[str, str]:
     """What the file holds; names that are new to it get a password of their own."""
     known: dict[str, str] = read_json(path) if path.exists() else {}
+    if not all(isinstance(password, str) and password for password in known.values()):
+        raise ValueError(f"{path} holds something that is no password")
     missing = [name for name in names if name not in known]
     if missing:
         known |= {name: secrets.token_urlsafe(32) for name in missing}

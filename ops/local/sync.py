@@ -9,6 +9,7 @@ from pathlib import Path
 
 from contracts.settings import load
 from kit import http, logs
+from kit.ending import in_words
 from services.sync.app import create_app
 from services.sync.egress import Egress, InjectedName
 from services.sync.settings import SyncSettings
@@ -23,7 +24,9 @@ def main() -> None:
     given = parser.parse_args()
     settings = load(SyncSettings)
     logs.setup("sync", settings.log_level)
-    simulator = InjectedName(given.name, "127.0.0.1", given.port, given.authority.read_text())
+    with in_words("sync does not start"):
+        authority = given.authority.read_text()
+    simulator = InjectedName(given.name, "127.0.0.1", given.port, authority)
     http.serve(create_app(settings, egress=Egress.injecting(simulator)), settings)
 
 
