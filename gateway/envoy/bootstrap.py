@@ -95,6 +95,7 @@ def _metrics(settings: GatewaySettings) -> Resource:
         "name": "metrics",
         "address": socket(settings.edge_host, settings.edge_metrics_port),
         "ignore_global_conn_limit": True,
+        "bypass_overload_manager": True,
         "filter_chains": [{"filters": [manager]}],
     }
 

@@ -33,8 +33,8 @@ def render(settings: GatewaySettings) -> Resource:
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action="REJECT_REQUEST",
-        # Twice what head.lua lets pass: it answers, where the codec of HTTP/2 could only reset.
-        max_request_headers_kb=64,
+        # Four times what head.lua lets pass: it answers, where the codec of HTTP/2 could only reset.
+        max_request_headers_kb=128,
         request_headers_timeout="10s",
         # For uploads; what is small has arrived sooner (gateway/envoy/arrival.py).
         request_timeout="30s",

@@ -4,7 +4,7 @@ with a request id."""
 from typing import Any
 
 from gateway import problems as ours
-from gateway.envoy.shapes import Resource, first_of
+from gateway.envoy.shapes import Resource, first_of, named
 from kit import problems
 from kit.problems import Problem
 
@@ -47,7 +47,20 @@ def render() -> Resource:
         _mapper(problems.Internal, 500, "GE"),
         _mapper(ours.RequestMalformed, 400, "GE", detail=_CAUSE),
     ]
-    return {"mappers": [*explained, token, *plain, unknown_coding, *others]}
+    return {"mappers": [_full(), *explained, token, *plain, unknown_coding, *others]}
+
+
+def _full() -> Resource:
+    """Memory is short, or all connections to a service are taken: nothing is down."""
+    busy = _mapper(problems.ServerBusy, problems.ServerBusy.status)
+    taken = {"response_flag_filter": {"flags": ["UO"]}}
+    short = named(
+        "cel",
+        "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+        expression='response.code_details == "overload"',
+    )
+    either = {"or_filter": {"filters": [taken, {"extension_filter": short}]}}
+    return busy | {"filter": either}
 
 
 def _mapper(

@@ -26,6 +26,7 @@ def listener(settings: GatewaySettings) -> Resource:
         "name": PAUSE,
         "address": _pipe(settings),
         "ignore_global_conn_limit": True,
+        "bypass_overload_manager": True,
         "filter_chains": [{"filters": [manager]}],
     }
 

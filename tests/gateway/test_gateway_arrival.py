@@ -12,6 +12,7 @@ from tests.gateway.edge_parts import (
     EdgeUnderTest,
     MakeSettings,
     StartEdge,
+    assert_problem,
 )
 
 LOGIN = f"/t/{TENANT}/v1/login"
@@ -141,3 +142,12 @@ async def test_a_client_cannot_choose_how_long_the_edge_waits(edge: EdgeUnderTes
     answer = await edge.call("/v1/egress-addresses?slow", headers=short)
     assert answer.status_code == 200
     assert not [name for name in answer.json()["headers"] if name.startswith("x-envoy-retry")]
+
+
+async def test_an_upload_that_finds_every_connection_taken_is_told_so(edge: EdgeUnderTest) -> None:
+    head = f"{RECORDS}/bulk HTTP/1.1\r\nauthorization: Bearer {edge.token(TENANT)}"
+    async with half_sent(edge, head, 130):
+        await eventually(lambda: _waiting(edge, 64), 10)
+        path = f"/t/{OTHER}/v1/records/organisation/bulk"
+        answer = await edge.call(path, edge.token(OTHER), method="POST", content=b"{}")
+        assert_problem(answer, 503, "/problems/server-busy")
