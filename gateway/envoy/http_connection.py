@@ -33,7 +33,7 @@ def render(settings: GatewaySettings) -> Resource:
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action="REJECT_REQUEST",
-        # Four times what head.lua lets pass: it answers, where the codec of HTTP/2 could only reset.
+        # Four times what head.lua lets pass: it answers, where the codec of HTTP/2 only resets.
         max_request_headers_kb=128,
         request_headers_timeout="10s",
         # For uploads; what is small has arrived sooner (gateway/envoy/arrival.py).
