@@ -17,16 +17,17 @@ def main() -> None:
 
 
 async def _migrate(settings: TenantsSettings, phase: Phase) -> None:
-    await migrate_everything(settings)
+    await migrate_everything(settings, phase)
 
 
-async def migrate_everything(settings: TenantsSettings) -> None:
+async def migrate_everything(settings: TenantsSettings, phase: Phase = "all") -> None:
     """The directory, then the template (new tenants are right), then the tenants that need it.
 
+    The phase is the directory's; template and tenants are brought up to date in each.
     A tenant database that cannot be upgraded stops no start: the log says which and why, and that
     tenant is refused until a later try has succeeded.
     """
-    await migrate(settings.database_url, MIGRATIONS)
+    await migrate(settings.database_url, MIGRATIONS, phase=phase)
     await template.build(Cluster(settings.database_url))
     hands = hands_of(settings)
     try:

@@ -1,16 +1,20 @@
 """`bulkhead letters` as processes at a real broker: exit codes, one sentence for a refusal."""
 
+import json
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from contracts.events import ConnectionRemoved
+from kit.consuming import queue_of
 from kit.messaging import Message
 from kit.messaging.amqp import AmqpBroker
+from kit.problems import NotFound
 from ops import broker
 from ops.cli.ending import REFUSED, UNREACHABLE
 from ops.local.rabbitmq import RabbitMq
@@ -38,9 +42,10 @@ def address(node: RabbitMq, folder: Path, name: str = broker.OPERATOR) -> Path:
     return file
 
 
-def letters(file: Path, *words: str) -> tuple[int, str, str]:
+def letters(file: Path, *words: str, as_json: bool = False) -> tuple[int, str, str]:
     """The command's exit code, its output and its error output."""
-    command = [sys.executable, "-c", "from ops.cli import main; main()", "letters", *words]
+    form = ["--output", "json"] if as_json else []
+    command = [sys.executable, "-c", "from ops.cli import main; main()", *form, "letters", *words]
     done = subprocess.run(
         [*command, "--broker", str(file)],
         capture_output=True,
@@ -94,3 +99,111 @@ def test_another_user_is_refused_in_one_sentence(node: RabbitMq, tmp_path: Path)
     code, told, error = letters(address(node, tmp_path, "sync"), "drop", "sync", "--all")
     assert (code, told, error.count("\n")) == (UNREACHABLE, "", 1)
     assert "no right to that queue" in error
+
+
+class Reader:
+    """The tenants service at its queue: refuses for good until it is `mended`."""
+
+    def __init__(self) -> None:
+        self.mended, self.handled = False, list[str]()
+
+    async def handle(self, message: Message) -> None:
+        if not self.mended:
+            raise NotFound
+        self.handled.append(message.id)
+
+
+def listed(file: Path, service: str = "tenants") -> set[str]:
+    """The ids of a service's letters, as the command line lists them."""
+    code, told, error = letters(file, "list", as_json=True)
+    assert (code, error) == (0, "")
+    return {row["id"] for row in json.loads(told) if row["queue"] == queue_of(service)}
+
+
+@pytest.fixture
+async def reader(node: RabbitMq) -> AsyncIterator[Reader]:
+    """At work for as long as the test lasts."""
+    made = Reader()
+    url = broker.url_of("tenants", PASSWORDS["tenants"], "127.0.0.1", node.port)
+    at_work = await AmqpBroker.connect(url, retry_pauses_s=(0.0,))
+    await at_work.consume(queue_of("tenants"), [], made.handle)
+    yield made
+    await at_work.close()
+
+
+async def dead(node: RabbitMq, file: Path, count: int) -> list[str]:
+    """So many notices that the reader has refused."""
+    ids = [await publish(node, ConnectionRemoved.topic) for _ in range(count)]
+    await eventually(lambda: set(ids) <= listed(file))
+    return ids
+
+
+async def test_one_letter_is_sent_again_and_the_others_stay(
+    node: RabbitMq, tmp_path: Path, reader: Reader
+) -> None:
+    file = address(node, tmp_path)
+    first, second, third = await dead(node, file, 3)
+    reader.mended = True
+    code, told, error = letters(file, "replay", "tenants", second, as_json=True)
+    assert (code, error) == (0, "")
+    assert json.loads(told) == {"service": "tenants", "sent again": 1}
+    await eventually(lambda: reader.handled == [second])
+    assert listed(file) == {first, third}
+    assert letters(file, "replay", "tenants", second) == (
+        REFUSED,
+        "",
+        f"no letter {second} of tenants\n",
+    )
+    assert letters(file, "drop", "tenants", "--all")[0] == 0
+
+
+async def test_all_letters_are_sent_again_each_once_and_then_there_are_none(
+    node: RabbitMq, tmp_path: Path, reader: Reader
+) -> None:
+    file = address(node, tmp_path)
+    ids = await dead(node, file, 3)
+    reader.mended = True
+    code, told, _ = letters(file, "replay", "tenants", "--all", as_json=True)
+    assert (code, json.loads(told)) == (0, {"service": "tenants", "sent again": 3})
+    await eventually(lambda: sorted(reader.handled) == sorted(ids))
+    assert listed(file) == set()
+    code, told, _ = letters(file, "replay", "tenants", "--all", as_json=True)
+    assert (code, json.loads(told)) == (0, {"service": "tenants", "sent again": 0})
+
+
+async def test_a_letter_is_dropped_and_then_all_and_none_is_handled(
+    node: RabbitMq, tmp_path: Path, reader: Reader
+) -> None:
+    file = address(node, tmp_path)
+    first, second, third = await dead(node, file, 3)
+    reader.mended = True
+    code, told, _ = letters(file, "drop", "tenants", first, as_json=True)
+    assert (code, json.loads(told)) == (0, {"service": "tenants", "dropped": 1})
+    assert listed(file) == {second, third}
+    code, told, _ = letters(file, "drop", "tenants", "--all", as_json=True)
+    assert (code, json.loads(told)) == (0, {"service": "tenants", "dropped": 2})
+    assert listed(file) == set()
+    assert reader.handled == []
+
+
+@pytest.mark.parametrize("command", ["replay", "drop"])
+@pytest.mark.parametrize("words", [[], [str(uuid4()), "--all"]])
+async def test_nothing_to_do_or_two_things_at_once_is_refused_and_touches_nothing(
+    node: RabbitMq, tmp_path: Path, reader: Reader, command: str, words: list[str]
+) -> None:
+    file = address(node, tmp_path)
+    (one,) = await dead(node, file, 1)
+    ended = letters(file, command, "tenants", *words)
+    assert ended == (REFUSED, "", "name the id of one letter, or --all\n")
+    assert listed(file) == {one}
+    assert letters(file, "drop", "tenants", one)[0] == 0
+
+
+@pytest.mark.parametrize("command", ["show", "replay", "drop"])
+def test_a_queue_that_is_not_there_is_named_with_those_that_are(
+    node: RabbitMq, tmp_path: Path, command: str
+) -> None:
+    code, told, error = letters(address(node, tmp_path), command, "nobody", str(uuid4()))
+    queues = "auth, backup, gateway, sync, tenants, unrouted"
+    said = f"no queue of nobody: name one of {queues}\n"
+    assert (code, told, error) == (REFUSED, "", said)
