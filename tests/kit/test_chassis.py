@@ -1,5 +1,6 @@
 """A service begins in order, says why it does not, and ends without leaving anything open."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -14,6 +15,7 @@ from kit.causes import NotReady
 from kit.chassis import Made
 from kit.db import Database
 from kit.messaging.memory import MemoryBroker
+from kit.notice import Notice
 from kit.timers import Timer
 from tests.eventually import eventually
 
@@ -23,6 +25,10 @@ router = APIRouter()
 @router.get("/work")
 async def work() -> dict[str, str]:
     return {}
+
+
+async def handle(_session: Any, _notice: Any) -> None:
+    raise AssertionError("nothing is sent")
 
 
 def note(steps: list[str], name: str) -> Callable[[], Awaitable[None]]:
@@ -114,6 +120,50 @@ async def test_it_ends_in_the_opposite_order():
     async with running(parts):
         await eventually(lambda: steps == ["begun"])
     assert steps == ["begun", "loop", "second", "first", "broker"]
+
+
+async def test_notices_end_before_all_else_and_the_database_is_closed_last(
+    service_db: Callable[[str], Awaitable[str]],
+):
+    steps: list[str] = []
+
+    class Consumer:
+        async def close(self) -> None:
+            steps.append("notices")
+
+    class Broker(MemoryBroker):
+        async def consume(self, *_: Any, **__: Any) -> Consumer:
+            return Consumer()
+
+        async def close(self) -> None:
+            steps.append("broker")
+
+    class Noted(Database):
+        async def close(self) -> None:
+            steps.append("database")
+            await super().close()
+
+    class Happened(Notice):
+        topic = "test.happened.v1"
+
+    async def loop() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            steps.append("loop")
+
+    begun = asyncio.Event()
+    parts = made(
+        broker=Broker(),
+        db=Noted(await service_db("auth")),
+        handlers={Happened: handle},
+        loops={"test": loop},
+        closing=[note(steps, "closing")],
+    )
+    async with running(parts):
+        await begun.wait()
+    assert steps == ["notices", "loop", "closing", "broker", "database"]
 
 
 async def test_what_fails_inside_closes_everything_all_the_same():

@@ -13,8 +13,9 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelPreconditionFailed
 
-from kit.messaging import BrokerDown, Message, PublishFailed
+from kit.messaging import LISTED, BrokerDown, Message, PublishFailed, subscription
 from kit.messaging.amqp import AmqpBroker
+from kit.messaging.subscription import PREFETCH
 from kit.messaging.topology import DEAD_LETTERS, EXCHANGE, UNROUTED, declare, plan
 from ops.local.rabbitmq import RabbitMq
 from tests.eventually import eventually
@@ -69,7 +70,28 @@ async def test_a_service_starts_without_the_broker_and_says_that_it_is_not_ready
         await broker.ping()
     with pytest.raises(PublishFailed):
         await broker.publish(Message("1", "test", b""))
+    for look in (broker.unrouted(), broker.dead_letters("test")):
+        with pytest.raises(BrokerDown, match="nothing listens there"):
+            await look
     await broker.close()
+
+
+async def test_letters_of_a_queue_that_is_not_there_are_not_taken_for_none(
+    broker: AmqpBroker,
+) -> None:
+    with pytest.raises(BrokerDown, match="no such exchange or queue"):
+        await broker.dead_letters("test.nobody")
+
+
+async def test_as_many_letters_as_are_listed_are_looked_at_and_all_stay(
+    broker: AmqpBroker, raw: AbstractChannel
+) -> None:
+    await (await raw.get_queue(UNROUTED)).purge()
+    for number in range(LISTED + 1):
+        await broker.publish(Message(str(number), "test.nobody", b""))
+    assert [one.id for one in await broker.unrouted()] == [str(n) for n in range(LISTED)]
+    assert len(await broker.unrouted()) == LISTED
+    assert (await (await raw.get_queue(UNROUTED)).purge()).message_count == LISTED + 1
 
 
 async def test_a_wrong_password_is_not_told_to_anybody(
@@ -132,6 +154,64 @@ async def test_queues_are_declared_with_every_rule(
         await raw.declare_queue(
             queue, durable=True, arguments=rules | {"x-dead-letter-strategy": "at-most-once"}
         )
+
+
+async def test_letters_are_kept_however_often_they_are_looked_at_and_unrouted_ones_have_a_bound(
+    broker: AmqpBroker, raw: AbstractChannel, queue: str
+) -> None:
+    await broker.consume(queue, [queue], ignore)
+    keep: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}
+    bound = {"x-max-length": 1000, "x-overflow": "drop-head"}
+    await raw.declare_queue(f"{queue}.dead", durable=True, arguments=keep)
+    await raw.declare_queue(UNROUTED, durable=True, arguments=keep | bound)
+
+
+async def test_a_consumer_takes_no_more_than_a_few_messages_ahead(
+    broker: AmqpBroker, raw: AbstractChannel, queue: str
+) -> None:
+    begun = asyncio.Event()
+
+    async def hang(_: Message) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    away = await broker.consume(queue, [queue], ignore)
+    await away.close()
+    for number in range(PREFETCH + 3):
+        await broker.publish(Message(str(number), queue, b""))
+    await broker.consume(queue, [queue], hang)
+    await begun.wait()
+
+    async def the_others_wait() -> bool:
+        declared = await raw.declare_queue(queue, passive=True)
+        return declared.declaration_result.message_count == 3
+
+    await eventually(the_others_wait)
+
+
+async def test_the_pause_before_a_repetition_grows_with_the_deliveries(
+    rabbitmq: RabbitMq, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscription, "CLOSE_DEADLINE_S", 0.05)
+    broker = await AmqpBroker.connect(rabbitmq.url, retry_pauses_s=(0.0, 3600.0))
+    calls, others = list[str](), list[str]()
+
+    async def fail(message: Message) -> None:
+        calls.append(message.id)
+        raise RuntimeError
+
+    async def take(message: Message) -> None:
+        others.append(message.id)
+
+    await broker.consume(queue, [queue], fail)
+    await broker.consume(f"{queue}.other", [f"{queue}.other"], take)
+    await broker.publish(Message("1", queue, b""))
+    await eventually(lambda: calls == ["1", "1"])
+    for number in range(50):  # time enough for a third try
+        await broker.publish(Message(str(number), f"{queue}.other", b""))
+    await eventually(lambda: len(others) == 50)
+    assert calls == ["1", "1"]
+    await broker.close()
 
 
 async def test_messages_are_durable_and_the_exchange_is_too(

@@ -235,7 +235,11 @@ async def test_messages_wait_for_a_consumer_that_is_away(rig: Rig) -> None:
     await eventually(lambda: rig.bodies() == [0, 1, 2])
 
 
-async def test_closing_lets_the_message_in_hand_be_finished(rig: Rig) -> None:
+@pytest.mark.parametrize("whole", [False, True])
+async def test_closing_lets_the_message_in_hand_be_finished_and_gives_back_the_others(
+    rig: Rig, whole: bool
+) -> None:
+    """Closing the subscription, or the broker with all that it has."""
     begun, may_end = asyncio.Event(), asyncio.Event()
 
     async def slow(message: Message) -> None:
@@ -244,14 +248,17 @@ async def test_closing_lets_the_message_in_hand_be_finished(rig: Rig) -> None:
         await rig.take(message)
 
     subscription = await rig.consume(slow)
-    await rig.publish(1)
+    for number in (1, 2):
+        await rig.publish(number)
     await begun.wait()
-    closing = asyncio.create_task(subscription.close())
+    closing = asyncio.create_task(rig.broker.close() if whole else subscription.close())
     await asyncio.sleep(0)
     assert not closing.done()
     may_end.set()
     await closing
     assert rig.bodies() == [1]
+    await rig.consume(rig.take)
+    await eventually(lambda: rig.bodies() == [1, 2])
 
 
 async def test_the_trace_of_the_publisher_goes_on_in_the_handler(rig: Rig) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import pytest
 from prometheus_client import REGISTRY
 
+from kit import supervisor
 from kit.causes import NotReady
 from kit.supervisor import Loop, Supervisor, spawn, supervising
 from tests.eventually import eventually
@@ -75,15 +76,15 @@ async def test_a_loop_that_ends_in_any_way_is_started_again_and_counted(end):
 
 async def test_one_that_lies_on_the_ground_is_named_in_readiness_and_then_no_more():
     work = Falling(raises, times=1)
-    async with supervising(Supervisor()) as supervisor:
-        supervisor.start("the one", work.run)
-        supervisor.start("another", Falling(raises, times=0).run)
+    async with supervising(Supervisor()) as loops:
+        loops.start("the one", work.run)
+        loops.start("another", Falling(raises, times=0).run)
 
         told: list[str] = []
 
         async def is_told() -> bool:
             try:
-                await supervisor.check()
+                await loops.check()
             except NotReady as down:
                 told.append(str(down))
             return bool(told)
@@ -92,7 +93,7 @@ async def test_one_that_lies_on_the_ground_is_named_in_readiness_and_then_no_mor
         assert "the one (fell 1x)" in told[0]
         assert "another" not in told[0]
         await eventually(lambda: work.starts == 2)
-        await supervisor.check()
+        await loops.check()
 
 
 async def test_the_pauses_grow_and_stay_at_the_last():
@@ -102,6 +103,16 @@ async def test_the_pauses_grow_and_stay_at_the_last():
     await eventually(lambda: loop.falls == 3)
     await asyncio.sleep(0)
     assert work.starts == 3
+    await loop.stop()
+
+
+async def test_the_falls_before_a_steady_time_are_forgotten(monkeypatch):
+    monkeypatch.setattr(supervisor, "STEADY_S", 0.0)
+    work = Falling(raises, times=3)
+    loop = Loop("test", work.run, pauses_s=(0.0, 3600.0))
+    loop.start()
+    await eventually(lambda: work.starts == 4)
+    assert loop.falls == 1
     await loop.stop()
 
 
@@ -134,8 +145,8 @@ async def test_a_loop_may_end_by_itself_within_its_grace():
 async def test_a_block_that_fails_leaves_no_loop_behind():
     work = Falling(raises, times=0)
     with contextlib.suppress(RuntimeError):
-        async with supervising(Supervisor()) as supervisor:
-            supervisor.start("test", work.run)
+        async with supervising(Supervisor()) as loops:
+            loops.start("test", work.run)
             await eventually(lambda: work.starts == 1)
             raise RuntimeError
     assert work.cancelled

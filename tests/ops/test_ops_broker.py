@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from aio_pika.exceptions import AMQPError
 from contracts.events import EVENTS, READERS, TenantSuspended
 from kit.consuming import queue_of
 from kit.messaging import BrokerDown, Message, PublishFailed
-from kit.messaging.amqp import AmqpBroker
+from kit.messaging.amqp import AmqpBroker, prepare
 from kit.messaging.letters import Letter, Letters
 from kit.messaging.topology import AGAIN, EXCHANGE
 from kit.problems import NotFound
@@ -100,8 +101,32 @@ async def test_a_notice_travels_with_these_users_and_what_is_missing_is_not_made
         await reader.publish(message)
     away = await reader.consume("bulkhead.other", [], ignore)
     assert vars(away)["_attached"].is_set() is False
+    with pytest.raises(BrokerDown, match=r"not consuming yet: bulkhead\.other"):
+        await reader.ping()
     await reader.close()
     await relay.close()
+
+
+async def test_a_consumer_whose_queue_has_gone_is_not_ready_until_it_is_back(
+    node: RabbitMq,
+) -> None:
+    queue, reader = queue_of("sync"), AmqpBroker(url(node, "sync"))
+    await reader.consume(queue, [], ignore)
+    await reader.ping()
+    async with await aio_pika.connect(node.url) as connection:
+        await (await connection.channel()).queue_delete(queue)
+
+    async def says(words: str) -> bool:
+        try:
+            await reader.ping()
+        except BrokerDown as down:
+            return str(down) == words
+        return words == "ready"
+
+    await eventually(partial(says, f"not consuming yet: {queue}"))
+    await prepare(node.url, broker.topics())
+    await eventually(partial(says, "ready"))
+    await reader.close()
 
 
 async def test_every_event_that_is_sent_has_its_queues_and_nothing_is_unrouted(
@@ -120,12 +145,12 @@ async def test_every_event_that_is_sent_has_its_queues_and_nothing_is_unrouted(
 
 async def test_dead_letters_are_listed_sent_again_and_dropped(node: RabbitMq) -> None:
     queue, works = queue_of("backup"), False
-    handled: list[str] = []
+    handled: list[Message] = []
 
     async def handler(message: Message) -> None:
         if not works:
             raise NotFound
-        handled.append(message.id)
+        handled.append(message)
 
     relay, reader = AmqpBroker(url(node, "relay")), AmqpBroker(url(node, "backup"))
     letters = Letters(url(node, broker.OPERATOR), QUEUES)
@@ -147,13 +172,16 @@ async def test_dead_letters_are_listed_sent_again_and_dropped(node: RabbitMq) ->
 
     await eventually(all_are_dead)
     assert (await letters.counts())[queue] == 3
+    assert [one.id for one in await letters.list(queue, 2)] == ids[:2]
     first = (await dead())[0]
     assert (first.queue, first.topic, first.body) == (queue, "tenants.tenant.created.v1", body)
     assert first.reason == "rejected"
     assert first.died_at is not None
     works = True
     assert await letters.replay(queue, lambda one: one.id == ids[1]) == 1
-    await eventually(lambda: handled == [ids[1]])
+    await eventually(lambda: [one.id for one in handled] == [ids[1]])
+    topic, headers = "tenants.tenant.created.v1", {"content-type": "text/x"}
+    assert handled == [Message(ids[1], topic, body, headers)]  # without the marks of its death
     assert await letters.drop(queue, lambda one: one.id == ids[0]) == 1
     assert [one.id for one in await dead()] == [ids[2]]
     works = False

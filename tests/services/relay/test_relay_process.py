@@ -1,6 +1,7 @@
 """The relay as a process: kill -9 and a new start lose nothing; its health says what is down."""
 
 import asyncio
+import math
 import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,6 +19,7 @@ from kit.messaging import Message
 from kit.messaging.amqp import AmqpBroker
 from kit.messaging.letters import Letters
 from ops.local.rabbitmq import RabbitMq
+from services.relay import letter_watch
 from services.relay.letter_watch import LetterWatch
 from services.relay.settings import RelaySettings
 from tests.eventually import eventually
@@ -121,6 +123,31 @@ async def test_an_outbox_that_is_away_makes_the_relay_unready(
         await asyncio.to_thread(relay.end)
 
 
+async def test_a_broker_that_is_away_makes_the_relay_unready_and_no_outbox_is_blamed(
+    database: OutboxDatabase,
+    open_db: Callable[[str], Database],
+    tmp_path: Path,
+    free_port: Callable[[], int],
+) -> None:
+    await write(open_db(database.url), range(1))
+    urls = {"sync": database.relay_url}
+    relay = RelayProcess(tmp_path, free_port(), urls, "amqp://a:b@127.0.0.1:1/")
+    relay.start()
+    try:
+        await eventually(relay.is_up)
+
+        async def has_looked_and_failed() -> bool:
+            ages = await relay.metric("bulkhead_outbox_oldest_seconds", "outbox")
+            return ages["sync"] > 0 and "does not confirm" in (tmp_path / "log").read_text()
+
+        await eventually(has_looked_and_failed)
+        checks = (await relay.health())["checks"]
+        assert (checks["broker"], checks["outboxes"]) == ("nothing listens there", "ok")
+        assert await relay.status() == 503
+    finally:
+        await asyncio.to_thread(relay.end)
+
+
 def test_settings_read_one_url_per_service_and_pass_over_hidden_files(tmp_path: Path) -> None:
     (tmp_path / "auth").write_text("postgresql://a\n")
     (tmp_path / "..data").mkdir()
@@ -136,7 +163,7 @@ def test_settings_without_any_outbox_are_refused(tmp_path: Path) -> None:
 
 
 async def test_letters_that_wait_are_named_in_readiness_and_take_nothing_out_of_service(
-    rabbitmq: RabbitMq,
+    rabbitmq: RabbitMq, relay: RelayProcess
 ) -> None:
     broker = await AmqpBroker.connect(rabbitmq.url)
     watch = LetterWatch(rabbitmq.url)
@@ -150,6 +177,33 @@ async def test_letters_that_wait_are_named_in_readiness_and_take_nothing_out_of_
         await watch.check()
     count = REGISTRY.get_sample_value("bulkhead_letters", {"queue": "unrouted"})
     assert count == 1.0
+    relay.start()
+    await eventually(relay.is_ready)
+
+    async def is_named() -> bool:
+        said = (await relay.health())["checks"]["letters"]
+        return bool(said == "letters wait for an operator: 1 of unrouted")
+
+    await eventually(is_named)
+    assert await relay.status() == 200
     await letters.drop(None, lambda _: True)
     for thing in (broker, watch, letters):
         await thing.close()
+
+
+async def test_a_count_that_nobody_has_looked_at_of_late_is_no_number(
+    rabbitmq: RabbitMq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = LetterWatch(rabbitmq.url)
+
+    def count() -> float:
+        found = REGISTRY.get_sample_value("bulkhead_letters", {"queue": "auth"})
+        assert found is not None
+        return found
+
+    assert math.isnan(count())
+    await watch.look()
+    assert count() == 0
+    monkeypatch.setattr(letter_watch, "EVERY_S", 0.0)
+    assert math.isnan(count())
+    await watch.close()
