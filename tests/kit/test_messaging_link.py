@@ -10,7 +10,7 @@ import pytest
 
 from kit.messaging import Message, subscription
 from kit.messaging.amqp import AmqpBroker
-from kit.messaging.link import HEARTBEAT_S, Link, _with_heartbeat
+from kit.messaging.link import HEARTBEAT_S, Link
 from kit.messaging.subscription import AmqpSubscription
 from ops.local.rabbitmq import RabbitMq
 
@@ -38,7 +38,7 @@ async def serving(serve: Serve) -> AsyncIterator[int]:
 def test_there_is_a_heartbeat_and_what_the_address_says_goes_first(
     query: str, heartbeat: str, others: dict[str, list[str]]
 ) -> None:
-    made = urlsplit(_with_heartbeat(f"amqp://a:b%2F@127.0.0.1:1/{query}"))
+    made = urlsplit(vars(Link(f"amqp://a:b%2F@127.0.0.1:1/{query}", "test"))["_url"])
     assert parse_qs(made.query) == {"heartbeat": [heartbeat]} | others
     assert made.netloc == "a:b%2F@127.0.0.1:1"
 

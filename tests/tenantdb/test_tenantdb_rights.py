@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tenantdb import Address, leases, names, provision, restore, template
+from tenantdb import Address, leases, names, provision, swap, template
 from tenantdb.cluster import Cluster, copy_database
 from tests.tenantdb.test_tenantdb_leases import dump_lease, restore_lease
 
@@ -27,16 +27,16 @@ async def superuser(cluster: Any) -> AsyncIterator[Any]:
 async def target(address: Address, hands: Cluster) -> AsyncIterator[str]:
     """An empty restore target of the test's tenant; whatever becomes of it is dropped."""
     name = names.target_name(address.database)
-    await restore.make_target(hands, name, address.database)
+    await swap.make_target(hands, name, address.database)
     yield name
-    await restore.drop_target(hands, name)
+    await swap.drop_target(hands, name)
 
 
 async def exchange(address: Address, hands: Cluster, target: str) -> str:
     """The name of the database that was set aside."""
     aside = names.aside_name(address.database)
-    await restore.prepare(hands, target, address.database, address.tenant)
-    await restore.exchange(hands, address.database, target, aside)
+    await swap.prepare(hands, target, address.database, address.tenant)
+    await swap.exchange(hands, address.database, target, aside)
     return aside
 
 
@@ -63,6 +63,7 @@ async def test_a_dump_lease_has_few_sessions_and_reads_only_from_its_start(
     for other in (names.reader_of(address.database), address.database):
         assert not await superuser.fetchval(MEMBER, role, other, "SET")
     await leases.end(hands, role, address.database)
+    assert await superuser.fetchrow(ROLE, role) is None
 
 
 async def test_nobody_but_a_restore_lease_opens_a_target(
@@ -105,7 +106,7 @@ async def test_dropping_a_target_leaves_neither_database_nor_gate(
     hands: Cluster, target: str, superuser: Any
 ) -> None:
     for _ in range(2):
-        await restore.drop_target(hands, target)
+        await swap.drop_target(hands, target)
     assert not await hands.has_database(target)
     assert await superuser.fetchrow(ROLE, target) is None
 
@@ -113,7 +114,7 @@ async def test_dropping_a_target_leaves_neither_database_nor_gate(
 async def test_a_dump_of_an_older_release_is_brought_up_to_the_present_one(
     address: Address, hands: Cluster, target: str
 ) -> None:
-    await restore.prepare(hands, target, address.database, address.tenant)
+    await swap.prepare(hands, target, address.database, address.tenant)
     owner = names.owner_of(address.database)
     assert await template.version_of(hands, target, owner) == template.version()
     async with hands.inside(target, owner) as connection:
@@ -142,7 +143,7 @@ async def test_an_exchange_that_is_repeated_changes_nothing_and_opens_what_was_c
     number = "SELECT oid FROM pg_database WHERE datname = $1"
     before = await superuser.fetchval(number, address.database)
     await superuser.execute(f"ALTER DATABASE {address.database} ALLOW_CONNECTIONS false")
-    await restore.exchange(hands, address.database, target, aside)
+    await swap.exchange(hands, address.database, target, aside)
     assert await superuser.fetchval(number, address.database) == before
     assert await (await login(address)).fetchval("SELECT 1") == 1
     await hands.drop_database(aside)
