@@ -54,8 +54,9 @@ async def test_publishing_to_a_frozen_broker_fails_at_the_deadline_and_works_aft
     try:
         await eventually(lambda: is_frozen(rabbitmq.pid))
         begun = time.monotonic()
-        with pytest.raises(PublishFailed):
-            await broker.publish(Message("2", "test.frozen", b""), deadline_s=1.0)
+        async with asyncio.timeout(8):
+            with pytest.raises(PublishFailed):
+                await broker.publish(Message("2", "test.frozen", b""), deadline_s=1.0)
         with pytest.raises(BrokerDown):
             await broker.ping()
         assert time.monotonic() - begun < 8

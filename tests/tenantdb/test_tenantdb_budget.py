@@ -116,8 +116,9 @@ async def test_those_who_wait_are_served_in_order(budget: Make) -> None:
 async def test_waiting_has_a_deadline(budget: Make) -> None:
     one = budget(total=1, wait_s=0.05)
     held = await taken(one, A)
-    with pytest.raises(DependencyDown):
-        await one.take(B)
+    async with asyncio.timeout(5):
+        with pytest.raises(DependencyDown):
+            await one.take(B)
     one.give_back(held)
     one.give_back(await taken(one, B))
 

@@ -85,6 +85,8 @@ async def test_a_target_is_empty_and_hardened(
         )
         closed = "SELECT has_table_privilege('bulkhead_tenant', 'pg_catalog.pg_roles', 'SELECT')"
         assert not await connection.fetchval(closed)
+        usable = "SELECT has_schema_privilege('bulkhead_relay', 'public', 'USAGE')"
+        assert not await connection.fetchval(usable)
 
 
 async def test_what_a_restore_lease_makes_belongs_to_the_owner_and_outlives_the_lease(
