@@ -27,7 +27,7 @@ from ops.local.suite import Suite, running
 from ops.programs import PROGRAMS
 from ops.story.crm import Crm
 from ops.story.opening import sign_up
-from ops.story.scene import CHOSEN, Scene, Tenant, scene
+from ops.story.scene import CHOSEN, Scene, SceneTenant, scene
 
 LIMIT = 2.0
 ROUNDS, SECONDS = 3, 6.0
@@ -62,9 +62,9 @@ class Rig:
 
     suite: Suite
     scene: Scene
-    noisy: Tenant
-    quiet: Tenant
-    hanging: Sequence[Tenant] = ()
+    noisy: SceneTenant
+    quiet: SceneTenant
+    hanging: Sequence[SceneTenant] = ()
     record: str = ""
 
     async def ask(self, what: str) -> None:
@@ -95,7 +95,7 @@ class Rig:
         return sum(_cpu_s(pid) for pid in pids if pid is not None)
 
 
-async def bulk(tenant: Tenant, module: str, rows: Sequence[dict[str, Any]]) -> None:
+async def bulk(tenant: SceneTenant, module: str, rows: Sequence[dict[str, Any]]) -> None:
     await tenant.api.call(
         "POST",
         tenant.path(f"records/{module}/bulk"),
@@ -247,7 +247,7 @@ async def _scene(layout: Layout, operator: Login) -> AsyncIterator[Scene]:
         yield played
 
 
-async def _move(played: Scene, tenant: Tenant) -> None:
+async def _move(played: Scene, tenant: SceneTenant) -> None:
     """To an address of its own: the edge bounds what each address may ask."""
     await played.operator.put(f"/v1/allowlists/{tenant.id}", {"ranges": [f"{_ELSEWHERE}/32"]})
     tenant.api = await played.session(tenant.login, source=_ELSEWHERE)
@@ -265,7 +265,7 @@ async def _fill(rig: Rig) -> None:
 
 
 async def _connect(
-    rig: Rig, tenant: Tenant, module: str, table: str, fields: dict[str, str]
+    rig: Rig, tenant: SceneTenant, module: str, table: str, fields: dict[str, str]
 ) -> None:
     key = "bulkhead_symbol" if table == "accounts" else "bulkhead_key"
     body = {

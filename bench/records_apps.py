@@ -28,7 +28,7 @@ from kit import logs
 from kit.db import Database
 from kit.http import build_app
 from kit.sealing import VerifyKey
-from kit.tokens import KeyRing
+from kit.tokens import KeySet
 from kit.uuid7 import uuid7
 from services.tenants.databases.space import Space
 from services.tenants.feed.announce import Notices
@@ -72,7 +72,7 @@ def ours(setting: Setting) -> FastAPI:
     db, databases, ring = (
         Database(setting.control_url),
         TenantDatabases(lookup, per_tenant=6),
-        KeyRing(keys),
+        KeySet(keys),
     )
 
     @contextlib.asynccontextmanager

@@ -19,7 +19,7 @@ from contracts.settings import ServiceSettings
 from kit import clock
 from kit.problems import DependencyDown, NotAuthenticated
 from kit.sealing import SigningKey, VerifyKey
-from kit.tokens import KeyRing, Signer, TokenRefused, UnknownKey, Verifier, from_jwks
+from kit.tokens import KeySet, Signer, TokenRefused, UnknownKey, Verifier, from_jwks
 
 ACCESS_AUDIENCE = "bulkhead"
 ACCESS_LIFETIME_S = 300
@@ -78,7 +78,7 @@ def actor_of(claims: dict[str, Any]) -> Actor:
 class AccessVerifier:
     """Turns an access token into an Actor; keys come from the auth service's key set."""
 
-    def __init__(self, keys: KeyRing, issuer: str) -> None:
+    def __init__(self, keys: KeySet, issuer: str) -> None:
         self._keys = keys
         self._verifier = Verifier(keys, issuer, ACCESS_AUDIENCE, ACCESS_LIFETIME_S)
 
@@ -162,7 +162,7 @@ def access_verifier(settings: ServiceSettings) -> AccessVerifier:
             answer.raise_for_status()
             return from_jwks(answer.content)
 
-    return AccessVerifier(KeyRing(fetch), settings.issuer)
+    return AccessVerifier(KeySet(fetch), settings.issuer)
 
 
 def _issuer(service: str) -> str:

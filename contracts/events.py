@@ -146,26 +146,26 @@ class PushFinished(Notice):
     at: datetime
 
 
-class SnapshotCompleted(Notice):
+class BackupCompleted(Notice):
     """A full backup of a tenant is stored and verified."""
 
-    topic: ClassVar[str] = "backup.snapshot.completed.v1"
+    topic: ClassVar[str] = "backup.backup.completed.v1"
     readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID
-    snapshot: UUID
+    backup: UUID
 
 
-class SnapshotFailed(Notice):
+class BackupFailed(Notice):
     """A full backup of a tenant did not complete."""
 
-    topic: ClassVar[str] = "backup.snapshot.failed.v1"
+    topic: ClassVar[str] = "backup.backup.failed.v1"
     readers: ClassVar[tuple[str, ...]] = ()
     tenant: UUID
-    snapshot: UUID
+    backup: UUID
 
 
 class RestoreCompleted(Notice):
-    """A tenant has been restored from a snapshot."""
+    """A tenant has been restored from a backup."""
 
     topic: ClassVar[str] = "backup.restore.completed.v1"
     readers: ClassVar[tuple[str, ...]] = ()
@@ -197,8 +197,8 @@ EVENTS: tuple[type[Notice], ...] = (
     ConnectionChanged,
     ConnectionRemoved,
     PushFinished,
-    SnapshotCompleted,
-    SnapshotFailed,
+    BackupCompleted,
+    BackupFailed,
     RestoreCompleted,
     AllowlistChanged,
 )

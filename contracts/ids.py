@@ -10,7 +10,7 @@ UserId = NewType("UserId", UUID)
 SessionId = NewType("SessionId", UUID)
 ConnectionId = NewType("ConnectionId", UUID)
 RecordId = NewType("RecordId", UUID)
-SnapshotId = NewType("SnapshotId", UUID)
+BackupId = NewType("BackupId", UUID)
 RestoreId = NewType("RestoreId", UUID)
 LeaseId = NewType("LeaseId", UUID)
 

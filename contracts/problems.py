@@ -3,7 +3,7 @@
 from kit.problems import Problem
 
 
-class TenantSuspended(Problem, status=403, slug="tenant-suspended"):
+class TenantIsSuspended(Problem, status=403, slug="tenant-suspended"):
     """The tenant is suspended
 
     Its data is kept. Nobody can log in, read or write until an operator resumes it.

@@ -17,7 +17,7 @@ from kit.problems import RequestInvalid
 
 
 @dataclass(frozen=True)
-class Change:
+class ListChange:
     """Who puts which ranges in the place of a list; `scope` is "global" or a tenant's id.
 
     `must_hold`: an address that the new list has to hold, so that nobody locks themselves out.
@@ -36,7 +36,7 @@ async def read(session: ReadSession, scope: str) -> Allowlist:
     return found
 
 
-async def replace(db: Database, edge: Edge, change: Change) -> tuple[Allowlist, bool]:
+async def replace(db: Database, edge: Edge, change: ListChange) -> tuple[Allowlist, bool]:
     """The new list, and whether the edge has confirmed it. The commit comes before publishing:
     the edge never enforces what the store does not hold."""
     networks = _checked(change)
@@ -47,7 +47,7 @@ async def replace(db: Database, edge: Edge, change: Change) -> tuple[Allowlist, 
     return Allowlist(networks, changed_at), await edge.publish()
 
 
-def _checked(change: Change) -> list[str]:
+def _checked(change: ListChange) -> list[str]:
     try:
         networks = list(ranges.checked(change.ranges))
     except ranges.RangesRefused as refused:

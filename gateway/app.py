@@ -8,7 +8,7 @@ from gateway import consumers, problem_pages, remarks, routes, store
 from gateway.edge import Edge, publish_static
 from gateway.envoy_admin import EnvoyAdmin
 from gateway.settings import GatewaySettings
-from gateway.suspensions import Directory
+from gateway.suspensions import Suspensions
 from kit import logs
 from kit.chassis import Made
 from kit.db import Database
@@ -33,7 +33,7 @@ def create_app(
     tenants = tenants or _tenants_client(settings)
     admin = EnvoyAdmin(settings.admin_socket)
     edge = Edge(settings, db, admin)
-    sweep = Timer("directory", _SWEEP_S, Directory(db, tenants, edge).sweep)
+    sweep = Timer("directory", _SWEEP_S, Suspensions(db, tenants, edge).sweep)
 
     async def publish() -> None:
         publish_static(settings)

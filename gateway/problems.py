@@ -3,7 +3,7 @@
 from kit.problems import Problem
 
 
-class AddressRefused(Problem, status=403, slug="edge-address-refused"):
+class CallerAddressRefused(Problem, status=403, slug="edge-address-refused"):
     """Not allowed from this address
 
     The address of the caller is in no list that applies (the global one and the tenant's own), the

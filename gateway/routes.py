@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from contracts.authorise import needs, needs_operator
 from contracts.credentials import Actor
 from gateway import allowlists
-from gateway.allowlists import Change
+from gateway.allowlists import ListChange
 from gateway.schemas import AllowlistIn, AllowlistOut
 from gateway.store import GLOBAL
 from kit.http import Read
@@ -43,7 +43,7 @@ async def replace_global_allowlist(
 ) -> AllowlistOut:
     """Replace the global list; 409 where it would lock the caller out and `force` is not set."""
     must_hold = None if force else _caller(request)
-    return await _replace(request, response, Change(GLOBAL, body.ranges, actor.user, must_hold))
+    return await _replace(request, response, ListChange(GLOBAL, body.ranges, actor.user, must_hold))
 
 
 @router.get("/v1/allowlists/{tenant}")
@@ -57,7 +57,7 @@ async def replace_tenant_allowlist(
     tenant: UUID, actor: EditingOperator, body: AllowlistIn, request: Request, response: Response
 ) -> AllowlistOut:
     """Give a tenant its list, or replace it; without one nobody reaches the tenant."""
-    return await _replace(request, response, Change(str(tenant), body.ranges, actor.user))
+    return await _replace(request, response, ListChange(str(tenant), body.ranges, actor.user))
 
 
 @router.get("/t/{tenant}/v1/allowlist")
@@ -77,7 +77,7 @@ async def replace_allowlist(
 ) -> AllowlistOut:
     """Replace this tenant's list; 409 where it would lock the caller out and `force` is not set."""
     must_hold = None if force else _caller(request)
-    change = Change(str(tenant), body.ranges, actor.user, must_hold)
+    change = ListChange(str(tenant), body.ranges, actor.user, must_hold)
     return await _replace(request, response, change)
 
 
@@ -91,7 +91,7 @@ async def _read(db: Read, scope: str) -> AllowlistOut:
     return AllowlistOut(ranges=found.ranges, changed_at=found.changed_at)
 
 
-async def _replace(request: Request, response: Response, change: Change) -> AllowlistOut:
+async def _replace(request: Request, response: Response, change: ListChange) -> AllowlistOut:
     state = request.app.state
     new, live = await allowlists.replace(state.db, state.edge, change)
     response.status_code = 200 if live else 202

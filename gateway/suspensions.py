@@ -7,7 +7,7 @@ from gateway.edge import Edge
 from kit.db import Database
 
 
-class Directory:
+class Suspensions:
     """Copies the suspended tenants of the directory into the store and has the edge follow."""
 
     def __init__(self, db: Database, tenants: TenantsClient, edge: Edge) -> None:

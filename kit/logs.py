@@ -51,7 +51,6 @@ FIELDS = frozenset(
         "service",
         "session",
         "slug",
-        "snapshot",
         "state",
         "status",
         "table",

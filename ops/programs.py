@@ -13,7 +13,7 @@ EDGE_CERTIFICATE = Path("/run/secrets/edge")
 
 
 @dataclass(frozen=True)
-class Program:
+class LocalProgram:
     """A process of ours: `python -m module` runs it, `python -m module migrate` its migrations."""
 
     name: str
@@ -32,15 +32,15 @@ class Program:
 
 
 _COMMON = ("database_url", "amqp_url", "identity_key")
-PROGRAMS: dict[str, Program] = {
+PROGRAMS: dict[str, LocalProgram] = {
     program.name: program
     for program in (
-        Program("auth", "services.auth", secrets=(*_COMMON, "signing_key")),
-        Program("tenants", "services.tenants", secrets=(*_COMMON, "kek")),
-        Program("sync", "services.sync", secrets=(*_COMMON, "kek")),
-        Program("backup", "services.backup", secrets=(*_COMMON, "kek", "manifest_key")),
-        Program("gateway", "gateway", peers=("sync", "backup", "gateway")),
-        Program("relay", "services.relay", migrates=False, secrets=("amqp_url",)),
+        LocalProgram("auth", "services.auth", secrets=(*_COMMON, "signing_key")),
+        LocalProgram("tenants", "services.tenants", secrets=(*_COMMON, "kek")),
+        LocalProgram("sync", "services.sync", secrets=(*_COMMON, "kek")),
+        LocalProgram("backup", "services.backup", secrets=(*_COMMON, "kek", "manifest_key")),
+        LocalProgram("gateway", "gateway", peers=("sync", "backup", "gateway")),
+        LocalProgram("relay", "services.relay", migrates=False, secrets=("amqp_url",)),
     )
 }
 
@@ -60,7 +60,7 @@ class Places:
     state: Path
 
 
-def environment(program: Program, places: Places) -> dict[str, str]:
+def environment(program: LocalProgram, places: Places) -> dict[str, str]:
     """The settings (BULKHEAD_*) of a program in an installation; no secret is among them."""
     port = places.port(program.name)
     values: dict[str, object] = {

@@ -58,7 +58,7 @@ class PositionMalformed(Problem, status=422, slug="position-malformed"):
 
 
 @dataclass(frozen=True)
-class Change:
+class JournalChange:
     """One journal row: `op` is I, U, D or T; `image` is the row after it (D: before it)."""
 
     seq: int
@@ -71,10 +71,10 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Page:
+class JournalPage:
     """Changes in the order of `seq`; ask again with `position`, at once when there is `more`."""
 
-    changes: list[Change]
+    changes: list[JournalChange]
     position: str
     more: bool
 
@@ -105,7 +105,7 @@ async def changes(
     limit: int,
     table: str | None = None,
     members: Sequence[str] | None = None,
-) -> Page:
+) -> JournalPage:
     """The next changes after a position, of one table or all.
 
     With `members`, only these members of the images leave the database.
@@ -127,10 +127,10 @@ async def changes(
     page = [_change(row) for row in rows[:limit]]
     if len(rows) > limit:
         onward = _Position(position.chain, position.seen, upto, page[-1].seq)
-        return Page(page, onward.text(), more=True)
+        return JournalPage(page, onward.text(), more=True)
     # Of a difference that was paged, the end is its own upper snapshot, not the present one.
     is_old = bool(position.upto) and upto != here["snapshot"]
-    return Page(page, _Position(position.chain, upto).text(), more=is_old)
+    return JournalPage(page, _Position(position.chain, upto).text(), more=is_old)
 
 
 async def has_changed(session: TenantSession, after: str, *, table: str, first: str) -> bool:
@@ -161,9 +161,9 @@ async def _here(session: TenantSession) -> Record:
     return row
 
 
-def _change(row: Record) -> Change:
+def _change(row: Record) -> JournalChange:
     pk, image = row["pk"], row["image"]
-    return Change(
+    return JournalChange(
         row["seq"],
         row["at"],
         row["tab"],

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from contracts.credentials import AccessVerifier
 from kit.sealing import VerifyKey
-from kit.tokens import KeyRing
+from kit.tokens import KeySet
 from tests.eventually import eventually
 
 
@@ -19,7 +19,7 @@ async def is_asked_for_again_and_again(app: FastAPI) -> None:
         asked.append(1)
         return {}
 
-    app.state.access = AccessVerifier(KeyRing(fetch), "https://bulkhead")
+    app.state.access = AccessVerifier(KeySet(fetch), "https://bulkhead")
     await eventually(lambda: len(asked) > 2)
 
 
@@ -27,7 +27,7 @@ async def is_missed_by_readiness(app: FastAPI) -> None:
     async def fetch() -> Mapping[str, VerifyKey]:
         raise ConnectionError
 
-    app.state.access = AccessVerifier(KeyRing(fetch), "https://bulkhead")
+    app.state.access = AccessVerifier(KeySet(fetch), "https://bulkhead")
     transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://any") as client:
         answer = await client.get("/readyz")

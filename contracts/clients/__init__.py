@@ -4,8 +4,9 @@ from contracts.clients.tenants import (
     ChangedRecord,
     ChangePage,
     Lease,
+    TenantEntries,
     TenantEntry,
     TenantsClient,
 )
 
-__all__ = ["ChangePage", "ChangedRecord", "Lease", "TenantEntry", "TenantsClient"]
+__all__ = ["ChangePage", "ChangedRecord", "Lease", "TenantEntries", "TenantEntry", "TenantsClient"]

@@ -26,6 +26,12 @@ class TenantEntry(_Answer):
     state: Literal["active", "suspended"]
 
 
+class TenantEntries(_Answer):
+    """All tenants, oldest first."""
+
+    tenants: list[TenantEntry]
+
+
 class ChangedRecord(_Answer):
     """A record with its present values of the chosen fields only."""
 
@@ -81,7 +87,7 @@ class TenantsClient:
     async def tenants(self) -> list[TenantEntry]:
         """All tenants that are not closed."""
         answer = await self._peer.call("GET", "/internal/tenants")
-        return [TenantEntry.model_validate(one) for one in answer["tenants"]]
+        return TenantEntries.model_validate(answer).tenants
 
     async def changes(
         self, tenant: TenantId, connection: ConnectionId, after: str | None, limit: int = 500

@@ -18,7 +18,7 @@ _EXPLAINED: tuple[type[Problem], ...] = (
     ours.HeadersTooLarge,
 )
 _PLAIN: tuple[type[Problem], ...] = (
-    ours.AddressRefused,
+    ours.CallerAddressRefused,
     problems.NotFound,
     problems.RequestTimedOut,
     ours.HttpTooOld,

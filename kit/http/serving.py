@@ -30,7 +30,7 @@ class _DrainingServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-class Place(Protocol):
+class Listening(Protocol):
     """Where and how an app is served; every program's settings are one."""
 
     @property
@@ -46,7 +46,7 @@ class Place(Protocol):
     def drain_s(self) -> float: ...
 
 
-def serve(app: FastAPI, place: Place, *, connections: Connections | None = None) -> None:
+def serve(app: FastAPI, place: Listening, *, connections: Connections | None = None) -> None:
     """Run `app` until SIGTERM or SIGINT; /metrics is served on its own port.
 
     After SIGTERM /readyz is red for `place.drain_s` while requests still come in, and each answer

@@ -12,26 +12,26 @@ log = logs.get(__name__)
 TRY_AGAIN = frozenset({408, 429, 503})
 
 
-class Verdict(Enum):
+class Handled(Enum):
     DONE = auto()
     AGAIN = auto()
     DEAD = auto()
 
 
-async def handle(message: Message, handler: Handler, *, queue: str) -> Verdict:
+async def handle(message: Message, handler: Handler, *, queue: str) -> Handled:
     """Run the handler within the message's trace and a deadline, and judge how it ended."""
     with logs.bind_trace(message.headers.get("traceparent")):
         try:
             async with asyncio.timeout(HANDLER_DEADLINE_S):
                 await handler(message)
         except Problem as problem:
-            verdict = Verdict.AGAIN if problem.status in TRY_AGAIN else Verdict.DEAD
+            verdict = Handled.AGAIN if problem.status in TRY_AGAIN else Handled.DEAD
             _log(message, queue, verdict, problem.slug)
             return verdict
         except Exception as error:
-            _log(message, queue, Verdict.AGAIN, type(error).__name__)
-            return Verdict.AGAIN
-        return Verdict.DONE
+            _log(message, queue, Handled.AGAIN, type(error).__name__)
+            return Handled.AGAIN
+        return Handled.DONE
 
 
 async def pause(pauses_s: tuple[float, ...], failures: int, closing: asyncio.Event) -> None:
@@ -42,7 +42,7 @@ async def pause(pauses_s: tuple[float, ...], failures: int, closing: asyncio.Eve
             await closing.wait()
 
 
-def _log(message: Message, queue: str, verdict: Verdict, reason: str) -> None:
+def _log(message: Message, queue: str, verdict: Handled, reason: str) -> None:
     log.warning(
         "message not handled",
         extra={

@@ -16,7 +16,7 @@ from kit.messaging import (
     PublishFailed,
     Subscription,
 )
-from kit.messaging.handling import Verdict, handle, pause
+from kit.messaging.handling import Handled, handle, pause
 from kit.supervisor import Loop
 
 UNROUTED_LIMIT = 1000
@@ -110,9 +110,9 @@ class _MemorySubscription:
         except BaseException:  # not handled to its end, so still in the queue
             self._queue.waiting.appendleft((message, failures))
             raise
-        if verdict is Verdict.DONE:
+        if verdict is Handled.DONE:
             return
-        if verdict is Verdict.AGAIN and failures < DELIVERY_LIMIT:
+        if verdict is Handled.AGAIN and failures < DELIVERY_LIMIT:
             await pause(self._pauses, failures, self._closing)
             async with self._queue.arrived:
                 self._queue.waiting.appendleft((message, failures + 1))

@@ -8,7 +8,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from kit import logs
 from kit.messaging import CLOSE_DEADLINE_S, DELIVERY_LIMIT, Handler, Message
-from kit.messaging.handling import Verdict, handle, pause
+from kit.messaging.handling import Handled, handle, pause
 from kit.messaging.link import CONNECT_DEADLINE_S, Link, own_cancellation_only, why_down
 from kit.messaging.topology import ensure_queue
 from kit.supervisor import Loop, spawn
@@ -105,9 +105,9 @@ class AmqpSubscription:
 
     async def _settle(self, incoming: AbstractIncomingMessage) -> None:
         verdict = await handle(received(incoming), self._handler, queue=self.queue)
-        if verdict is Verdict.DONE:
+        if verdict is Handled.DONE:
             await incoming.ack()
-        elif verdict is Verdict.DEAD:
+        elif verdict is Handled.DEAD:
             await incoming.reject(requeue=False)
         else:
             failures = _deliveries_before(incoming)

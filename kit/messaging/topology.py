@@ -49,7 +49,7 @@ class Binding:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Topology:
     """What there has to be at the broker; each thing is named after what it needs."""
 
     exchanges: Sequence[Exchange]
@@ -57,7 +57,7 @@ class Plan:
     bindings: Sequence[Binding]
 
 
-def plan(topics: Mapping[str, Sequence[str]], *, dead_letter: bool = True) -> Plan:
+def plan(topics: Mapping[str, Sequence[str]], *, dead_letter: bool = True) -> Topology:
     """The topology for these queues: name -> topics that it is bound to."""
     queues = [Queue(UNROUTED, KEEP | {"x-max-length": UNROUTED_LIMIT, "x-overflow": "drop-head"})]
     bindings = [Binding(UNROUTED, UNROUTED)]
@@ -74,10 +74,10 @@ def plan(topics: Mapping[str, Sequence[str]], *, dead_letter: bool = True) -> Pl
         Exchange(AGAIN, "direct"),
         Exchange(EXCHANGE, "topic", {"alternate-exchange": UNROUTED}),
     ]
-    return Plan(exchanges, queues, bindings)
+    return Topology(exchanges, queues, bindings)
 
 
-async def declare(channel: AbstractChannel, wanted: Plan) -> None:
+async def declare(channel: AbstractChannel, wanted: Topology) -> None:
     """Make what is missing; raises CONNECTION_EXCEPTIONS where this user may not."""
     for exchange in wanted.exchanges:
         await channel.declare_exchange(

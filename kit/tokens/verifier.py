@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from kit import base64url, strict_json
 from kit.sealing import VerifyKey
-from kit.tokens.keyring import KeySource
+from kit.tokens.key_set import KeySource
 
 LONGEST_TOKEN = 8192
 CLOCK_SKEW_S = 5

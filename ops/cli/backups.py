@@ -46,7 +46,7 @@ def list_(context: typer.Context, tenant: str = _TENANT) -> None:
 @app.command()
 def restore(
     context: typer.Context,
-    snapshot: Annotated[str, typer.Argument(callback=id_)],
+    backup: Annotated[str, typer.Argument(callback=id_)],
     tenant: str = _TENANT,
     yes: bool = typer.Option(False, "--yes", help="do not ask after the plan"),
 ) -> None:
@@ -56,7 +56,7 @@ def restore(
     base = f"/t/{login.tenant}/v1/restores"
 
     async def plan(api: Api) -> Any:
-        return await api.post(base, {"snapshot": snapshot})
+        return await api.post(base, {"backup": backup})
 
     async def execute(api: Api) -> Any:
         await api.post(f"{base}/{planned['id']}/execute")

@@ -38,7 +38,7 @@ class _File(BaseModel):
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownInstallation:
     """What the file says, checked; `names` are what operators call the tenants."""
 
     url: str
@@ -58,7 +58,7 @@ class Known:
         return self.tenants[wanted if wanted in found else found[0]]
 
 
-def read(path: Path) -> Known:
+def read(path: Path) -> KnownInstallation:
     """Ends the program with a sentence where anything in the file cannot be used."""
     if not path.exists():
         fail(f"no credentials in {path}: name a file with --credentials", UNREACHABLE)
@@ -70,7 +70,7 @@ def read(path: Path) -> Known:
     except ValidationError as error:
         fail(f"the {_WHAT} {path} cannot be used: {_fault(error)}", UNREACHABLE)
     tenants = file.tenants.items()
-    return Known(
+    return KnownInstallation(
         url=_checked_url(file.url, path),
         ca=Path(file.ca),
         trust=_trust(Path(file.ca), path),

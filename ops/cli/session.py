@@ -19,7 +19,7 @@ from ops import printing
 from ops.answers import AnswerForeign, ApiRefused, Unreachable
 from ops.api import Api, GaveUp, Login
 from ops.cli import credentials
-from ops.cli.credentials import Known
+from ops.cli.credentials import KnownInstallation
 from ops.cli.ending import REFUSED, TOO_SLOW, UNREACHABLE, USAGE, fail
 from ops.cli.files import without_line_end
 from ops.cli.kept_session import KeptSession
@@ -40,7 +40,7 @@ class Session:
     output: Output
 
     @cached_property
-    def known(self) -> Known:
+    def known(self) -> KnownInstallation:
         """What the credentials file holds; ends the program where it cannot be used."""
         return credentials.read(self.credentials)
 

@@ -25,8 +25,8 @@ from ops.local.postgres import LocalPostgres, PostgresUnavailable
 from ops.local.processes import Child, open_private
 from ops.local.rabbitmq import RabbitMq
 from ops.local.rabbitmq_install import RabbitMqUnavailable, ensure_installed
-from ops.local.supervision import Part, Say, supervise
-from ops.programs import PROGRAMS, Program, environment
+from ops.local.supervision import Say, Supervised, supervise
+from ops.programs import PROGRAMS, LocalProgram, environment
 from ops.secrets import broker_passwords, database_passwords, make_keys, write_addresses
 
 _UNAVAILABLE = (
@@ -79,11 +79,13 @@ class Suite:
 
     async def supervise(self) -> None:
         """Start again whatever ends by itself; until cancelled."""
-        parts = [Part("PostgreSQL", lambda: self.postgres.pid is not None, self.postgres.start)]
+        parts = [
+            Supervised("PostgreSQL", lambda: self.postgres.pid is not None, self.postgres.start)
+        ]
         if self.rabbitmq is not None:
             parts.append(_broker_part(self.rabbitmq))
         parts += [_child_part(child) for child in self.children.values()]
-        parts.append(Part("Envoy", lambda: self.envoy.pid is not None, self.envoy.start))
+        parts.append(Supervised("Envoy", lambda: self.envoy.pid is not None, self.envoy.start))
         await supervise(parts, self._say)
 
     async def restart(self, name: str, deadline_s: float = 30.0) -> None:
@@ -139,7 +141,7 @@ class Suite:
         programs = [program for program in PROGRAMS.values() if program.migrates]
         await asyncio.gather(*(self._run_migration(program) for program in programs))
 
-    async def _run_migration(self, program: Program) -> None:
+    async def _run_migration(self, program: LocalProgram) -> None:
         log = LogFile(self.layout.logs / f"{program.name}.log")
         output = log.open()
         try:
@@ -161,7 +163,7 @@ class Suite:
         shell = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
         return shell | self._settings(PROGRAMS[name])
 
-    def _settings(self, program: Program) -> dict[str, str]:
+    def _settings(self, program: LocalProgram) -> dict[str, str]:
         values = environment(program, self.layout.places())
         if program.name == "tenants":
             values["BULKHEAD_DATA_VOLUME"] = str(self.layout.servers)
@@ -177,7 +179,7 @@ class Suite:
             }
         return values
 
-    def _service(self, program: Program) -> Child:
+    def _service(self, program: LocalProgram) -> Child:
         command = [sys.executable, *program.command[1:]]
         if program.name == "sync":
             # the one place where a name of this machine is let through the egress guard
@@ -225,19 +227,19 @@ class Suite:
         raise SuiteFailed(f"{name} is not ready: {last or 'no answer'} (see {child.log.path})")
 
 
-def _child_part(child: Child) -> Part:
+def _child_part(child: Child) -> Supervised:
     async def lift() -> None:
         await asyncio.to_thread(child.start)
 
-    return Part(child.name, lambda: child.pid is not None, lift)
+    return Supervised(child.name, lambda: child.pid is not None, lift)
 
 
-def _broker_part(broker: RabbitMq) -> Part:
+def _broker_part(broker: RabbitMq) -> Supervised:
     async def lift() -> None:
         await asyncio.to_thread(broker.kill)  # what of the node is left, its port mapper too
         await asyncio.to_thread(broker.start)
 
-    return Part("RabbitMQ", lambda: broker.pid is not None, lift)
+    return Supervised("RabbitMQ", lambda: broker.pid is not None, lift)
 
 
 @contextlib.asynccontextmanager

@@ -11,7 +11,7 @@ _FIRST_S, _LONGEST_S, _LOOK_S = 0.4, 10.0, 0.5
 
 
 @dataclass(frozen=True)
-class Part:
+class Supervised:
     """A program or server: is it running, and how to have it running again."""
 
     name: str
@@ -34,14 +34,14 @@ class Falls:
         self._lifted_at = now
 
 
-async def supervise(parts: Sequence[Part], say: Say) -> None:
+async def supervise(parts: Sequence[Supervised], say: Say) -> None:
     """Until cancelled; a start under way comes to its end first, so that nothing is left over."""
     async with asyncio.TaskGroup() as group:
         for part in parts:
             group.create_task(_keep_up(part, say), name=f"watch {part.name}")
 
 
-async def _keep_up(part: Part, say: Say) -> None:
+async def _keep_up(part: Supervised, say: Say) -> None:
     falls = Falls()
     while True:
         await asyncio.sleep(_LOOK_S)
@@ -54,7 +54,7 @@ async def _keep_up(part: Part, say: Say) -> None:
         falls.lifted(time.monotonic())
 
 
-async def _lift(part: Part, say: Say) -> None:
+async def _lift(part: Supervised, say: Say) -> None:
     lifting = asyncio.ensure_future(part.lift())
     try:
         await asyncio.shield(lifting)

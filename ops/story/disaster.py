@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from ops.answers import ApiRefused
 from ops.api import until
-from ops.story.scene import Scene, Tenant
+from ops.story.scene import Scene, SceneTenant
 from ops.story.teller import StepFailed, Teller, must
 
 
@@ -33,10 +33,10 @@ async def _back_up(scene: Scene) -> str:
     a = scene.a
     scene.before = {letter: await one.fingerprint() for letter, one in scene.tenants.items()}
     started = await a.api.post(a.path("backups"))
-    scene.snapshot = str(started["id"])
+    scene.backup = str(started["id"])
 
     async def finished() -> dict[str, object] | None:
-        found: dict[str, object] = await a.api.get(a.path(f"backups/{scene.snapshot}"))
+        found: dict[str, object] = await a.api.get(a.path(f"backups/{scene.backup}"))
         must(found["state"] != "failed", f"the backup did not fail: {found.get('reason')}")
         return found if found["state"] == "verified" else None
 
@@ -44,7 +44,7 @@ async def _back_up(scene: Scene) -> str:
     return f"{int(found['size'] or 0):,} bytes at rest, read back and checked"
 
 
-async def _delete_all(tenant: Tenant) -> str:
+async def _delete_all(tenant: SceneTenant) -> str:
     ids = [record["id"] for record in await tenant.records("organisation")]
     answer = await tenant.api.post(tenant.path("records/organisation/bulk-delete"), {"ids": ids})
     must(answer["deleted"] == len(ids), "all were deleted")
@@ -54,7 +54,7 @@ async def _delete_all(tenant: Tenant) -> str:
 
 async def _restore(scene: Scene) -> list[str]:
     a = scene.a
-    planned = await a.api.post(a.path("restores"), {"snapshot": scene.snapshot})
+    planned = await a.api.post(a.path("restores"), {"backup": scene.backup})
     must(planned["state"] == "planned", "nothing happens before it is executed")
     path = a.path(f"restores/{planned['id']}")
     await a.api.post(f"{path}/execute")
@@ -74,7 +74,7 @@ class _Reads:
 
 
 @contextlib.asynccontextmanager
-async def _reading(tenant: Tenant) -> AsyncIterator[_Reads]:
+async def _reading(tenant: SceneTenant) -> AsyncIterator[_Reads]:
     """Read a tenant's records over and over while the block runs."""
     seen = _Reads()
 

@@ -3,7 +3,7 @@
 from ops.answers import ApiRefused
 from ops.api import Login
 from ops.story.material import companies, companies_csv, persons
-from ops.story.scene import Scene, Tenant, new_password
+from ops.story.scene import Scene, SceneTenant, new_password
 from ops.story.teller import Teller, must
 
 PERSONS = 2_000
@@ -24,7 +24,7 @@ async def play(scene: Scene, tell: Teller) -> None:
             proved(await _fill(tenant, PERSONS if letter == "A" else PERSONS // 10))
 
 
-async def sign_up(scene: Scene, letter: str, name: str) -> Tenant:
+async def sign_up(scene: Scene, letter: str, name: str) -> SceneTenant:
     """A new tenant that may be reached from here, with its administrator's session."""
     created = await scene.operator.post("/v1/tenants", {"name": name})
     tenant = str(created["id"])
@@ -37,7 +37,7 @@ async def sign_up(scene: Scene, letter: str, name: str) -> Tenant:
     await api.accept(invited["invitation"])
     me = await api.get("/v1/me")
     must(me["tenant"] == tenant, "the session belongs to the new tenant")
-    return Tenant(name, tenant, api, login)
+    return SceneTenant(name, tenant, api, login)
 
 
 async def _closed_doors(scene: Scene) -> None:
@@ -53,7 +53,7 @@ async def _closed_doors(scene: Scene) -> None:
     must(False, "a used invitation is refused")
 
 
-async def _fill(tenant: Tenant, count: int) -> str:
+async def _fill(tenant: SceneTenant, count: int) -> str:
     imported = await tenant.api.call(
         "POST",
         tenant.path("records/organisation/import"),

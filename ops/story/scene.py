@@ -24,7 +24,7 @@ CHOSEN = {
 
 
 @dataclass
-class Tenant:
+class SceneTenant:
     """A tenant of the story with the session of its administrator."""
 
     name: str
@@ -86,10 +86,10 @@ class Scene:
     crm_url: str
     stack: contextlib.AsyncExitStack
     callers: Callers = field(default_factory=lambda: ON_THIS_MACHINE)
-    tenants: dict[str, Tenant] = field(default_factory=dict)
+    tenants: dict[str, SceneTenant] = field(default_factory=dict)
     connection: str = ""
     mark: int = 0
-    snapshot: str = ""
+    backup: str = ""
     before: dict[str, dict[str, tuple[int, str]]] = field(default_factory=dict)
 
     @property
@@ -100,11 +100,11 @@ class Scene:
         return self.simulator
 
     @property
-    def a(self) -> Tenant:
+    def a(self) -> SceneTenant:
         return self.tenants["A"]
 
     @property
-    def b(self) -> Tenant:
+    def b(self) -> SceneTenant:
         return self.tenants["B"]
 
     async def session(self, login: Login | None, source: str | None = None) -> Api:

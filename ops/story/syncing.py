@@ -6,7 +6,7 @@ from ops.answers import ApiRefused
 from ops.api import until
 from ops.story.crm import received_text, writes
 from ops.story.material import companies, ndjson
-from ops.story.scene import CHOSEN, Scene, Tenant
+from ops.story.scene import CHOSEN, Scene, SceneTenant
 from ops.story.teller import StepFailed, Teller, must
 
 CHANGED = 50
@@ -74,7 +74,7 @@ async def _connect(scene: Scene) -> None:
     scene.connection = await connect(scene, scene.a)
 
 
-async def connect(scene: Scene, tenant: Tenant) -> str:
+async def connect(scene: Scene, tenant: SceneTenant) -> str:
     """Connect a tenant to the CRM and choose the five fields; the connection's id."""
     made = await tenant.api.post(tenant.path("connections"), connection_body(scene, scene.crm_url))
     must(scene.crm.credentials()["client_secret"] not in str(made), "the secret is not shown again")
@@ -116,7 +116,7 @@ async def _complete(scene: Scene, count: int) -> bool:
     return len(await arrived(scene)) == count and await settled(scene.a, scene.connection)
 
 
-async def settled(tenant: Tenant, connection: str) -> bool:
+async def settled(tenant: SceneTenant, connection: str) -> bool:
     """True when nothing is pending or waiting for a retry."""
     found = await tenant.api.get(tenant.path(f"connections/{connection}"))
     return not any(found["outcomes"].get(state) for state in ("pending", "retry"))

@@ -27,7 +27,7 @@ class Event(StrEnum):
     LEVEL_CHANGED = "level changed"
 
 
-class Reason(StrEnum):
+class LoginReason(StrEnum):
     WRONG_PASSWORD = "wrong-password"  # noqa: S105 - no password, the word for a wrong one
     UNKNOWN_NAME = "unknown-name"
     NOT_JOINED = "not-joined"
@@ -52,7 +52,7 @@ def write(
     tenant: TenantId | None,
     user: UserId | None = None,
     *,
-    reason: Reason | None = None,
+    reason: LoginReason | None = None,
     session: SessionId | None = None,
     actor: UserId | None = None,
     level: int | None = None,

@@ -15,12 +15,12 @@ from kit.messaging import Broker
 from kit.messaging.amqp import AmqpBroker
 from kit.sealing import SigningKey
 from kit.timers import Timer
-from kit.tokens import KeyRing
+from kit.tokens import KeySet
 from services.auth import login, sessions
 from services.auth.access_tokens import AccessTokens
 from services.auth.consumers import HANDLERS
-from services.auth.directory import Directory, ListTenants
-from services.auth.parts import Parts
+from services.auth.known_tenants import KnownTenants, ListTenants
+from services.auth.parts import AuthParts
 from services.auth.passwords import Passwords
 from services.auth.routes import ROUTERS
 from services.auth.seating import Seating
@@ -50,9 +50,9 @@ def create_app(
     identity = SigningKey.from_file(settings.identity_key_file)
     peer = TenantsClient(settings.tenants_url, key=identity, service=NAME)
     tokens = AccessTokens(settings.signing_key, settings.issuer, settings.other_keys)
-    directory = Directory(db, list_tenants or peer.tenants, now)
+    directory = KnownTenants(db, list_tenants or peer.tenants, now)
     seating = Seating(passwords, directory.is_known)
-    parts = Parts(db, seating, tokens, directory, now)
+    parts = AuthParts(db, seating, tokens, directory, now)
 
     async def close_passwords() -> None:
         parts.seating.close()
@@ -69,11 +69,11 @@ def create_app(
             closing=[close_passwords, peer.aclose],
             state={"db": db, "parts": parts},
         ),
-        access=AccessVerifier(KeyRing(tokens.keys), settings.issuer),
+        access=AccessVerifier(KeySet(tokens.keys), settings.issuer),
     )
 
 
-def _timers(parts: Parts) -> list[Timer]:
+def _timers(parts: AuthParts) -> list[Timer]:
     async def forget() -> None:
         await sessions.forget_old(parts)
         await login.forget_old(parts)

@@ -11,9 +11,9 @@ from kit import outbox
 from kit.db import Database, WriteSession
 from kit.problems import NotPermitted, RequestInvalid
 from services.auth import account_log, passwords, secret_text
-from services.auth.account_log import Event, Reason
+from services.auth.account_log import Event, LoginReason
 from services.auth.levels import ADMINISTRATOR, LEVELS
-from services.auth.parts import Parts
+from services.auth.parts import AuthParts
 from services.auth.problems import InvitationNotValid, TenantHasUsers, UserExists
 from services.auth.store import invitations, tenants, users
 from services.auth.store.users import User, new_user
@@ -80,7 +80,7 @@ async def invite_first_operator(db: Database, email: str, now: datetime) -> Invi
 
 
 async def accept(
-    parts: Parts, caller: Caller, tenant: TenantId | None, token: str, password: str
+    parts: AuthParts, caller: Caller, tenant: TenantId | None, token: str, password: str
 ) -> UserId:
     """Join with a password; the invitation is used up."""
     hashed, now = secret_text.hashed(token), parts.now()
@@ -90,7 +90,7 @@ async def accept(
         joined = await _join(parts, caller, user, hashed, password)
     except (InvitationNotValid, RequestInvalid) as refused:
         weak = isinstance(refused, RequestInvalid)
-        reason = Reason.WEAK_PASSWORD if weak else Reason.NOT_VALID
+        reason = LoginReason.WEAK_PASSWORD if weak else LoginReason.NOT_VALID
         account_log.write(
             Event.NOT_ACCEPTED, caller, tenant, user.id if user else None, reason=reason
         )
@@ -100,7 +100,7 @@ async def accept(
 
 
 async def _join(
-    parts: Parts, caller: Caller, user: User | None, hashed: bytes, password: str
+    parts: AuthParts, caller: Caller, user: User | None, hashed: bytes, password: str
 ) -> UserId:
     if user is None:
         raise InvitationNotValid

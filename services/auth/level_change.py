@@ -14,7 +14,7 @@ from services.auth import account_log
 from services.auth.account_log import Event
 from services.auth.invitation import MANAGE_USERS, check_may_give, level_grants
 from services.auth.levels import ADMINISTRATOR
-from services.auth.parts import Parts
+from services.auth.parts import AuthParts
 from services.auth.problems import LastAdministrator
 from services.auth.sessions import present
 from services.auth.store import tenants, users
@@ -22,7 +22,7 @@ from services.auth.store.users import User
 
 
 async def change_level(
-    parts: Parts, caller: Caller, actor: Actor, user: UserId, level: int
+    parts: AuthParts, caller: Caller, actor: Actor, user: UserId, level: int
 ) -> User:
     """The user with the new level; tokens carry it from their next refresh on."""
     async with parts.db.write() as session:

@@ -10,16 +10,16 @@ from datetime import timedelta
 from contracts.caller import Caller
 from contracts.events import AccountLocked
 from contracts.ids import TenantId, UserId
-from contracts.problems import TenantSuspended
+from contracts.problems import TenantIsSuspended
 from kit import outbox
 from kit.db import WriteSession
 from kit.problems import Problem
 from services.auth import account_log, lockout
-from services.auth.account_log import Event, Reason
+from services.auth.account_log import Event, LoginReason
 from services.auth.lockout import Attempts, ClientClass
-from services.auth.parts import Parts
+from services.auth.parts import AuthParts
 from services.auth.problems import LoginBlocked, LoginFailed
-from services.auth.schemas import Tokens
+from services.auth.schemas import TokenPair
 from services.auth.seating import Seat
 from services.auth.sessions import open_session
 from services.auth.store import attempts, tenants, users
@@ -32,15 +32,15 @@ _FORGET_AFTER = timedelta(days=1)
 class _Outcome:
     """The answer, and what the log says of it; `user` None where there is no such name."""
 
-    answer: Tokens | Problem
+    answer: TokenPair | Problem
     user: UserId | None
     event: Event
-    reason: Reason | None = None
+    reason: LoginReason | None = None
 
 
 async def log_in(
-    parts: Parts, caller: Caller, tenant: TenantId | None, email: str, password: str
-) -> Tokens:
+    parts: AuthParts, caller: Caller, tenant: TenantId | None, email: str, password: str
+) -> TokenPair:
     async with parts.seating.seat(tenant, caller) as seat, parts.db.write() as session:
         outcome = await _attempt(parts, seat, session, tenant, email, password)
     # told and raised after the commit: the count of faulty logins must outlive the refusal
@@ -52,7 +52,7 @@ async def log_in(
     return outcome.answer
 
 
-async def forget_old(parts: Parts) -> None:
+async def forget_old(parts: AuthParts) -> None:
     before, more = parts.now() - _FORGET_AFTER, True
     while more:
         async with parts.db.write() as session:
@@ -60,7 +60,7 @@ async def forget_old(parts: Parts) -> None:
 
 
 async def _attempt(
-    parts: Parts,
+    parts: AuthParts,
     seat: Seat,
     session: WriteSession,
     tenant: TenantId | None,
@@ -73,7 +73,7 @@ async def _attempt(
     user = await users.by_email(session, tenant, email)
     known = user.id if user else None
     if wait := lockout.blocked_for(so_far, now):
-        return _Outcome(LoginBlocked(wait), known, Event.LOGIN_BLOCKED, Reason.LOCKED)
+        return _Outcome(LoginBlocked(wait), known, Event.LOGIN_BLOCKED, LoginReason.LOCKED)
     right = await seat.verify(password, user.password_hash if user else None)
     if user is None or not right:
         counted = lockout.after_faulty(so_far, now)
@@ -82,15 +82,15 @@ async def _attempt(
         return _Outcome(refusal, known, Event.LOGIN_FAILED, _why(user))
     await attempts.save(session, name, Attempts())
     if tenant is not None and await tenants.state(session, tenant) != "active":
-        reason = Reason.TENANT_NOT_ACTIVE
-        return _Outcome(TenantSuspended(), known, Event.LOGIN_FAILED, reason)
+        reason = LoginReason.TENANT_NOT_ACTIVE
+        return _Outcome(TenantIsSuspended(), known, Event.LOGIN_FAILED, reason)
     return _Outcome(await open_session(parts, session, user), known, Event.LOGGED_IN)
 
 
-def _why(user: User | None) -> Reason:
+def _why(user: User | None) -> LoginReason:
     if user is None:
-        return Reason.UNKNOWN_NAME
-    return Reason.WRONG_PASSWORD if user.has_joined else Reason.NOT_JOINED
+        return LoginReason.UNKNOWN_NAME
+    return LoginReason.WRONG_PASSWORD if user.has_joined else LoginReason.NOT_JOINED
 
 
 async def _refuse(session: WriteSession, user: User | None, counted: Attempts) -> Problem:

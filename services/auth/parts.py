@@ -9,22 +9,22 @@ from fastapi import Depends, Request
 
 from kit.db import Database
 from services.auth.access_tokens import AccessTokens
-from services.auth.directory import Directory
+from services.auth.known_tenants import KnownTenants
 from services.auth.seating import Seating
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class AuthParts:
     db: Database
     seating: Seating
     tokens: AccessTokens
-    directory: Directory
+    directory: KnownTenants
     now: Callable[[], datetime]
 
 
-def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
+def _parts(request: Request) -> AuthParts:
+    parts: AuthParts = request.app.state.parts
     return parts
 
 
-With = Annotated[Parts, Depends(_parts)]
+With = Annotated[AuthParts, Depends(_parts)]

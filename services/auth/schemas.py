@@ -15,7 +15,7 @@ LevelNumber = Annotated[int, Field(ge=1, le=99)]
 Id = Annotated[UUID, Field(strict=False)]
 
 
-class Login(Strict):
+class LoginRequest(Strict):
     email: EmailAddress
     password: Secret
 
@@ -57,7 +57,7 @@ class Joined(Strict):
     user: UUID
 
 
-class Tokens(Strict):
+class TokenPair(Strict):
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of the scheme
     expires_in: int = ACCESS_LIFETIME_S
@@ -90,5 +90,5 @@ class Me(Strict):
     access: dict[str, str]
 
 
-class KeySet(Strict):
+class KeySetDocument(Strict):
     keys: list[dict[str, str]]

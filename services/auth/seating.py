@@ -12,7 +12,7 @@ from contracts.ids import TenantId
 from kit.problems import Problem
 from kit.supervisor import spawn
 from services.auth import account_log
-from services.auth.account_log import Event, Reason
+from services.auth.account_log import Event, LoginReason
 from services.auth.passwords import Passwords
 from services.auth.problems import CallerGone, LoginBusy, TooManyLogins
 from services.auth.seats import Bound, Bounds, Seats, Ticket
@@ -40,7 +40,7 @@ class Seating:
     ) -> None:
         self._passwords, self._is_known, self._wait_s = passwords, is_known, wait_s
         self._seats = Seats(bounds or Bounds.for_cores(passwords.at_once))
-        self._turns: dict[Ticket, asyncio.Future[Reason | None]] = {}
+        self._turns: dict[Ticket, asyncio.Future[LoginReason | None]] = {}
 
     @contextlib.asynccontextmanager
     async def seat(self, tenant: TenantId | None, caller: Caller) -> AsyncIterator[Seat]:
@@ -68,15 +68,17 @@ class Seating:
             return "operators"
         return tenant if self._is_known(tenant) else "unknown"
 
-    async def _waited(self, turn: "asyncio.Future[Reason | None]", caller: Caller) -> Reason | None:
+    async def _waited(
+        self, turn: asyncio.Future[LoginReason | None], caller: Caller
+    ) -> LoginReason | None:
         """None when it is the turn of a caller who is still there; else why it will not be."""
         gone = spawn(caller.gone(), "a caller goes")
         try:
             either: set[asyncio.Future[Any]] = {turn, gone}
             await asyncio.wait(either, timeout=self._wait_s, return_when=asyncio.FIRST_COMPLETED)
             if gone.done():
-                return Reason.CALLER_GONE
-            return turn.result() if turn.done() else Reason.WAITED_TOO_LONG
+                return LoginReason.CALLER_GONE
+            return turn.result() if turn.done() else LoginReason.WAITED_TOO_LONG
         finally:
             gone.cancel()
             await asyncio.wait({gone})
@@ -85,25 +87,25 @@ class Seating:
         while (ticket := self._seats.seat_next()) is not None:
             self._tell(ticket, None)
 
-    def _tell(self, ticket: Ticket, reason: Reason | None) -> None:
+    def _tell(self, ticket: Ticket, reason: LoginReason | None) -> None:
         self._turns[ticket].set_result(reason)
 
 
 _FULL = {
-    Bound.ALL: Reason.QUEUE_FULL_ALL,
-    Bound.TENANT: Reason.QUEUE_FULL_TENANT,
-    Bound.ADDRESS: Reason.QUEUE_FULL_ADDRESS,
+    Bound.ALL: LoginReason.QUEUE_FULL_ALL,
+    Bound.TENANT: LoginReason.QUEUE_FULL_TENANT,
+    Bound.ADDRESS: LoginReason.QUEUE_FULL_ADDRESS,
 }
 
 
-def _refusal(reason: Reason) -> Problem:
+def _refusal(reason: LoginReason) -> Problem:
     match reason:
-        case Reason.CALLER_GONE:
+        case LoginReason.CALLER_GONE:
             return CallerGone()
-        case Reason.QUEUE_FULL_ADDRESS:
+        case LoginReason.QUEUE_FULL_ADDRESS:
             return TooManyLogins("too many logins from this address are waiting")
-        case Reason.QUEUE_FULL_TENANT:
+        case LoginReason.QUEUE_FULL_TENANT:
             return TooManyLogins("too many logins of this tenant are waiting")
-        case Reason.QUEUE_FULL_ALL:
+        case LoginReason.QUEUE_FULL_ALL:
             return LoginBusy("too many logins of all tenants are waiting")
     return LoginBusy("it was not this login's turn in time")

@@ -7,19 +7,19 @@ from contracts.caller import Caller
 from contracts.credentials import Actor
 from contracts.events import SessionRevoked
 from contracts.ids import SessionId, TenantId, new_id
-from contracts.problems import TenantSuspended
+from contracts.problems import TenantIsSuspended
 from kit import outbox
 from kit.db import ReadSession, WriteSession
 from kit.problems import NotAuthenticated, Problem
 from services.auth import account_log, secret_text
 from services.auth.access_tokens import actor_for
-from services.auth.account_log import Event, Reason
-from services.auth.parts import Parts
+from services.auth.account_log import Event, LoginReason
+from services.auth.parts import AuthParts
 from services.auth.problems import SessionEnded
 from services.auth.rotation import REFRESH_LIFETIME, SESSION_LIFETIME, Meaning, judge
-from services.auth.schemas import Tokens
+from services.auth.schemas import TokenPair
 from services.auth.store import sessions, tenants, users
-from services.auth.store.sessions import Known
+from services.auth.store.sessions import KnownSession
 from services.auth.store.users import User
 
 _KEEP_ENDED = timedelta(days=1)
@@ -29,13 +29,13 @@ _KEEP_ENDED = timedelta(days=1)
 class _Refreshed:
     """The answer, and what the log says of it; `known` None for a token that is nobody's here."""
 
-    answer: Tokens | Problem
-    known: Known | None
+    answer: TokenPair | Problem
+    known: KnownSession | None
     event: Event
-    reason: Reason | None = None
+    reason: LoginReason | None = None
 
 
-async def open_session(parts: Parts, session: WriteSession, user: User) -> Tokens:
+async def open_session(parts: AuthParts, session: WriteSession, user: User) -> TokenPair:
     now, which, refresh = parts.now(), SessionId(new_id()), secret_text.fresh()
     await sessions.start(session, which, user.id, now, now + SESSION_LIFETIME)
     ends = now + REFRESH_LIFETIME
@@ -43,7 +43,9 @@ async def open_session(parts: Parts, session: WriteSession, user: User) -> Token
     return _answer(parts, user, which, refresh)
 
 
-async def refresh(parts: Parts, caller: Caller, tenant: TenantId | None, token: str) -> Tokens:
+async def refresh(
+    parts: AuthParts, caller: Caller, tenant: TenantId | None, token: str
+) -> TokenPair:
     """Fresh tokens for a refresh token of the realm; ends the session where one was stolen."""
     async with parts.db.write() as session:
         done = await _refresh(parts, session, tenant, token)
@@ -56,13 +58,13 @@ async def refresh(parts: Parts, caller: Caller, tenant: TenantId | None, token: 
     return done.answer
 
 
-async def log_out(parts: Parts, caller: Caller, actor: Actor) -> None:
+async def log_out(parts: AuthParts, caller: Caller, actor: Actor) -> None:
     """End the session of the token; doing it again changes nothing."""
     async with parts.db.write() as session:
         user = await users.by_id(session, actor.user)
         ended = user and await end_session(session, user, actor.session, parts.now())
     if ended:
-        reason, which = Reason.LOGGED_OUT, actor.session
+        reason, which = LoginReason.LOGGED_OUT, actor.session
         account_log.write(
             Event.REVOKED, caller, actor.tenant, actor.user, reason=reason, session=which
         )
@@ -88,7 +90,7 @@ async def present(session: ReadSession, actor: Actor, now: datetime) -> Actor:
     return actor_for(user, actor.session)
 
 
-async def forget_old(parts: Parts) -> None:
+async def forget_old(parts: AuthParts) -> None:
     before, more = parts.now() - _KEEP_ENDED, True
     while more:
         async with parts.db.write() as session:
@@ -96,14 +98,14 @@ async def forget_old(parts: Parts) -> None:
 
 
 async def _refresh(
-    parts: Parts, session: WriteSession, tenant: TenantId | None, token: str
+    parts: AuthParts, session: WriteSession, tenant: TenantId | None, token: str
 ) -> _Refreshed:
     known = await sessions.lock_token(session, secret_text.hashed(token))
     if known is None or known.user.tenant != tenant:
-        return _Refreshed(SessionEnded(), None, Event.REFRESH_FAILED, Reason.UNKNOWN_TOKEN)
+        return _Refreshed(SessionEnded(), None, Event.REFRESH_FAILED, LoginReason.UNKNOWN_TOKEN)
     if tenant is not None and await tenants.state(session, tenant) != "active":
-        reason = Reason.TENANT_NOT_ACTIVE
-        return _Refreshed(TenantSuspended(), known, Event.REFRESH_FAILED, reason)
+        reason = LoginReason.TENANT_NOT_ACTIVE
+        return _Refreshed(TenantIsSuspended(), known, Event.REFRESH_FAILED, reason)
     match judge(known.presented, parts.now()):
         case Meaning.ROTATE:
             tokens = await _rotate(parts, session, known, token)
@@ -115,12 +117,14 @@ async def _refresh(
             return _Refreshed(tokens, known, Event.REFRESHED)
         case Meaning.REUSED:
             await end_session(session, known.user, known.session, parts.now())
-            return _Refreshed(SessionEnded(), known, Event.REVOKED, Reason.REUSED)
+            return _Refreshed(SessionEnded(), known, Event.REVOKED, LoginReason.REUSED)
         case Meaning.ENDED:
-            return _Refreshed(SessionEnded(), known, Event.REFRESH_FAILED, Reason.ENDED)
+            return _Refreshed(SessionEnded(), known, Event.REFRESH_FAILED, LoginReason.ENDED)
 
 
-async def _rotate(parts: Parts, session: WriteSession, known: Known, token: str) -> Tokens:
+async def _rotate(
+    parts: AuthParts, session: WriteSession, known: KnownSession, token: str
+) -> TokenPair:
     now, successor = parts.now(), secret_text.fresh()
     sealed = secret_text.seal_under(token, successor)
     await sessions.use_token(session, secret_text.hashed(token), sealed, now)
@@ -132,6 +136,6 @@ async def _rotate(parts: Parts, session: WriteSession, known: Known, token: str)
     return _answer(parts, known.user, known.session, successor)
 
 
-def _answer(parts: Parts, user: User, which: SessionId, refresh_token: str) -> Tokens:
+def _answer(parts: AuthParts, user: User, which: SessionId, refresh_token: str) -> TokenPair:
     access = parts.tokens.issue(user, which, parts.now())
-    return Tokens(access_token=access, refresh_token=refresh_token)
+    return TokenPair(access_token=access, refresh_token=refresh_token)

@@ -14,23 +14,23 @@ from kit.messaging import Broker
 from kit.messaging.amqp import AmqpBroker
 from kit.sealing import Kek, SigningKey
 from kit.timers import Timer
+from services.backup.backed_up_tenants import BackedUpTenants
 from services.backup.consumers import handlers
 from services.backup.copy.load import Restores
 from services.backup.copy.pg_tools import PgTools
 from services.backup.copy.room import VaultRoom
 from services.backup.copy.take import Fulls
 from services.backup.forgetting import forgetting
-from services.backup.known_tenants import KnownTenants
-from services.backup.parts import Parts
+from services.backup.parts import BackupParts
 from services.backup.routes import router
 from services.backup.runs.daily import queue_due
 from services.backup.runs.full import FullRun
 from services.backup.runs.restore import RestoreRun
-from services.backup.runs.runs import Limits, Runs
+from services.backup.runs.runs import RunLimits, Runs
 from services.backup.runs.stocktake import Stocktake
 from services.backup.settings import BackupSettings
 from services.backup.vault.catalogue import Catalogue
-from services.backup.vault.keyring import Keyring
+from services.backup.vault.key_files import KeyFiles
 from services.backup.vault.objects import Vault
 
 NAME = "backup"
@@ -49,12 +49,12 @@ def create_app(
     )
     leftovers_after = timedelta(seconds=settings.leftovers_after_s)
     kek = Kek.from_file(settings.kek_file)
-    keyring = Keyring(settings.keyring_dir, kek)
+    keyring = KeyFiles(settings.keyring_dir, kek)
     manifest_key = SigningKey.from_file(settings.manifest_key_file)
     catalogue = Catalogue(Vault.local(settings.vault_dir), manifest_key)
     room = VaultRoom(catalogue.vault, settings.share_bytes, settings.free_floor)
     tools = PgTools.find(settings.pg_bin_dir)
-    known = KnownTenants(db, keyring, tenants)
+    known = BackedUpTenants(db, keyring, tenants)
     restores = Restores(catalogue, keyring, tenants, tools)
     plan_lives = timedelta(seconds=settings.plan_lives_s)
     stocktake = Stocktake(db, catalogue, leftovers_after)
@@ -62,7 +62,7 @@ def create_app(
         db,
         FullRun(db, Fulls(catalogue, keyring, tenants, tools, room), stocktake),
         RestoreRun(db, restores, tenants),
-        Limits(settings.runs_at_once, settings.turn_s, settings.tick_s),
+        RunLimits(settings.runs_at_once, settings.turn_s, settings.tick_s),
     )
 
     async def queue_daily() -> None:
@@ -98,7 +98,9 @@ def create_app(
             closing=[tenants.aclose, runs.stop],
             state={
                 "db": db,
-                "parts": Parts(db, known, restores, runs, plan_lives, settings.plans_most, room),
+                "parts": BackupParts(
+                    db, known, restores, runs, plan_lives, settings.plans_most, room
+                ),
             },
         ),
     )

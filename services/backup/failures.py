@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from kit import logs
 from kit.problems import DependencyDown, Problem
 from kit.sealing import SealBroken
-from services.backup.vault.keyring import KeyMissing, KeyringBroken, KeyringMissing, KeyUnopened
+from services.backup.vault.key_files import KeyMissing, KeyringBroken, KeyringMissing, KeyUnopened
 from services.backup.vault.manifest import ManifestRefused
 from services.backup.vault.objects import (
     ObjectExists,
@@ -21,7 +21,7 @@ from services.backup.vault.objects import (
 _log = logs.get(__name__)
 
 
-class Reason(StrEnum):
+class FailureReason(StrEnum):
     """What a caller and an operator may read about a failed run."""
 
     INTERRUPTED = "interrupted"
@@ -53,47 +53,47 @@ class Reason(StrEnum):
     UNEXPECTED = "unexpected error; the log has its place"
 
 
-ALTERED = {Reason.BROKEN, Reason.DIFFERS}
-LOST = {*ALTERED, Reason.REFUSED, Reason.GONE}
+ALTERED = {FailureReason.BROKEN, FailureReason.DIFFERS}
+LOST = {*ALTERED, FailureReason.REFUSED, FailureReason.GONE}
 """What says that the backup is no good, and not only that something else was."""
 
 
 class RunFailed(Exception):
     """A run that cannot go on."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: FailureReason) -> None:
         super().__init__(reason.value)
         self.reason = reason
 
 
-_BY_TYPE: tuple[tuple[type[Exception], Reason], ...] = (
-    (KeyringMissing, Reason.KEYRING_MISSING),
-    (KeyMissing, Reason.KEY_MISSING),
-    (KeyringBroken, Reason.KEYRING_BROKEN),
-    (KeyUnopened, Reason.KEY_UNOPENED),
-    (SealBroken, Reason.BROKEN),
-    (ManifestRefused, Reason.REFUSED),
-    (ObjectMissing, Reason.GONE),
-    (ObjectExists, Reason.VAULT_FAILED),
-    (VaultFull, Reason.VAULT_FULL),
-    (VaultReadOnly, Reason.VAULT_READ_ONLY),
-    (VaultDown, Reason.VAULT_FAILED),
-    (DependencyDown, Reason.PEER_DOWN),
-    (Problem, Reason.PEER_REFUSED),
-    (DBAPIError, Reason.DATABASE_DOWN),
-    (InterfaceError, Reason.DATABASE_DOWN),
-    (ConnectionError, Reason.DATABASE_DOWN),
+_BY_TYPE: tuple[tuple[type[Exception], FailureReason], ...] = (
+    (KeyringMissing, FailureReason.KEYRING_MISSING),
+    (KeyMissing, FailureReason.KEY_MISSING),
+    (KeyringBroken, FailureReason.KEYRING_BROKEN),
+    (KeyUnopened, FailureReason.KEY_UNOPENED),
+    (SealBroken, FailureReason.BROKEN),
+    (ManifestRefused, FailureReason.REFUSED),
+    (ObjectMissing, FailureReason.GONE),
+    (ObjectExists, FailureReason.VAULT_FAILED),
+    (VaultFull, FailureReason.VAULT_FULL),
+    (VaultReadOnly, FailureReason.VAULT_READ_ONLY),
+    (VaultDown, FailureReason.VAULT_FAILED),
+    (DependencyDown, FailureReason.PEER_DOWN),
+    (Problem, FailureReason.PEER_REFUSED),
+    (DBAPIError, FailureReason.DATABASE_DOWN),
+    (InterfaceError, FailureReason.DATABASE_DOWN),
+    (ConnectionError, FailureReason.DATABASE_DOWN),
 )
 _BY_NUMBER = {
-    errno.ENOSPC: Reason.DISK_FULL,
-    errno.EDQUOT: Reason.DISK_FULL,
-    errno.EROFS: Reason.DISK_READ_ONLY,
-    errno.EACCES: Reason.DISK_READ_ONLY,
-    errno.EPERM: Reason.DISK_READ_ONLY,
+    errno.ENOSPC: FailureReason.DISK_FULL,
+    errno.EDQUOT: FailureReason.DISK_FULL,
+    errno.EROFS: FailureReason.DISK_READ_ONLY,
+    errno.EACCES: FailureReason.DISK_READ_ONLY,
+    errno.EPERM: FailureReason.DISK_READ_ONLY,
 }
 
 
-def reason_of(error: Exception) -> Reason:
+def reason_of(error: Exception) -> FailureReason:
     """The reason that may be shown; what is not foreseen is logged with its place."""
     if isinstance(error, RunFailed):
         return error.reason
@@ -103,4 +103,4 @@ def reason_of(error: Exception) -> Reason:
     if isinstance(error, OSError) and error.errno in _BY_NUMBER:
         return _BY_NUMBER[error.errno]
     _log.error("run failed unexpectedly", exc_info=error)
-    return Reason.UNEXPECTED
+    return FailureReason.UNEXPECTED

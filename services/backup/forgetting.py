@@ -5,7 +5,7 @@ from datetime import timedelta
 from kit import clock
 from kit.db import Database
 from kit.timers import Timer
-from services.backup.store import restores, snapshots
+from services.backup.store import backups, restores
 
 KEEP = timedelta(days=400)
 KEEP_PLANS = timedelta(days=30)
@@ -25,7 +25,7 @@ def forgetting(db: Database, plan_lives: timedelta) -> Timer:
             (restores.expire, now - plan_lives),
             (restores.forget_plans, now - KEEP_PLANS),
             (restores.forget_ended, now - KEEP),
-            (snapshots.forget, now - KEEP),
+            (backups.forget, now - KEEP),
         ):
             forgotten = BATCH
             while forgotten == BATCH:

@@ -7,18 +7,18 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from kit.db import Database
+from services.backup.backed_up_tenants import BackedUpTenants
 from services.backup.copy.load import Restores
 from services.backup.copy.room import VaultRoom
-from services.backup.known_tenants import KnownTenants
 from services.backup.runs.runs import Runs
 
 
 @dataclass(frozen=True)
-class Parts:
+class BackupParts:
     """`plans_most` bounds a tenant's open plans, each of which lives for `plan_lives`."""
 
     db: Database
-    known: KnownTenants
+    known: BackedUpTenants
     restores: Restores
     runs: Runs
     plan_lives: timedelta
@@ -26,9 +26,9 @@ class Parts:
     room: VaultRoom
 
 
-def _parts(request: Request) -> Parts:
-    parts: Parts = request.app.state.parts
+def _parts(request: Request) -> BackupParts:
+    parts: BackupParts = request.app.state.parts
     return parts
 
 
-With = Annotated[Parts, Depends(_parts)]
+With = Annotated[BackupParts, Depends(_parts)]

@@ -3,23 +3,23 @@
 from kit.problems import Problem
 
 
-class SnapshotNotFound(Problem, status=404, slug="snapshot-not-found"):
-    """Snapshot not found
+class BackupNotFound(Problem, status=404, slug="backup-not-found"):
+    """Backup not found
 
     There is no such backup of this tenant. List the backups to see which there are.
     """
 
 
-class SnapshotNotRestorable(Problem, status=409, slug="snapshot-not-restorable"):
-    """Snapshot not restorable
+class BackupNotRestorable(Problem, status=409, slug="backup-not-restorable"):
+    """Backup not restorable
 
     Only a verified backup can be restored: this one is still being taken, failed, expired, or was
     found broken or missing.
     """
 
 
-class SnapshotBroken(Problem, status=409, slug="snapshot-broken"):
-    """Snapshot broken
+class BackupIsBroken(Problem, status=409, slug="backup-broken"):
+    """Backup broken
 
     What lies in the vault is not what was stored. Choose another backup; the operator compares
     the vault with its copies.

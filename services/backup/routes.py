@@ -8,27 +8,27 @@ from fastapi import APIRouter, Response
 
 from contracts.authorise import needs
 from contracts.credentials import Actor
-from contracts.ids import RestoreId, SnapshotId, TenantId, new_id
+from contracts.ids import BackupId, RestoreId, TenantId, new_id
 from kit import clock
 from kit.db import ReadSession, WriteSession
 from kit.http import Read, created
 from kit.problems import DependencyDown
 from services.backup.copy.room import VaultRoom
-from services.backup.failures import Reason, RunFailed, reason_of
-from services.backup.parts import Parts, With
+from services.backup.failures import FailureReason, RunFailed, reason_of
+from services.backup.parts import BackupParts, With
 from services.backup.problems import (
+    BackupIsBroken,
+    BackupNotFound,
+    BackupNotRestorable,
     RestoreNotFound,
     RestoreNotPlanned,
     RestorePlansTooMany,
     RestoreRunning,
-    SnapshotBroken,
-    SnapshotNotFound,
-    SnapshotNotRestorable,
     VaultNearlyFull,
     VaultShareFull,
 )
-from services.backup.schemas import Restore, RestoreList, RestoreRequest, Snapshot, Snapshots
-from services.backup.store import restores, snapshots, tenants
+from services.backup.schemas import BackupList, BackupView, Restore, RestoreList, RestoreRequest
+from services.backup.store import backups, restores, tenants
 from services.backup.vault.manifest import ManifestRefused
 from services.backup.vault.objects import ObjectMissing, VaultDown
 
@@ -41,31 +41,31 @@ async def ask_backup(
     actor: Annotated[Actor, needs("backup.run")],
     parts: With,
     response: Response,
-) -> Snapshot:
+) -> BackupView:
     """Queue a full backup; the answer is the one that is queued or running already, if any."""
     async with parts.db.write() as session:
         await _require_vault_room(session, TenantId(tenant), parts.room)
         await parts.known.add(session, TenantId(tenant))
-        row = await snapshots.ask(session, TenantId(tenant), "demand", actor.user)
+        row = await backups.ask(session, TenantId(tenant), "demand", actor.user)
     parts.runs.wake()  # after the commit: what is not committed is not claimed
-    created(response, f"/t/{tenant}/v1/backups/{row['snapshot']}")
-    return Snapshot.of(row)
+    created(response, f"/t/{tenant}/v1/backups/{row['backup']}")
+    return BackupView.of(row)
 
 
 @router.get("/backups", dependencies=[needs("backup.view")])
-async def list_backups(tenant: UUID, session: Read) -> Snapshots:
+async def list_backups(tenant: UUID, session: Read) -> BackupList:
     """The newest hundred, newest first, also those that failed."""
-    rows = await snapshots.newest(session, TenantId(tenant), clock.now())
-    return Snapshots(backups=[Snapshot.of(row) for row in rows])
+    rows = await backups.newest(session, TenantId(tenant), clock.now())
+    return BackupList(backups=[BackupView.of(row) for row in rows])
 
 
-@router.get("/backups/{snapshot}", dependencies=[needs("backup.view")])
-async def read_backup(tenant: UUID, snapshot: UUID, session: Read) -> Snapshot:
+@router.get("/backups/{backup}", dependencies=[needs("backup.view")])
+async def read_backup(tenant: UUID, backup: UUID, session: Read) -> BackupView:
     """One backup with its state."""
-    row = await snapshots.find(session, TenantId(tenant), snapshot)
+    row = await backups.find(session, TenantId(tenant), backup)
     if row is None:
-        raise SnapshotNotFound
-    return Snapshot.of(row)
+        raise BackupNotFound
+    return BackupView.of(row)
 
 
 @router.post("/restores", status_code=201)
@@ -78,19 +78,19 @@ async def plan_restore(
 ) -> Restore:
     """Show what a restore would do, without doing anything: rows of each table then and now."""
     async with parts.db.read() as session:
-        row = await snapshots.find(session, TenantId(tenant), body.snapshot)
+        row = await backups.find(session, TenantId(tenant), body.backup)
         await _require_room(session, TenantId(tenant), parts)
     if row is None:
-        raise SnapshotNotFound
+        raise BackupNotFound
     if row["state"] != "verified":
-        raise SnapshotNotRestorable(f"its state is {row['state']}")
-    restore, snapshot = RestoreId(new_id()), SnapshotId(body.snapshot)
-    plan = await _plan(parts, TenantId(tenant), snapshot)
+        raise BackupNotRestorable(f"its state is {row['state']}")
+    restore, backup = RestoreId(new_id()), BackupId(body.backup)
+    plan = await _plan(parts, TenantId(tenant), backup)
     created(response, f"/t/{tenant}/v1/restores/{restore}")
     async with parts.db.write() as writing:
         await tenants.hold(writing, TenantId(tenant))
         await _require_room(writing, TenantId(tenant), parts)
-        await restores.add(writing, restore, TenantId(tenant), snapshot, plan, actor.user)
+        await restores.add(writing, restore, TenantId(tenant), backup, plan, actor.user)
         return await _restore(writing, tenant, restore)
 
 
@@ -134,7 +134,7 @@ async def _restore(session: ReadSession, tenant: UUID, restore: UUID) -> Restore
     return Restore.of(row)
 
 
-async def _require_room(session: ReadSession, tenant: TenantId, parts: Parts) -> None:
+async def _require_room(session: ReadSession, tenant: TenantId, parts: BackupParts) -> None:
     since = clock.now() - parts.plan_lives
     try:
         await restores.require_room(session, tenant, since, parts.plans_most)
@@ -148,7 +148,7 @@ async def _require_vault_room(session: ReadSession, tenant: TenantId, room: Vaul
     try:
         await asyncio.to_thread(room.check, used + 1, largest)
     except RunFailed as full:
-        if full.reason is Reason.SHARE_FULL:
+        if full.reason is FailureReason.SHARE_FULL:
             raise VaultShareFull(f"{used} of {room.share} bytes are used") from None
         raise VaultNearlyFull(f"less than {room.floor} bytes are free; {used} are used") from None
 
@@ -161,13 +161,13 @@ async def _queue(session: WriteSession, restore: RestoreId, actor: Actor) -> Non
         raise RestoreRunning from None
 
 
-async def _plan(parts: Parts, tenant: TenantId, snapshot: SnapshotId) -> dict[str, Any]:
+async def _plan(parts: BackupParts, tenant: TenantId, backup: BackupId) -> dict[str, Any]:
     try:
-        return await parts.restores.plan(tenant, snapshot)
+        return await parts.restores.plan(tenant, backup)
     except (ObjectMissing, ManifestRefused) as error:
         reason = reason_of(error)
         async with parts.db.write() as session:
-            await snapshots.lose(session, snapshot, reason, clock.now())
-        raise SnapshotBroken(reason) from None
+            await backups.lose(session, backup, reason, clock.now())
+        raise BackupIsBroken(reason) from None
     except (RunFailed, VaultDown) as error:
         raise DependencyDown(reason_of(error)) from None

@@ -9,10 +9,10 @@ from sqlalchemy import RowMapping
 from contracts.schema import Strict, Time
 from kit import clock
 
-_COLUMNS = {"id": "snapshot", "at": "taken_at", "size": "size_bytes", "rows": "row_count"}
+_COLUMNS = {"id": "backup", "at": "taken_at", "size": "size_bytes", "rows": "row_count"}
 
 
-class Snapshot(Strict):
+class BackupView(Strict):
     """A backup of the tenant, of the moment `at`; `size` is in bytes as stored.
 
     `proved` says how far: read back whole from the vault, or restored and compared row by row.
@@ -41,16 +41,16 @@ class Snapshot(Strict):
         return cls(**members)
 
 
-class Snapshots(Strict):
+class BackupList(Strict):
     """The newest backups, newest first."""
 
-    backups: list[Snapshot]
+    backups: list[BackupView]
 
 
 class RestoreRequest(Strict):
     """Which backup to go back to."""
 
-    snapshot: UUID = Field(strict=False)
+    backup: UUID = Field(strict=False)
 
 
 class TablePlan(Strict):
@@ -61,7 +61,7 @@ class TablePlan(Strict):
     rows_now: int | None
 
 
-class Plan(Strict):
+class RestorePlan(Strict):
     """What a restore would do: everything after `taken_at` is set aside."""
 
     taken_at: Time
@@ -78,10 +78,10 @@ class Restore(Strict):
     """
 
     id: UUID
-    snapshot: UUID
+    backup: UUID
     state: Literal["planned", "queued", "running", "swapping", "completed", "failed", "expired"]
     reason: str | None
-    plan: Plan
+    plan: RestorePlan
     planned_at: Time
     started_at: Time | None
     finished_at: Time | None
@@ -89,7 +89,7 @@ class Restore(Strict):
     @classmethod
     def of(cls, row: RowMapping) -> Self:
         members = {name: row[name] for name in cls.model_fields if name not in ("id", "plan")}
-        plan = Plan.model_validate(row["plan"], strict=False)
+        plan = RestorePlan.model_validate(row["plan"], strict=False)
         return cls(id=row["restore"], plan=plan, **members)
 
 

@@ -37,10 +37,11 @@ tenant = Table(
     Column("vault_bytes", BigInteger, nullable=False, server_default=_ZERO),
 )
 
-snapshot = Table(
+# PostgreSQL's "snapshot" is something else; the name in SQL is older than that insight
+backup = Table(
     "snapshot",
     metadata,
-    Column("snapshot", Uuid, primary_key=True),
+    Column("snapshot", Uuid, primary_key=True, key="backup"),
     Column("tenant", Uuid, ForeignKey("tenant.tenant"), nullable=False),
     Column("cause", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="queued"),
@@ -62,7 +63,7 @@ restore = Table(
     metadata,
     Column("restore", Uuid, primary_key=True),
     Column("tenant", Uuid, ForeignKey("tenant.tenant"), nullable=False),
-    Column("snapshot", Uuid, ForeignKey("snapshot.snapshot"), nullable=False),
+    Column("snapshot", Uuid, ForeignKey("snapshot.backup"), nullable=False, key="backup"),
     Column("state", Text, nullable=False, server_default="planned"),
     Column("reason", Text),
     Column("plan", JSONB, nullable=False),

@@ -16,12 +16,12 @@ from services.sync.consumers import handlers
 from services.sync.egress import Egress
 from services.sync.environments import Environments
 from services.sync.forgetting import forgetting
-from services.sync.keyring import Keyring
 from services.sync.ledger import Ledger
 from services.sync.push import Pusher
 from services.sync.registry import Registry
 from services.sync.routes import public_routes, tenant_routes
 from services.sync.settings import SyncSettings
+from services.sync.tenant_keys import TenantKeys
 
 NAME = "sync"
 _LOCK_TIMEOUT_S = 120.0  # a push holds its lock's transaction for ten times that at most
@@ -37,7 +37,7 @@ def create_app(
     """The app. No setting reaches `egress`: only tests and the local launcher pass one."""
     guard = egress or Egress()
     db = Database(settings.database_url, size=settings.workers + 6)
-    keyring = Keyring(settings.kek, db)
+    keyring = TenantKeys(settings.kek, db)
     environments = Environments(db, keyring, guard, Ledger(db))
 
     locks = Database(

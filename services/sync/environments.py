@@ -7,9 +7,9 @@ from kit.db import Database
 from services.sync.connection import Connection
 from services.sync.dataverse import Environment, Tokens
 from services.sync.egress import CallLedger, Egress
-from services.sync.keyring import Keyring
 from services.sync.problems import SecretMissing
 from services.sync.store import connections
+from services.sync.tenant_keys import TenantKeys
 
 CURRENT, NEXT = "current", "next"
 
@@ -17,7 +17,9 @@ CURRENT, NEXT = "current", "next"
 class Environments:
     """The one place where credentials meet the way out."""
 
-    def __init__(self, db: Database, keyring: Keyring, egress: Egress, ledger: CallLedger) -> None:
+    def __init__(
+        self, db: Database, keyring: TenantKeys, egress: Egress, ledger: CallLedger
+    ) -> None:
         self._db, self._keyring = db, keyring
         self._egress, self._ledger, self._tokens = egress, ledger, Tokens()
 

@@ -15,7 +15,6 @@ from services.sync.connection import Connection
 from services.sync.dataverse import Probe
 from services.sync.egress import AddressRefused, origin
 from services.sync.environments import CURRENT, NEXT, Environments
-from services.sync.keyring import Keyring
 from services.sync.probes import Probes
 from services.sync.problems import (
     ConnectionStateConflict,
@@ -25,13 +24,14 @@ from services.sync.problems import (
 )
 from services.sync.schemas import NewConnection
 from services.sync.store import connections, outgoing
+from services.sync.tenant_keys import TenantKeys
 
 
 class Registry:
     """No transaction is open while the CRM is asked."""
 
     def __init__(
-        self, db: Database, keyring: Keyring, environments: Environments, most: int
+        self, db: Database, keyring: TenantKeys, environments: Environments, most: int
     ) -> None:
         self._db, self._keyring, self._environments = db, keyring, environments
         self._probes = Probes(environments)

@@ -12,10 +12,10 @@ from kit.db import ReadSession
 from kit.http import Read, created
 from kit.problems import NotFound
 from services.sync import schemas, views
-from services.sync.keyring import Keyring
 from services.sync.push import Pusher
 from services.sync.registry import Registry
 from services.sync.store import connections, ledger, outgoing
+from services.sync.tenant_keys import TenantKeys
 
 tenant_routes = APIRouter(prefix="/t/{tenant}/v1/connections", tags=["connections"])
 public_routes = APIRouter(prefix="/v1", tags=["egress"])
@@ -32,14 +32,14 @@ def _pusher(request: Request) -> Pusher:
     return pusher
 
 
-def _keyring(request: Request) -> Keyring:
-    keyring: Keyring = request.app.state.keyring
+def _keyring(request: Request) -> TenantKeys:
+    keyring: TenantKeys = request.app.state.keyring
     return keyring
 
 
 Connections = Annotated[Registry, Depends(_registry)]
 Pushes = Annotated[Pusher, Depends(_pusher)]
-Keys = Annotated[Keyring, Depends(_keyring)]
+Keys = Annotated[TenantKeys, Depends(_keyring)]
 
 
 async def _view(db: ReadSession, tenant: UUID, connection: UUID) -> schemas.ConnectionView:

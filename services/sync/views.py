@@ -8,7 +8,6 @@ from sqlalchemy import RowMapping
 
 from contracts.ids import ConnectionId, TenantId
 from services.sync.dataverse import Probe
-from services.sync.keyring import Keyring
 from services.sync.schemas import (
     ConnectionView,
     LedgerLine,
@@ -18,6 +17,7 @@ from services.sync.schemas import (
     ProbeView,
     StepView,
 )
+from services.sync.tenant_keys import TenantKeys
 
 _COPIED = ("id", "name", "kind", "state", "reason", "directory_id", "client_id", "modules")
 _TIMES = ("retry_at", "pushed_at", "created_at")
@@ -38,7 +38,7 @@ def probe(found: Probe) -> ProbeView:
 
 
 async def outcomes(
-    tenant: TenantId, rows: Sequence[RowMapping], limit: int, keyring: Keyring
+    tenant: TenantId, rows: Sequence[RowMapping], limit: int, keyring: TenantKeys
 ) -> OutcomePage:
     views = [
         OutcomeView(
@@ -50,7 +50,7 @@ async def outcomes(
     return OutcomePage(outcomes=views, cursor=_cursor(rows, "record", limit))
 
 
-async def _detail(tenant: TenantId, row: RowMapping, keyring: Keyring) -> str:
+async def _detail(tenant: TenantId, row: RowMapping, keyring: TenantKeys) -> str:
     if row["detail"] is None:
         return ""
     slot, version = f"detail {row['record']}", int.from_bytes(row["detail"][:4], "big")

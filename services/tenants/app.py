@@ -13,7 +13,7 @@ from kit.messaging.amqp import AmqpBroker
 from kit.sealing import Kek
 from kit.timers import Timer
 from services.tenants.consumers import handlers
-from services.tenants.databases.addresses import Directory
+from services.tenants.databases.addresses import Addresses
 from services.tenants.databases.leases import Leases
 from services.tenants.databases.provisioning import Provisioning
 from services.tenants.databases.routes import directory, leases, targets
@@ -51,7 +51,7 @@ class Hands:
     db: Database
     kek: Kek
     cluster: Cluster
-    directory: Directory
+    addresses: Addresses
     databases: TenantDatabases
     provisioning: Provisioning
     upgrades: Upgrades
@@ -63,7 +63,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
     db, cluster, databases = hands.db, hands.cluster, hands.databases
     notices, provisioning = Notices(db, databases), hands.provisioning
     leases_, uploads = Leases(db, cluster), Uploads()
-    restore_targets = RestoreTargets(db, cluster, leases_, hands.directory, databases)
+    restore_targets = RestoreTargets(db, cluster, leases_, hands.addresses, databases)
     space = Space(
         db,
         cluster,
@@ -111,7 +111,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
 def hands_of(settings: TenantsSettings) -> Hands:
     db = Database(settings.database_url)
     cluster, kek = Cluster(settings.database_url), Kek.from_file(settings.kek_file)
-    found = Directory(db, kek, cluster.host, cluster.port)
+    found = Addresses(db, kek, cluster.host, cluster.port)
     databases = TenantDatabases(
         found.address,
         budget=settings.connection_budget,

@@ -20,7 +20,7 @@ from kit.messaging.memory import MemoryBroker
 from kit.problems import NotAuthenticated
 from kit.sealing import SigningKey, VerifyKey, new_key
 from kit.timers import Timer
-from kit.tokens import KeyRing
+from kit.tokens import KeySet
 from tests.eventually import eventually
 from tests.key_set import is_asked_for_again_and_again
 
@@ -63,7 +63,7 @@ def own_keys(key: SigningKey) -> AccessVerifier:
     async def fetch() -> Mapping[str, VerifyKey]:
         return {"test": key.public}
 
-    return AccessVerifier(KeyRing(fetch), ISSUER)
+    return AccessVerifier(KeySet(fetch), ISSUER)
 
 
 async def test_without_auths_keys_a_service_is_not_ready_and_its_own_parts_stand(

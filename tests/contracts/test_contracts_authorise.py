@@ -32,7 +32,7 @@ from contracts.permissions import ALL_PERMISSIONS, OPERATOR_PERMISSIONS, PERMISS
 from kit.http import build_app
 from kit.problems import NotPermitted
 from kit.sealing import SigningKey
-from kit.tokens import KeyRing, Signer
+from kit.tokens import KeySet, Signer
 
 ISSUER = "https://test"
 TENANT, OTHER = uuid4(), uuid4()
@@ -82,7 +82,7 @@ async def app() -> FastAPI:
         return {"k": KEY.public}
 
     app = build_app(title="test", routers=[router], checks={}, lifespan=lifespan)
-    ring = KeyRing(keys)
+    ring = KeySet(keys)
     await ring.fetch()
     app.state.access = AccessVerifier(ring, ISSUER)
     publics = {name: key.public.to_base64url() for name, key in PEERS.items()}

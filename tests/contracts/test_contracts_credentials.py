@@ -13,14 +13,14 @@ from contracts.permissions import PERMISSIONS
 from kit import clock
 from kit.problems import DependencyDown, NotAuthenticated
 from kit.sealing import SigningKey, VerifyKey
-from kit.tokens import KeyRing, Signer, key_id
+from kit.tokens import KeySet, Signer, key_id
 
 ISSUER = "https://bulkhead"
 GRANTS = Grants(PERMISSIONS, {"organisation.view": Scope.ALL})
 ACTOR = Actor("tenant", UserId(uuid4()), TenantId(uuid4()), SessionId(uuid4()), 25, GRANTS)
 
 
-class KeySet:
+class PublishedKeys:
     """What auth publishes, as long as it is there."""
 
     def __init__(self, *keys: SigningKey) -> None:
@@ -40,13 +40,13 @@ def token(key: SigningKey) -> str:
     return Signer(key, key_id(key.public)).sign(claims_of(ACTOR, 1) | registered)
 
 
-def verifier(published: KeySet) -> AccessVerifier:
-    return AccessVerifier(KeyRing(published.fetch), ISSUER)
+def verifier(published: PublishedKeys) -> AccessVerifier:
+    return AccessVerifier(KeySet(published.fetch), ISSUER)
 
 
 async def test_the_first_requests_at_once_are_all_let_in() -> None:
     key = SigningKey.generate()
-    published = KeySet(key)
+    published = PublishedKeys(key)
     access = verifier(published)
     actors = await asyncio.gather(*(access.actor(token(key)) for _ in range(5)))
     assert [actor.user for actor in actors] == [ACTOR.user] * 5
@@ -54,7 +54,7 @@ async def test_the_first_requests_at_once_are_all_let_in() -> None:
 
 
 async def test_while_no_key_set_was_ever_seen_the_dependency_is_down() -> None:
-    published = KeySet(SigningKey.generate())
+    published = PublishedKeys(SigningKey.generate())
     published.down = True
     access = verifier(published)
     for _ in range(2):
@@ -70,7 +70,7 @@ async def test_while_no_key_set_was_ever_seen_the_dependency_is_down() -> None:
 
 
 async def test_an_outage_later_lets_in_whom_the_last_key_set_knows_and_nobody_else() -> None:
-    published = KeySet(SigningKey.generate())
+    published = PublishedKeys(SigningKey.generate())
     access = verifier(published)
     await access.refresh()
     published.down = True
@@ -83,7 +83,7 @@ async def test_an_outage_later_lets_in_whom_the_last_key_set_knows_and_nobody_el
 
 async def test_a_key_that_is_taken_out_is_refused_after_the_next_refresh() -> None:
     old, new = SigningKey.generate(), SigningKey.generate()
-    published = KeySet(old, new)
+    published = PublishedKeys(old, new)
     access = verifier(published)
     assert (await access.actor(token(old))).user == ACTOR.user
     published.keys = (new,)

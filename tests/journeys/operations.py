@@ -9,7 +9,7 @@ import httpx2
 from contracts.credentials import ServiceAuth
 from kit.sealing import SigningKey
 from ops.bootstrap import SERVICES
-from ops.story.scene import Tenant
+from ops.story.scene import SceneTenant
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -71,7 +71,7 @@ async def operations(suite: Any) -> list[Operation]:
 class Caller:
     """Calls an operation with the strongest credentials that fit it."""
 
-    def __init__(self, suite: Any, stage: Any, tenant: Tenant) -> None:
+    def __init__(self, suite: Any, stage: Any, tenant: SceneTenant) -> None:
         self._suite, self._stage, self._tenant = suite, stage, tenant
 
     async def send(self, operation: Operation, content: bytes, media: str) -> httpx2.Response:

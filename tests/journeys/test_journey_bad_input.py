@@ -11,7 +11,7 @@ CANARY = "canary-hunter2-canary"
 DEEP = b"[" * 200 + b"]" * 200
 
 MEMBERS = """client_secret email fields ids level module name password purpose ranges
-refresh_token restore snapshot tenant token""".split()
+refresh_token restore backup tenant token""".split()
 JSON_BODIES = {
     "nothing": b"",
     "cut off": b'{"name": "' + CANARY.encode(),

@@ -8,7 +8,7 @@ import pytest
 
 from kit.messaging import Broker, Message, handling, memory, subscription
 from kit.messaging.amqp import AmqpBroker
-from kit.messaging.handling import Verdict, handle, pause
+from kit.messaging.handling import Handled, handle, pause
 from kit.messaging.memory import MemoryBroker
 from kit.problems import Problem
 from ops.local.rabbitmq import RabbitMq
@@ -26,17 +26,17 @@ def refusing(status: int) -> Problem:
 @pytest.mark.parametrize(
     ("status", "verdict"),
     [
-        (400, Verdict.DEAD),
-        (404, Verdict.DEAD),
-        (408, Verdict.AGAIN),
-        (422, Verdict.DEAD),
-        (428, Verdict.DEAD),
-        (429, Verdict.AGAIN),
-        (503, Verdict.AGAIN),
-        (507, Verdict.DEAD),
+        (400, Handled.DEAD),
+        (404, Handled.DEAD),
+        (408, Handled.AGAIN),
+        (422, Handled.DEAD),
+        (428, Handled.DEAD),
+        (429, Handled.AGAIN),
+        (503, Handled.AGAIN),
+        (507, Handled.DEAD),
     ],
 )
-async def test_a_problem_is_final_unless_it_asks_to_wait(status: int, verdict: Verdict) -> None:
+async def test_a_problem_is_final_unless_it_asks_to_wait(status: int, verdict: Handled) -> None:
     async def handler(_: Message) -> None:
         raise refusing(status)
 
@@ -56,7 +56,7 @@ async def test_a_handler_that_hangs_is_cut_at_the_deadline_and_the_message_comes
             cut.set()
 
     async with asyncio.timeout(5):
-        assert await handle(MESSAGE, hang, queue="test") is Verdict.AGAIN
+        assert await handle(MESSAGE, hang, queue="test") is Handled.AGAIN
     assert cut.is_set()
 
 

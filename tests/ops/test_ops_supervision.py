@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from ops.local.supervision import STEADY_S, Falls, Part, supervise
+from ops.local.supervision import STEADY_S, Falls, Supervised, supervise
 from tests.eventually import eventually
 
 
@@ -41,12 +41,12 @@ class Made:
             raise RuntimeError("no room")
         self.is_up = True
 
-    def part(self, name: str) -> Part:
-        return Part(name, lambda: self.is_up, self.lift)
+    def part(self, name: str) -> Supervised:
+        return Supervised(name, lambda: self.is_up, self.lift)
 
 
 @contextlib.asynccontextmanager
-async def supervised(*parts: Part):
+async def supervised(*parts: Supervised):
     said: list[str] = []
     task = asyncio.create_task(supervise(parts, said.append))
     try:
@@ -76,7 +76,9 @@ async def test_a_start_under_way_ends_before_the_supervision_does():
         await may_end.wait()
         ended.set()
 
-    task = asyncio.create_task(supervise([Part("slow", lambda: False, lift)], lambda _line: None))
+    task = asyncio.create_task(
+        supervise([Supervised("slow", lambda: False, lift)], lambda _line: None)
+    )
     await begun.wait()
     task.cancel()
     done, _ = await asyncio.wait([task], timeout=0.2)

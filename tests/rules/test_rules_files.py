@@ -102,3 +102,14 @@ def test_no_secret_has_a_default():
                     kind = ast.unparse(field.annotation)
                     assert "Path" in kind or "File" in kind, f"{path}: a file, please"
     assert seen > 5
+
+
+def test_a_class_name_means_one_thing():
+    """No public class name stands in two modules; the simulators have the words of their CRM."""
+    named: dict[str, list[str]] = {}
+    for path in FILES:
+        if path.relative_to(ROOT).parts[0] != "sandbox":
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    named.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: places for name, places in named.items() if len(places) > 1} == {}

@@ -8,7 +8,7 @@ from contracts.authorise import needs_login, public
 from contracts.credentials import Actor
 from kit.http import Read
 from services.auth.parts import With
-from services.auth.schemas import KeySet, Me
+from services.auth.schemas import KeySetDocument, Me
 from services.auth.sessions import present
 from services.auth.store import users
 
@@ -30,7 +30,7 @@ async def me(actor: Annotated[Actor, needs_login()], parts: With, session: Read)
 
 
 @router.get("/.well-known/jwks.json", dependencies=[public()])
-async def key_set(parts: With, response: Response) -> KeySet:
+async def key_set(parts: With, response: Response) -> KeySetDocument:
     """The public keys of access tokens (RFC 7517, Ed25519 only)."""
     response.headers["cache-control"] = "public, max-age=30"
-    return KeySet.model_validate(parts.tokens.key_set())
+    return KeySetDocument.model_validate(parts.tokens.key_set())

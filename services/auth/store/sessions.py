@@ -17,7 +17,7 @@ BATCH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownSession:
     """A refresh token that auth has issued, with its session and user as they are now."""
 
     session: SessionId
@@ -66,7 +66,7 @@ async def use_token(
     await session.run(changes.where(refresh_token.c.hash == token_hash))
 
 
-async def lock_token(session: WriteSession, token_hash: bytes) -> Known | None:
+async def lock_token(session: WriteSession, token_hash: bytes) -> KnownSession | None:
     """The token as it is; refreshes of the same session wait for the end of this transaction."""
     owner = select(refresh_token.c.session).where(refresh_token.c.hash == token_hash)
     locked = select(table).where(table.c.id == owner.scalar_subquery()).with_for_update()
@@ -90,7 +90,9 @@ async def lock_token(session: WriteSession, token_hash: bytes) -> Known | None:
         session_ends_at=its_session["ends_at"],
         session_ended_at=its_session["ended_at"],
     )
-    return Known(SessionId(which), token["generation"], token["successor"], presented, User(**user))
+    return KnownSession(
+        SessionId(which), token["generation"], token["successor"], presented, User(**user)
+    )
 
 
 async def forget(session: WriteSession, before: datetime) -> bool:

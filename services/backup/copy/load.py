@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from contracts.clients import Lease, TenantsClient
-from contracts.ids import SnapshotId, TenantId
+from contracts.ids import BackupId, TenantId
 from services.backup.copy.fingerprint import differing, fingerprints, row_counts
 from services.backup.copy.moment import dump_lease, give_back, leased
 from services.backup.copy.pg_tools import PgTools
 from services.backup.copy.read_back import stored_dump
 from services.backup.copy.take import note, result_of
-from services.backup.failures import ALTERED, Reason, RunFailed
+from services.backup.failures import ALTERED, FailureReason, RunFailed
 from services.backup.vault.catalogue import Catalogue
-from services.backup.vault.keyring import Keyring
+from services.backup.vault.key_files import KeyFiles
 from services.backup.vault.manifest import Fingerprint, Manifest
 
 
@@ -24,11 +24,11 @@ class Restores:
     """Plans restores and fills their target databases."""
 
     catalogue: Catalogue
-    keyring: Keyring
+    keyring: KeyFiles
     tenants: TenantsClient
     tools: PgTools
 
-    async def plan(self, tenant: TenantId, backup: SnapshotId) -> dict[str, Any]:
+    async def plan(self, tenant: TenantId, backup: BackupId) -> dict[str, Any]:
         """What a restore would do: the moment it goes back to, and rows per table then and now."""
         manifest = (await self.catalogue.entry(tenant, backup)).manifest
         async with dump_lease(self.tenants, tenant) as lease, leased(lease) as rows:
@@ -45,7 +45,7 @@ class Restores:
             ],
         }
 
-    async def fill(self, tenant: TenantId, backup: SnapshotId, target: str) -> bool:
+    async def fill(self, tenant: TenantId, backup: BackupId, target: str) -> bool:
         """Load the backup into `target` and compare; RunFailed unless every table is equal.
 
         False where a newer PostgreSQL hashes rows differently: then only counts were compared.
@@ -68,7 +68,7 @@ class Restores:
     async def _load(self, lease: Lease, manifest: Manifest) -> None:
         dump = stored_dump(self.catalogue.vault, self.keyring, manifest)
         with self.tools.loading(lease) as process:
-            await asyncio.to_thread(process.feed, dump, Reason.LOAD_FAILED)
+            await asyncio.to_thread(process.feed, dump, FailureReason.LOAD_FAILED)
 
 
 async def _compare(lease: Lease, manifest: Manifest) -> bool:
@@ -78,7 +78,7 @@ async def _compare(lease: Lease, manifest: Manifest) -> bool:
         found, then = await fingerprints(rows), manifest.tables
     comparable = server.split(".")[0] == manifest.server.split(".")[0]
     if differing(then, found) if comparable else _counts(then) != _counts(found):
-        raise RunFailed(Reason.DIFFERS)
+        raise RunFailed(FailureReason.DIFFERS)
     return comparable
 
 

@@ -11,7 +11,7 @@ from contracts.ids import LeaseId, TenantId
 from kit import logs
 from kit.problems import Problem
 from services.backup.copy.fingerprint import Rows
-from services.backup.failures import Reason, RunFailed
+from services.backup.failures import FailureReason, RunFailed
 from tenantdb.lease_connection import LeaseBlocked, LeaseLost, LeaseRefused, open_lease
 
 _log = logs.get(__name__)
@@ -52,11 +52,11 @@ async def leased(lease: Lease, *, role: str | None = None) -> AsyncIterator[Rows
         ) as session:
             yield session
     except LeaseBlocked:
-        raise RunFailed(Reason.LOCKED_OUT) from None
+        raise RunFailed(FailureReason.LOCKED_OUT) from None
     except LeaseRefused:
-        raise RunFailed(Reason.SOURCE_REFUSED) from None
+        raise RunFailed(FailureReason.SOURCE_REFUSED) from None
     except LeaseLost:
-        raise RunFailed(Reason.SOURCE_DOWN) from None
+        raise RunFailed(FailureReason.SOURCE_DOWN) from None
 
 
 @contextlib.asynccontextmanager
@@ -87,7 +87,7 @@ async def give_back(tenants: TenantsClient, tenant: TenantId, lease: Lease) -> N
 async def _moment(rows: Rows, tenant: TenantId) -> Moment:
     row = await rows.fetchrow(_MOMENT)
     if row is None or UUID(str(row["tenant"])) != tenant:
-        raise RunFailed(Reason.SOURCE_REFUSED)
+        raise RunFailed(FailureReason.SOURCE_REFUSED)
     return Moment(
         rows=rows,
         exported=row["exported"],

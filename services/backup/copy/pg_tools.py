@@ -17,20 +17,20 @@ from pathlib import Path
 
 from contracts.clients import Lease
 from services.backup.copy.fingerprint import NOT_COPIED
-from services.backup.failures import Reason, RunFailed
+from services.backup.failures import FailureReason, RunFailed
 
 _READ = 1 << 20
 _TAIL = 8 << 10
 _REASONS = (
-    (b"lock timeout", Reason.LOCKED_OUT),
-    (b"statement timeout", Reason.LOCKED_OUT),  # how pg_dump's own lock time-out reads
-    (b"permission denied", Reason.SOURCE_REFUSED),
-    (b"password authentication failed", Reason.SOURCE_REFUSED),
-    (b"pg_hba.conf", Reason.SOURCE_REFUSED),
-    (b"connection to server", Reason.SOURCE_DOWN),
-    (b"server closed the connection", Reason.SOURCE_DOWN),
-    (b"terminating connection", Reason.SOURCE_DOWN),
-    (b"No space left on device", Reason.TARGET_FULL),
+    (b"lock timeout", FailureReason.LOCKED_OUT),
+    (b"statement timeout", FailureReason.LOCKED_OUT),  # how pg_dump's own lock time-out reads
+    (b"permission denied", FailureReason.SOURCE_REFUSED),
+    (b"password authentication failed", FailureReason.SOURCE_REFUSED),
+    (b"pg_hba.conf", FailureReason.SOURCE_REFUSED),
+    (b"connection to server", FailureReason.SOURCE_DOWN),
+    (b"server closed the connection", FailureReason.SOURCE_DOWN),
+    (b"terminating connection", FailureReason.SOURCE_DOWN),
+    (b"No space left on device", FailureReason.TARGET_FULL),
 )
 
 
@@ -71,7 +71,7 @@ class PgTools:
             f"--exclude-table-data=*.{NOT_COPIED}",
         ]
         with self._running("pg_dump", arguments, lease) as process:
-            yield process.output(Reason.DUMP_FAILED)
+            yield process.output(FailureReason.DUMP_FAILED)
 
     @contextlib.contextmanager
     def loading(self, lease: Lease) -> Iterator["Process"]:
@@ -117,14 +117,14 @@ class Process:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def output(self, otherwise: Reason) -> Iterator[bytes]:
+    def output(self, otherwise: FailureReason) -> Iterator[bytes]:
         """What the tool writes; RunFailed at its end where it failed."""
         assert self._process.stdout is not None
         while chunk := self._process.stdout.read(_READ):
             yield chunk
         self._check(otherwise)
 
-    def feed(self, chunks: Iterator[bytes], otherwise: Reason) -> None:
+    def feed(self, chunks: Iterator[bytes], otherwise: FailureReason) -> None:
         """Give the tool all of its input; RunFailed where it fails."""
         assert self._process.stdin is not None
         try:
@@ -147,11 +147,11 @@ class Process:
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
 
-    def _check(self, otherwise: Reason) -> None:
+    def _check(self, otherwise: FailureReason) -> None:
         status = self._process.wait()
         self._listener.join()
         if status < 0:
-            raise RunFailed(Reason.KILLED)
+            raise RunFailed(FailureReason.KILLED)
         if status != 0:
             words = bytes(self._tail)
             raise RunFailed(next((why for text, why in _REASONS if text in words), otherwise))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from kit.room import allowed
-from services.backup.failures import Reason, RunFailed
+from services.backup.failures import FailureReason, RunFailed
 from services.backup.vault.objects import Vault
 
 
@@ -21,7 +21,7 @@ class VaultRoom:
         `largest` is what the tenant holds that holds most, as measured last.
         """
         if used > self.share:
-            raise RunFailed(Reason.SHARE_FULL)
+            raise RunFailed(FailureReason.SHARE_FULL)
         free = self.vault.free()
         if free is not None and used > allowed(self.share, max(largest, used), free, self.floor):
-            raise RunFailed(Reason.VAULT_LOW)
+            raise RunFailed(FailureReason.VAULT_LOW)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from contracts.clients import Lease, TenantsClient
-from contracts.ids import SnapshotId, TenantId
+from contracts.ids import BackupId, TenantId
 from kit import clock, logs
 from kit.supervisor import spawn
 from services.backup.copy.fingerprint import fingerprints, primary_keys, sequences
@@ -17,11 +17,11 @@ from services.backup.copy.moment import Moment, held
 from services.backup.copy.pg_tools import PgTools
 from services.backup.copy.read_back import stored_dump
 from services.backup.copy.room import VaultRoom
-from services.backup.failures import ALTERED, Reason, RunFailed
-from services.backup.vault.archive import ZSTD_LEVEL, Place, Tally, seal_archive
+from services.backup.failures import ALTERED, FailureReason, RunFailed
+from services.backup.vault.archive import ZSTD_LEVEL, ArchiveBinding, Tally, seal_archive
 from services.backup.vault.catalogue import Catalogue, Entry
-from services.backup.vault.keyring import Keyring, TenantKey
-from services.backup.vault.manifest import Level, Manifest, Verification
+from services.backup.vault.key_files import KeyFiles, TenantKey
+from services.backup.vault.manifest import Manifest, Proof, Verification
 from services.backup.vault.objects import VaultDown
 
 Check = Callable[[int], None]
@@ -44,17 +44,17 @@ class Fulls:
     """Takes and checks full backups; `room` bounds the bytes of one tenant in the vault."""
 
     catalogue: Catalogue
-    keyring: Keyring
+    keyring: KeyFiles
     tenants: TenantsClient
     tools: PgTools
     room: VaultRoom
 
-    async def take(self, tenant: TenantId, backup: SnapshotId, largest: int = 0) -> Entry:
+    async def take(self, tenant: TenantId, backup: BackupId, largest: int = 0) -> Entry:
         """Store a full and its manifest; raises what failed, and then nothing is listed.
 
         `largest` is how much the tenant holds in the vault that holds most.
         """
-        place = Place(tenant, backup)
+        place = ArchiveBinding(tenant, backup)
         stock = await self.catalogue.stock(tenant)
         earlier = stock.entries
 
@@ -91,7 +91,7 @@ class Fulls:
         return Entry(entry.manifest, entry.sha256, result)
 
     async def _write(
-        self, lease: Lease, moment: Moment, place: Place, check: Check
+        self, lease: Lease, moment: Moment, place: ArchiveBinding, check: Check
     ) -> tuple[Written, Manifest]:
         """Dump and hash at once, in two transactions that see the same moment."""
         describing = spawn(self._describe(place, moment), "description of a full")
@@ -102,7 +102,9 @@ class Fulls:
             describing.cancel()
             await asyncio.gather(describing, return_exceptions=True)
 
-    async def _store(self, lease: Lease, moment: Moment, place: Place, check: Check) -> Written:
+    async def _store(
+        self, lease: Lease, moment: Moment, place: ArchiveBinding, check: Check
+    ) -> Written:
         key = await asyncio.to_thread(self.keyring.current, place.tenant)
         name, tally = self.catalogue.new_data_name(place.tenant), Tally()
         with self.tools.dump(lease, moment.exported) as plain:
@@ -110,7 +112,7 @@ class Fulls:
             await self.catalogue.vault.put(name, within(check, sealed, lambda: tally.size))
         return Written(name, key, tally)
 
-    async def _describe(self, place: Place, moment: Moment) -> Manifest:
+    async def _describe(self, place: ArchiveBinding, moment: Moment) -> Manifest:
         tables = await fingerprints(moment.rows)
         return Manifest(
             tenant=place.tenant,
@@ -118,7 +120,7 @@ class Fulls:
             object="",
             size=0,
             sha256="",
-            snapshot=moment.position,
+            position=moment.position,
             lsn=moment.lsn,
             at=moment.at,
             src=moment.chain,
@@ -136,7 +138,7 @@ class Fulls:
     async def _read_through(self, manifest: Manifest) -> None:
         dump = stored_dump(self.catalogue.vault, self.keyring, manifest)
         with self.tools.reading() as process:
-            await asyncio.to_thread(process.feed, dump, Reason.BROKEN)
+            await asyncio.to_thread(process.feed, dump, FailureReason.BROKEN)
 
 
 def within(check: Check, chunks: Iterator[bytes], size: Callable[[], int]) -> Iterator[bytes]:
@@ -155,14 +157,14 @@ async def note(catalogue: Catalogue, result: Verification) -> None:
         _log.warning("check not noted in the vault", extra=extra)
 
 
-def result_of(entry: Entry, level: Level, *, passed: bool) -> Verification:
+def result_of(entry: Entry, proof: Proof, *, passed: bool) -> Verification:
     """What a check of a backup found, to be recorded beside its manifest."""
     manifest = entry.manifest
     return Verification(
         tenant=manifest.tenant,
         backup=manifest.backup,
         manifest_sha256=entry.sha256,
-        level=level,
+        proof=proof,
         passed=passed,
         at=clock.now(),
     )

@@ -10,7 +10,7 @@ from kit import clock
 from kit.db import Database
 from kit.timers import each
 from services.backup.runs.schedule import LONGEST_PAUSE, is_due
-from services.backup.store import snapshots, tenants
+from services.backup.store import backups, tenants
 
 _AT_ONCE = 4  # one connection of the pool is left to others
 _UNCOVERED = Gauge(
@@ -31,7 +31,7 @@ async def queue_due(db: Database) -> None:
 
     async def ask(tenant: TenantId) -> None:
         async with db.write() as session:
-            await snapshots.ask(session, tenant, "schedule")
+            await backups.ask(session, tenant, "schedule")
 
     _since[:] = sorted(_covered_until(row, now) for row in known)[:1]
     await each(due, ask, "daily fulls", at_once=_AT_ONCE)

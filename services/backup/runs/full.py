@@ -4,15 +4,15 @@ import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
-from contracts.events import SnapshotCompleted, SnapshotFailed
-from contracts.ids import SnapshotId, TenantId
+from contracts.events import BackupCompleted, BackupFailed
+from contracts.ids import BackupId, TenantId
 from kit import clock, logs, outbox
 from kit.db import Database
 from services.backup.copy.take import Fulls
-from services.backup.failures import Reason, reason_of
+from services.backup.failures import FailureReason, reason_of
 from services.backup.runs.schedule import pause_after
 from services.backup.runs.stocktake import Stocktake
-from services.backup.store import snapshots, tenants, turns
+from services.backup.store import backups, tenants, turns
 from services.backup.store.turns import Job
 from services.backup.vault.catalogue import Catalogue, Entry
 from services.backup.vault.objects import ObjectMissing
@@ -30,10 +30,10 @@ class FullRun:
     stocktake: Stocktake
 
     async def run(self, job: Job, holder: UUID) -> None:
-        snapshot = SnapshotId(job.row["snapshot"])
+        backup = BackupId(job.row["backup"])
         try:
-            entry = await self._published(job.tenant, snapshot)
-            entry = entry or await self._taken(job.tenant, snapshot)
+            entry = await self._published(job.tenant, backup)
+            entry = entry or await self._taken(job.tenant, backup)
             entry = await self.fulls.verify(entry)
         except asyncio.CancelledError:
             await self._requeue(job, holder)
@@ -47,59 +47,59 @@ class FullRun:
     async def heal(self, job: Job, holder: UUID) -> None:
         """Try again (a manifest that was published is taken up), but not for ever."""
         if job.row["attempts"] >= _ATTEMPTS:
-            await self._fail(job, holder, Reason.INTERRUPTED)
+            await self._fail(job, holder, FailureReason.INTERRUPTED)
         else:
             await self._requeue(job, holder)
 
-    async def _published(self, tenant: TenantId, snapshot: SnapshotId) -> Entry | None:
+    async def _published(self, tenant: TenantId, backup: BackupId) -> Entry | None:
         """What an interrupted attempt has published; its manifest is create-only."""
         try:
-            return await self._catalogue.entry(tenant, snapshot)
+            return await self._catalogue.entry(tenant, backup)
         except ObjectMissing:
             return None
 
-    async def _taken(self, tenant: TenantId, snapshot: SnapshotId) -> Entry:
+    async def _taken(self, tenant: TenantId, backup: BackupId) -> Entry:
         async with self.db.read() as session:
             largest = await tenants.largest_vault_bytes(session)
-        return await self.fulls.take(tenant, snapshot, largest)
+        return await self.fulls.take(tenant, backup, largest)
 
     async def _complete(self, job: Job, holder: UUID, entry: Entry) -> None:
-        snapshot, manifest = SnapshotId(job.row["snapshot"]), entry.manifest
+        backup, manifest = BackupId(job.row["backup"]), entry.manifest
         now = clock.now()
         # PostgreSQL's clock may be ahead of ours: a time in the future is no known age
         until = manifest.at if manifest.at <= now else job.started_at
         async with self.db.write() as session:
             await turns.fence(session, job.tenant, holder)
-            await snapshots.complete(session, snapshot, manifest, now)
+            await backups.complete(session, backup, manifest, now)
             await tenants.cover(session, job.tenant, until, now)
-            await outbox.add(session, SnapshotCompleted(tenant=job.tenant, snapshot=snapshot))
+            await outbox.add(session, BackupCompleted(tenant=job.tenant, backup=backup))
         _log.info(
             "full backup stored",
             extra={
                 "tenant": str(job.tenant),
-                "snapshot": str(snapshot),
+                "backup": str(backup),
                 "bytes": manifest.size,
                 "rows": manifest.rows,
             },
         )
 
-    async def _fail(self, job: Job, holder: UUID, reason: Reason) -> None:
-        snapshot, now = SnapshotId(job.row["snapshot"]), clock.now()
+    async def _fail(self, job: Job, holder: UUID, reason: FailureReason) -> None:
+        backup, now = BackupId(job.row["backup"]), clock.now()
         async with self.db.write() as session:
             await turns.fence(session, job.tenant, holder)
-            await snapshots.fail(session, snapshot, reason, now)
+            await backups.fail(session, backup, reason, now)
             failures = await tenants.failures(session, job.tenant) + 1
             await tenants.postpone(session, job.tenant, failures, now + pause_after(failures))
-            await outbox.add(session, SnapshotFailed(tenant=job.tenant, snapshot=snapshot))
+            await outbox.add(session, BackupFailed(tenant=job.tenant, backup=backup))
         _log.error(
             "full backup failed",
-            extra={"tenant": str(job.tenant), "snapshot": str(snapshot), "reason": reason},
+            extra={"tenant": str(job.tenant), "backup": str(backup), "reason": reason},
         )
 
     async def _requeue(self, job: Job, holder: UUID) -> None:
         async with self.db.write() as session:
             await turns.fence(session, job.tenant, holder)
-            await snapshots.requeue(session, SnapshotId(job.row["snapshot"]))
+            await backups.requeue(session, BackupId(job.row["backup"]))
 
     async def _tidy(self, tenant: TenantId, holder: UUID) -> None:
         """Retention and what killed runs left; the backup stands even where this fails."""

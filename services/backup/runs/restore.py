@@ -6,13 +6,13 @@ from uuid import UUID
 
 from contracts.clients import TenantsClient
 from contracts.events import RestoreCompleted
-from contracts.ids import RestoreId, SnapshotId, TenantId
+from contracts.ids import BackupId, RestoreId, TenantId
 from kit import clock, logs, outbox
 from kit.db import Database
 from kit.problems import DependencyDown, NotFound, Problem
 from services.backup.copy.load import Restores
-from services.backup.failures import LOST, Reason, reason_of
-from services.backup.store import restores, snapshots, turns
+from services.backup.failures import LOST, FailureReason, reason_of
+from services.backup.store import backups, restores, turns
 from services.backup.store.turns import Job
 
 _log = logs.get(__name__)
@@ -31,10 +31,10 @@ class RestoreRun:
         try:
             target = await self.tenants.restore_target(job.tenant, restore)
             await self._aim(job, holder, target)
-            proved = await self.restores.fill(job.tenant, SnapshotId(job.row["snapshot"]), target)
+            proved = await self.restores.fill(job.tenant, BackupId(job.row["backup"]), target)
             await self._begin_swap(job, holder, proved=proved)
         except asyncio.CancelledError:
-            await self._give_up(job, holder, target, Reason.INTERRUPTED)
+            await self._give_up(job, holder, target, FailureReason.INTERRUPTED)
             raise
         except turns.TurnLost:
             raise
@@ -48,7 +48,7 @@ class RestoreRun:
         if job.row["state"] == "swapping":
             await self._swap(job, holder, job.row["target"])
         else:
-            await self._give_up(job, holder, job.row["target"], Reason.INTERRUPTED)
+            await self._give_up(job, holder, job.row["target"], FailureReason.INTERRUPTED)
 
     async def _swap(self, job: Job, holder: UUID, target: str) -> None:
         """Repeatable: where the answer is lost, the run stays open and is healed."""
@@ -76,9 +76,11 @@ class RestoreRun:
             await turns.fence(session, job.tenant, holder)
             await restores.begin_swap(session, RestoreId(job.row["restore"]))
             if proved:
-                await snapshots.prove(session, SnapshotId(job.row["snapshot"]), "restored")
+                await backups.prove(session, BackupId(job.row["backup"]), "restored")
 
-    async def _give_up(self, job: Job, holder: UUID, target: str | None, reason: Reason) -> None:
+    async def _give_up(
+        self, job: Job, holder: UUID, target: str | None, reason: FailureReason
+    ) -> None:
         """Drop the target and say why; the tenant has never seen it."""
         restore = RestoreId(job.row["restore"])
         async with self.db.write() as session:
@@ -88,7 +90,7 @@ class RestoreRun:
             await turns.fence(session, job.tenant, holder)
             await restores.fail(session, restore, reason, clock.now())
             if reason in LOST:
-                await snapshots.lose(session, SnapshotId(job.row["snapshot"]), reason, clock.now())
+                await backups.lose(session, BackupId(job.row["backup"]), reason, clock.now())
         _log.error(
             "restore failed",
             extra={"tenant": str(job.tenant), "restore": str(restore), "reason": reason},

@@ -33,7 +33,7 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
+class RunLimits:
     """How many runs at once, how long a turn holds without being renewed, how often to look."""
 
     at_once: int
@@ -44,7 +44,7 @@ class Limits:
 class Runs:
     """The runs of this process; `timer` is to be run for as long as it serves."""
 
-    def __init__(self, db: Database, full: Work, restore: Work, limits: Limits) -> None:
+    def __init__(self, db: Database, full: Work, restore: Work, limits: RunLimits) -> None:
         self._db, self._limits = db, limits
         self._work: dict[str, Work] = {"full": full, "restore": restore}
         self._tasks: dict[asyncio.Task[None], asyncio.Task[None]] = {}

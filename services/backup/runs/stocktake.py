@@ -12,12 +12,12 @@ from uuid import UUID
 
 from prometheus_client import Gauge
 
-from contracts.ids import SnapshotId, TenantId
+from contracts.ids import BackupId, TenantId
 from kit import clock, logs
 from kit.db import Database, WriteSession
 from kit.timers import each
-from services.backup.failures import Reason
-from services.backup.store import snapshots, tenants, turns
+from services.backup.failures import FailureReason
+from services.backup.store import backups, tenants, turns
 from services.backup.vault.catalogue import Catalogue, Entry, Stock
 from services.backup.vault.comparison import Findings, Found, NewState, Shown, compare
 
@@ -52,7 +52,7 @@ class Stocktake:
             known, lambda one: hold(one, partial(self.take, one)), "stocktaking", at_once=_AT_ONCE
         )
         async with self.db.read() as session:
-            _DAMAGED.set(await snapshots.damaged(session))
+            _DAMAGED.set(await backups.damaged(session))
 
     async def take(self, tenant: TenantId, holder: UUID) -> None:
         """Compare one tenant's backups, while `holder` has its turn, and let the oldest go."""
@@ -61,12 +61,12 @@ class Stocktake:
         self._report(tenant, stock.strays)
         async with self.db.write() as session:
             await turns.fence(session, tenant, holder)
-            listed = await snapshots.listed(session, tenant, [*entries, *stock.refused])
+            listed = await backups.listed(session, tenant, [*entries, *stock.refused])
             findings = compare(listed, _found(tenant, stock), clock.now())
             await self._write(session, tenant, entries, findings)
             await tenants.measure(session, tenant, stock.size)
         for backup in findings.gone:
-            await self.catalogue.remove(tenant, SnapshotId(backup), entries.get(SnapshotId(backup)))
+            await self.catalogue.remove(tenant, BackupId(backup), entries.get(BackupId(backup)))
         before = clock.now() - self.leftovers_after
         await self.catalogue.collect(tenant, before)
         await self.catalogue.vault.sweep_leftovers(str(tenant), before)
@@ -75,14 +75,14 @@ class Stocktake:
         self,
         session: WriteSession,
         tenant: TenantId,
-        entries: dict[SnapshotId, Entry],
+        entries: dict[BackupId, Entry],
         findings: Findings,
     ) -> None:
         for backup, state in findings.marks.items():
-            await _mark(session, tenant, SnapshotId(backup), state, entries)
+            await _mark(session, tenant, BackupId(backup), state, entries)
             extra = {"tenant": str(tenant), "backup": str(backup), "state": state}
             _log.warning("the vault shows another state of a backup", extra=extra)
-        await snapshots.expire(session, [SnapshotId(backup) for backup in findings.gone])
+        await backups.expire(session, [BackupId(backup) for backup in findings.gone])
         if findings.lost:
             await tenants.recover(session, tenant, findings.covered_until)
 
@@ -99,25 +99,25 @@ class Stocktake:
 async def _mark(
     session: WriteSession,
     tenant: TenantId,
-    backup: SnapshotId,
+    backup: BackupId,
     state: NewState,
-    entries: dict[SnapshotId, Entry],
+    entries: dict[BackupId, Entry],
 ) -> None:
     match state:
         case "broken":
-            await snapshots.lose(session, backup, Reason.BROKEN, clock.now())
+            await backups.lose(session, backup, FailureReason.BROKEN, clock.now())
         case "refused":
-            await snapshots.lose(session, backup, Reason.REFUSED, clock.now())
+            await backups.lose(session, backup, FailureReason.REFUSED, clock.now())
         case "missing":
-            await snapshots.lose(session, backup, Reason.GONE, clock.now())
+            await backups.lose(session, backup, FailureReason.GONE, clock.now())
         case "queued":
-            await snapshots.read_again(session, tenant, backup)
+            await backups.read_again(session, tenant, backup)
         case "verified":
             entry = entries[backup]
             assert entry.verification is not None
-            await snapshots.adopt(session, entry.manifest)
-            level = entry.verification.level
-            await snapshots.complete(session, backup, entry.manifest, clock.now(), level)
+            await backups.adopt(session, entry.manifest)
+            level = entry.verification.proof
+            await backups.complete(session, backup, entry.manifest, clock.now(), level)
 
 
 def _found(tenant: TenantId, stock: Stock) -> dict[UUID, Found]:

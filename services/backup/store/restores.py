@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from contracts.ids import RestoreId, SnapshotId, TenantId, UserId
+from contracts.ids import BackupId, RestoreId, TenantId, UserId
 from kit.db import ReadSession, WriteSession
 from services.backup.tables import restore as table
 
@@ -35,14 +35,14 @@ async def add(
     session: WriteSession,
     restore: RestoreId,
     tenant: TenantId,
-    snapshot: SnapshotId,
+    backup: BackupId,
     plan: dict[str, Any],
     user: UserId,
 ) -> None:
     values = {
         "restore": restore,
         "tenant": tenant,
-        "snapshot": snapshot,
+        "backup": backup,
         "plan": plan,
         "planned_by": user,
     }

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import TenantId
 from kit.db import ReadSession, WriteSession
-from services.backup.tables import restore, snapshot, turn
+from services.backup.tables import backup, restore, turn
 
 LONGEST = timedelta(hours=2)
 
@@ -33,7 +33,7 @@ class TurnLost(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """A run that was claimed: the row of a snapshot or of a restore."""
+    """A run that was claimed: the row of a backup or of a restore."""
 
     kind: Literal["full", "restore"]
     tenant: TenantId
@@ -46,10 +46,11 @@ async def claim(
 ) -> Job | None:
     """The next queued run of a tenant whose turn is free; restores first, for somebody waits."""
     for kind, table in _QUEUES:
+        [key] = table.primary_key.columns
         row = await session.first(
             select(table)
             .where(table.c.state == "queued", ~_taken(table, now))
-            .order_by(table.c[table.name])
+            .order_by(key)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
@@ -57,8 +58,7 @@ async def claim(
             values = {"state": "running", "started_at": now}
             if kind == "full":
                 values["attempts"] = row["attempts"] + 1
-            key = table.c[table.name] == row[table.name]
-            await session.run(update(table).where(key).values(values))
+            await session.run(update(table).where(key == row[key]).values(values))
             return Job(kind, TenantId(row["tenant"]), row, now)
     return None
 
@@ -115,7 +115,7 @@ async def abandoned(session: ReadSession, now: datetime, most: int) -> Sequence[
 
 _QUEUES: tuple[tuple[Literal["full", "restore"], Table], ...] = (
     ("restore", restore),
-    ("full", snapshot),
+    ("full", backup),
 )
 
 

@@ -10,7 +10,7 @@ from typing import IO, cast
 
 import zstandard
 
-from contracts.ids import SnapshotId, TenantId
+from contracts.ids import BackupId, TenantId
 from kit import base64url, strict_json
 from kit.sealing import (
     SealBroken,
@@ -21,7 +21,7 @@ from kit.sealing import (
     open_sealed,
     seal,
 )
-from services.backup.vault.keyring import TenantKey
+from services.backup.vault.key_files import TenantKey
 
 ZSTD_LEVEL = 2  # measured: the knee between time and size
 _PIECE = 1 << 20
@@ -29,11 +29,11 @@ _LARGEST_WINDOW = 8 << 20
 
 
 @dataclass(frozen=True)
-class Place:
+class ArchiveBinding:
     """What an archive is bound to: it opens nowhere else."""
 
     tenant: TenantId
-    backup: SnapshotId
+    backup: BackupId
     kind: str = "full"
 
     def header(self, key: TenantKey, data_key: bytes) -> bytes:
@@ -92,14 +92,14 @@ class Tally:
         return self._digest.hexdigest()
 
 
-def seal_archive(plain: Iterable[bytes], place: Place, key: TenantKey) -> Iterator[bytes]:
+def seal_archive(plain: Iterable[bytes], place: ArchiveBinding, key: TenantKey) -> Iterator[bytes]:
     """The bytes to store, with a data key of their own."""
     data_key = new_key()
     return encrypt_frames(data_key, place.header(key, data_key), _compress(plain))
 
 
 def open_archive(
-    stored: Iterable[bytes], place: Place, key_of: Callable[[int], bytes]
+    stored: Iterable[bytes], place: ArchiveBinding, key_of: Callable[[int], bytes]
 ) -> Iterator[bytes]:
     """The dump; whoever has not read to the end does not know that it is whole (SealBroken)."""
     proved = decrypt_frames(lambda header: place.data_key(header, key_of), stored)

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from contracts.ids import SnapshotId, TenantId
+from contracts.ids import BackupId, TenantId
 from kit import clock, logs
 from kit.sealing import SigningKey
-from services.backup.vault.local_folder import Stored
+from services.backup.vault.local_folder import StoredObject
 from services.backup.vault.manifest import Manifest, ManifestRefused, Verification, sha256_hex
 from services.backup.vault.objects import ObjectMissing, ObjectTooLarge, Vault
 
@@ -50,12 +50,12 @@ class Stock:
     """
 
     entries: list[Entry]
-    refused: frozenset[SnapshotId]
-    objects: Mapping[str, Stored]
+    refused: frozenset[BackupId]
+    objects: Mapping[str, StoredObject]
     strays: list[str]
     size: int
 
-    def manifest_at(self, tenant: TenantId, backup: SnapshotId) -> datetime:
+    def manifest_at(self, tenant: TenantId, backup: BackupId) -> datetime:
         return self.objects[_manifest_name(tenant, backup)].at
 
 
@@ -80,7 +80,7 @@ class Catalogue:
         name = _verify_name(verification.tenant, verification.backup)
         await self.vault.replace(name, verification.signed(self._key).encode())
 
-    async def entry(self, tenant: TenantId, backup: SnapshotId) -> Entry:
+    async def entry(self, tenant: TenantId, backup: BackupId) -> Entry:
         """One backup; raises ObjectMissing, or ManifestRefused for one that is not ours."""
         try:
             data = await self.vault.read(_manifest_name(tenant, backup))
@@ -100,7 +100,7 @@ class Catalogue:
         await self.vault.list(f"{tenant}/data")
         listed = await self.vault.list(str(tenant))
         objects = {each.name: each for each in listed if _OURS.fullmatch(each.name)}
-        entries, refused = [], set[SnapshotId]()
+        entries, refused = [], set[BackupId]()
         for backup in _backups(objects):
             try:
                 entries.append(await self.entry(tenant, backup))
@@ -122,7 +122,7 @@ class Catalogue:
         """All backups of a tenant, oldest first; refused manifests are logged and do not count."""
         return (await self.stock(tenant)).entries
 
-    async def remove(self, tenant: TenantId, backup: SnapshotId, entry: Entry | None) -> None:
+    async def remove(self, tenant: TenantId, backup: BackupId, entry: Entry | None) -> None:
         """Delete a backup: the manifest first, so that no manifest names what is gone."""
         await self.vault.delete(_manifest_name(tenant, backup))
         await self.vault.delete(_verify_name(tenant, backup))
@@ -146,7 +146,7 @@ class Catalogue:
         return len(orphans)
 
     async def _verification(
-        self, tenant: TenantId, backup: SnapshotId, manifest_sha256: str
+        self, tenant: TenantId, backup: BackupId, manifest_sha256: str
     ) -> Verification | None:
         try:
             data = await self.vault.read(_verify_name(tenant, backup))
@@ -157,14 +157,14 @@ class Catalogue:
         return found if named == (tenant, backup, manifest_sha256) else None
 
 
-def _backups(names: Mapping[str, Stored]) -> list[SnapshotId]:
+def _backups(names: Mapping[str, StoredObject]) -> list[BackupId]:
     found = [match for name in names if (match := _OURS.fullmatch(name))]
-    return [SnapshotId(UUID(one["backup"])) for one in found if one["backup"] and not one["check"]]
+    return [BackupId(UUID(one["backup"])) for one in found if one["backup"] and not one["check"]]
 
 
-def _manifest_name(tenant: TenantId, backup: SnapshotId) -> str:
+def _manifest_name(tenant: TenantId, backup: BackupId) -> str:
     return f"{tenant}/manifests/{backup}.json"
 
 
-def _verify_name(tenant: TenantId, backup: SnapshotId) -> str:
+def _verify_name(tenant: TenantId, backup: BackupId) -> str:
     return f"{tenant}/manifests/{backup}.verify.json"

@@ -14,7 +14,7 @@ _LEFT_BY_US = re.compile(r"[0-9a-f-]+(\.verify)?\.(tbk|json)#\d+")
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredObject:
     """One listed object; `at` is when it became visible."""
 
     name: str
@@ -22,12 +22,12 @@ class Stored:
     at: datetime
 
 
-def files(root: Path, prefix: str) -> list[Stored]:
+def files(root: Path, prefix: str) -> list[StoredObject]:
     """All files below a prefix, by name; OSError where the vault or the prefix cannot be read.
 
     A folder further down that cannot be read is listed like a file.
     """
-    top, found = root / prefix, list[Stored]()
+    top, found = root / prefix, list[StoredObject]()
     if not root.is_dir():
         raise NotADirectoryError(root)
 
@@ -36,7 +36,7 @@ def files(root: Path, prefix: str) -> list[Stored]:
             return
         if Path(error.filename) == top:
             raise error
-        found.append(Stored(os.path.relpath(error.filename, root), 0, datetime.now(UTC)))
+        found.append(StoredObject(os.path.relpath(error.filename, root), 0, datetime.now(UTC)))
 
     for folder, _, names in os.walk(top, onerror=closed):
         paths = [Path(folder, name) for name in names if not _HALF_WRITTEN.search(name)]
@@ -64,14 +64,14 @@ def unlink_leftovers(folder: Path, before: float) -> int:
     return len(stale)
 
 
-def _stored(root: Path, path: Path) -> Stored | None:
+def _stored(root: Path, path: Path) -> StoredObject | None:
     """None for what has just gone; what is no file (a pipe, a dead link) counts nothing."""
     try:
         status = path.stat() if path.is_file() else path.lstat()
     except FileNotFoundError:
         return None
     at = datetime.fromtimestamp(status.st_mtime, UTC)
-    return Stored(str(path.relative_to(root)), status.st_size, at)
+    return StoredObject(str(path.relative_to(root)), status.st_size, at)
 
 
 def _is_left_by_us(path: Path, before: float) -> bool:

@@ -1,11 +1,11 @@
 """Manifests: what one backup holds, signed; nothing that is not signed by us counts as a backup."""
 
 import hashlib
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.ids import SnapshotId, TenantId
+from contracts.ids import BackupId, TenantId
 from kit import base64url, strict_json
 from kit.sealing import SigningKey, VerifyKey, canonical
 
@@ -20,7 +20,8 @@ class ManifestRefused(Exception):
 class _Signed(BaseModel):
     """A document in canonical JSON with an Ed25519 signature over all its other members."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    signed_as: ClassVar[str]
     v: Literal[1] = 1
     sig: str = ""
 
@@ -28,7 +29,7 @@ class _Signed(BaseModel):
         return self.model_copy(update={"sig": base64url.encode(key.sign(self._message()))})
 
     def encode(self) -> bytes:
-        return canonical(self.model_dump(mode="json"))
+        return canonical(self.model_dump(mode="json", by_alias=True))
 
     @classmethod
     def decode(cls, data: bytes, key: VerifyKey) -> Self:
@@ -45,20 +46,22 @@ class _Signed(BaseModel):
 
     def _message(self) -> bytes:
         """The signed text names its kind, so that one kind never passes for another."""
-        members = self.model_dump(mode="json", exclude={"sig"})
-        return f"bulkhead-{type(self).__name__.lower()}-v1\n".encode() + canonical(members)
+        members = self.model_dump(mode="json", by_alias=True, exclude={"sig"})
+        return f"bulkhead-{self.signed_as}-v1\n".encode() + canonical(members)
 
 
 class Manifest(_Signed):
     """One full backup: where its data lies, what that must be, and the moment it shows."""
 
+    signed_as: ClassVar[str] = "manifest"
+
     tenant: TenantId
-    backup: SnapshotId
+    backup: BackupId
     kind: Literal["full"] = "full"
     object: str
     size: int
     sha256: str
-    snapshot: str
+    position: str = Field(alias="snapshot")
     lsn: str
     at: AwareDatetime
     src: str
@@ -77,17 +80,19 @@ class Manifest(_Signed):
         return sum(int(count) for count, _, _ in self.tables.values())
 
 
-Level = Literal["archive", "restored"]
+Proof = Literal["archive", "restored"]
 """How far a backup was proved: read whole by pg_restore; restored and compared row by row."""
 
 
 class Verification(_Signed):
     """The result of a check of one backup; kept beside the manifest, which never changes."""
 
+    signed_as: ClassVar[str] = "verification"
+
     tenant: TenantId
-    backup: SnapshotId
+    backup: BackupId
     manifest_sha256: str
-    level: Level
+    proof: Proof = Field(alias="level")
     passed: bool
     at: AwareDatetime
 

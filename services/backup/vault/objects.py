@@ -16,7 +16,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, ObjectStore
 
 from services.backup.vault import local_folder
-from services.backup.vault.local_folder import Stored
+from services.backup.vault.local_folder import StoredObject
 
 _PART = 8 << 20  # two parts of 8 MiB in flight keep the memory of any size of backup constant
 _PARTS_IN_FLIGHT = 2
@@ -109,13 +109,13 @@ class Vault:
             for chunk in obstore.get(self._store, name).stream(min_chunk_size=_READ):
                 yield bytes(chunk)
 
-    async def list(self, prefix: str) -> list[Stored]:
+    async def list(self, prefix: str) -> list[StoredObject]:
         """All objects below a prefix, by name; also what others have put there."""
         with _translated():
             if self._directory is not None:
                 return await asyncio.to_thread(local_folder.files, self._directory, prefix)
             found = [
-                Stored(meta["path"], meta["size"], meta["last_modified"])
+                StoredObject(meta["path"], meta["size"], meta["last_modified"])
                 async for batch in obstore.list(self._store, prefix=prefix)
                 for meta in batch
             ]

@@ -3,7 +3,7 @@
 from services.sync.dataverse.environment import Environment, Sent, TableMissing
 from services.sync.dataverse.outcomes import Outcome, Verdict
 from services.sync.dataverse.probing import Probe, ProbeStep, probe
-from services.sync.dataverse.tokens import TokenRefused, Tokens
+from services.sync.dataverse.tokens import SignInRefused, Tokens
 from services.sync.dataverse.upserts import Upsert
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "Probe",
     "ProbeStep",
     "Sent",
+    "SignInRefused",
     "TableMissing",
-    "TokenRefused",
     "Tokens",
     "Upsert",
     "Verdict",

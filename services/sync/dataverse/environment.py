@@ -20,7 +20,7 @@ from services.sync.dataverse.operations import (
     documented,
 )
 from services.sync.dataverse.outcomes import Outcome, Verdict
-from services.sync.dataverse.tokens import TokenRefused, Tokens
+from services.sync.dataverse.tokens import SignInRefused, Tokens
 from services.sync.dataverse.upserts import Upsert
 from services.sync.egress import AddressRefused, Call, CallFailed, CallLedger, Egress, Reply
 
@@ -30,7 +30,7 @@ _HEADERS = {
     "OData-Version": "4.0",
     "If-None-Match": "null",
 }
-_FAILURES = (TokenRefused, CallFailed, AddressRefused)
+_FAILURES = (SignInRefused, CallFailed, AddressRefused)
 _NOT_RUN = Outcome(Verdict.BACK_OFF, "the CRM stopped before this row")
 
 
@@ -166,8 +166,8 @@ class Environment:
         )
 
 
-def _outcome(failure: TokenRefused | CallFailed | AddressRefused) -> Outcome:
-    if isinstance(failure, TokenRefused):
+def _outcome(failure: SignInRefused | CallFailed | AddressRefused) -> Outcome:
+    if isinstance(failure, SignInRefused):
         return failure.outcome
     return Outcome(Verdict.BACK_OFF, failure.reason)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from services.sync.connection import ModuleMapping
 from services.sync.dataverse.environment import Environment, TableMissing
 from services.sync.dataverse.metadata import Column, Table
-from services.sync.dataverse.tokens import TokenRefused
+from services.sync.dataverse.tokens import SignInRefused
 from services.sync.egress import AddressRefused, CallFailed
 
 
@@ -44,7 +44,7 @@ async def probe(environment: Environment) -> Probe:
 async def _token(environment: Environment) -> ProbeStep:
     try:
         await environment.sign_in()
-    except TokenRefused as refused:
+    except SignInRefused as refused:
         return ProbeStep("token", refused.outcome.reason)
     except (CallFailed, AddressRefused) as failure:
         return ProbeStep("token", f"{environment.connection.authority_host}: {failure.reason}")
@@ -54,7 +54,7 @@ async def _token(environment: Environment) -> ProbeStep:
 async def _identity(environment: Environment) -> ProbeStep:
     try:
         reply = await environment.who_am_i()
-    except TokenRefused as refused:
+    except SignInRefused as refused:
         return ProbeStep("identity", refused.outcome.reason)
     except (CallFailed, AddressRefused) as failure:
         host = environment.connection.environment_host
@@ -72,7 +72,7 @@ async def _table(environment: Environment, module: str, mapping: ModuleMapping) 
         columns = await environment.columns(table.logical_name)
     except TableMissing:
         return ProbeStep(step, f"the CRM has no table {mapping.table!r}")
-    except TokenRefused as refused:
+    except SignInRefused as refused:
         return ProbeStep(step, refused.outcome.reason)
     except (CallFailed, AddressRefused) as failure:
         return ProbeStep(step, failure.reason)

@@ -13,7 +13,7 @@ class ReplyUnreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Part:
+class ReplyPart:
     """The answer to one request of the batch; header names in lower case."""
 
     status: int
@@ -21,7 +21,7 @@ class Part:
     body: bytes = field(repr=False)
 
 
-def parts(content_type: str, body: bytes, expected: int) -> list[Part]:
+def parts(content_type: str, body: bytes, expected: int) -> list[ReplyPart]:
     """The answers in request order; fewer than `expected` means that the rest was not run."""
     found = _BOUNDARY.search(content_type)
     if not content_type.lower().startswith("multipart/mixed") or found is None:
@@ -45,14 +45,14 @@ def _pieces(body: bytes, boundary: bytes, expected: int) -> list[bytes]:
     raise ReplyUnreadable("the reply ends before its last part")
 
 
-def _part(piece: bytes) -> Part:
+def _part(piece: bytes) -> ReplyPart:
     _, answer = _head(piece)
     status, _, rest = answer.lstrip(b"\r\n").partition(b"\n")
     found = _STATUS.fullmatch(status.rstrip(b"\r"))
     if found is None:
         raise ReplyUnreadable("a part has no status line")
     headers, content = _head(rest)
-    return Part(int(found[1]), headers, content.strip(b"\r\n"))
+    return ReplyPart(int(found[1]), headers, content.strip(b"\r\n"))
 
 
 def _head(data: bytes) -> tuple[dict[str, str], bytes]:

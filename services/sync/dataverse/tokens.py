@@ -33,7 +33,7 @@ _REFUSALS = {
 Send = Callable[[Operation, str, bytes], Awaitable[Reply]]
 
 
-class TokenRefused(Exception):
+class SignInRefused(Exception):
     """No token; `outcome` says whether waiting can help."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -91,7 +91,7 @@ async def _ask(connection: Connection, secret: str, send: Send) -> tuple[str, in
     path = documented(TOKEN, f"/{connection.directory_id}/oauth2/v2.0/token")
     reply = await send(TOKEN, path, urlencode(form).encode())
     if reply.status != 200:
-        raise TokenRefused(_refusal(reply))
+        raise SignInRefused(_refusal(reply))
     return _read(reply.body)
 
 
@@ -103,7 +103,7 @@ def _read(body: bytes) -> tuple[str, int]:
     found = document if isinstance(document, dict) else {}
     token, lifetime_s = found.get("access_token"), _lifetime_s(found.get("expires_in"))
     if not isinstance(token, str) or not _TOKEN.fullmatch(token) or lifetime_s <= 0:
-        raise TokenRefused(Outcome(Verdict.BROKEN, "the authority's answer holds no token"))
+        raise SignInRefused(Outcome(Verdict.BROKEN, "the authority's answer holds no token"))
     return token, lifetime_s
 
 

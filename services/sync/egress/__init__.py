@@ -1,7 +1,7 @@
 """The egress guard: the only way out towards a CRM; what breaks a rule sends nothing."""
 
 from services.sync.egress.calls import Call, CallLedger, Reply
-from services.sync.egress.guard import Egress, Limits
+from services.sync.egress.guard import CallLimits, Egress
 from services.sync.egress.injected import InjectedName
 from services.sync.egress.refusals import (
     AddressRefused,
@@ -9,20 +9,20 @@ from services.sync.egress.refusals import (
     CertificateRefused,
     ReplyRefused,
 )
-from services.sync.egress.urls import Target, origin, target
+from services.sync.egress.urls import Destination, origin, target
 
 __all__ = [
     "AddressRefused",
     "Call",
     "CallFailed",
     "CallLedger",
+    "CallLimits",
     "CertificateRefused",
+    "Destination",
     "Egress",
     "InjectedName",
-    "Limits",
     "Reply",
     "ReplyRefused",
-    "Target",
     "origin",
     "target",
 ]

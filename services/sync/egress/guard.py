@@ -24,14 +24,14 @@ from services.sync.egress.refusals import (
     ReplyRefused,
 )
 from services.sync.egress.resolving import FewLookups, Resolver, SystemResolver
-from services.sync.egress.urls import Target, target
+from services.sync.egress.urls import Destination, target
 
 _METHODS = frozenset({"GET", "POST", "PATCH"})
 _PIECES_MOST = 16 * 1024  # 8 MiB in packets of an ordinary size
 
 
 @dataclass(frozen=True)
-class Limits:
+class CallLimits:
     """Bounds of one call in seconds and bytes; `connections` and `lookups` count per tenant."""
 
     connect_s: float = 10.0
@@ -54,15 +54,15 @@ class Egress:
         resolver: Resolver | None = None,
         trust: tls.TrustAnchors | None = None,
         dialler: httpcore2.AsyncNetworkBackend | None = None,
-        limits: Limits | None = None,
+        limits: CallLimits | None = None,
     ) -> None:
-        self._limits = limits or Limits()
+        self._limits = limits or CallLimits()
         self._resolver, self._trust = resolver or SystemResolver(), trust or tls.SystemTrust()
         self._dialler = dialler or httpcore2.AnyIOBackend()
         self._pools = Pools(self._pool, self._limits.idle_pools)
 
     @classmethod
-    def injecting(cls, name: InjectedName, *, limits: Limits | None = None) -> "Egress":
+    def injecting(cls, name: InjectedName, *, limits: CallLimits | None = None) -> "Egress":
         """A guard in which one name leads elsewhere; for tests and the local launcher."""
         return cls(
             resolver=InjectedResolver(name, SystemResolver()),
@@ -107,7 +107,7 @@ class Egress:
             network_backend=GuardedBackend(lookups, self._trust, self._dialler),
         )
 
-    async def _exchange(self, call: Call, goal: Target) -> Reply:
+    async def _exchange(self, call: Call, goal: Destination) -> Reply:
         try:
             async with asyncio.timeout(self._limits.total_s):
                 return await self._stream(call, goal)
@@ -122,7 +122,7 @@ class Egress:
         except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError):
             raise CallFailed("the connection broke before the answer ended", sent=True) from None
 
-    async def _stream(self, call: Call, goal: Target) -> Reply:
+    async def _stream(self, call: Call, goal: Destination) -> Reply:
         url = httpcore2.URL(scheme=b"https", host=goal.host.encode(), target=goal.path.encode())
         headers = {**call.headers, "Host": goal.host, "Accept-Encoding": "identity"}
         if call.method != "GET":

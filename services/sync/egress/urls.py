@@ -21,7 +21,7 @@ _INTERNAL = re.compile(
 
 
 @dataclass(frozen=True)
-class Target:
+class Destination:
     """A URL that passed the rules: `host` in lower-case ASCII, `path` with its query."""
 
     host: str
@@ -36,7 +36,7 @@ def origin(url: str) -> str:
     return found.host
 
 
-def target(url: str) -> Target:
+def target(url: str) -> Destination:
     """Apply the rules to an absolute URL; raises AddressRefused."""
     if not url or len(url) > _MAX_URL:
         raise AddressRefused("the address is empty or too long")
@@ -47,7 +47,7 @@ def target(url: str) -> Target:
         raise AddressRefused("the address is not an absolute URL")
     if shape["scheme"].lower() != "https":
         raise AddressRefused("only https is allowed")
-    return Target(_authority(shape["authority"]), _path(shape["target"]))
+    return Destination(_authority(shape["authority"]), _path(shape["target"]))
 
 
 def _authority(authority: str) -> str:

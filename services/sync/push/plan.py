@@ -34,7 +34,7 @@ class Item:
 
 
 @dataclass
-class Plan:
+class PushPlan:
     """`items` are sent, `settled` need no call; what is in neither waits for the next round."""
 
     items: list[Item] = field(default_factory=list)
@@ -47,9 +47,9 @@ def plan(
     mapping: ModuleMapping,
     hash_key: bytes,
     now: datetime,
-) -> Plan:
+) -> PushPlan:
     """Sort the due rows: one row per key, only fields that are mapped, chosen and changed."""
-    made, keys = Plan(), set[str]()
+    made, keys = PushPlan(), set[str]()
     for row in due:
         record = present.get(row["record"])
         if record is None or record.op == "delete":

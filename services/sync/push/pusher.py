@@ -13,12 +13,12 @@ from kit.problems import Problem
 from kit.supervisor import Run
 from services.sync.connection import Connection
 from services.sync.environments import Environments
-from services.sync.keyring import Keyring
 from services.sync.push.pulling import StartedOver, pull
-from services.sync.push.queue import Turns
+from services.sync.push.queue import PushQueue
 from services.sync.push.sending import Sending, Stopped, may_send
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing
+from services.sync.tenant_keys import TenantKeys
 
 _log = logs.get(__name__)
 _LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
@@ -37,13 +37,13 @@ class Pusher:
         db: Database,
         locks: Database,
         tenants: TenantsClient,
-        keyring: Keyring,
+        keyring: TenantKeys,
         environments: Environments,
         settings: SyncSettings,
     ) -> None:
         self._db, self._locks, self._tenants = db, locks, tenants
         self._keyring, self._environments, self._settings = keyring, environments, settings
-        self._turns = Turns(max(1, settings.workers // 2))
+        self._queue = PushQueue(max(1, settings.workers // 2))
         self._timers: dict[ConnectionId, asyncio.TimerHandle] = {}
 
     def wake(
@@ -86,17 +86,17 @@ class Pusher:
 
     def _ask(self, tenant: TenantId, connection: ConnectionId) -> None:
         self._timers.pop(connection, None)
-        self._turns.ask(tenant, connection)
+        self._queue.ask(tenant, connection)
 
     async def _work(self) -> None:
         while True:
-            tenant, connection = await self._turns.take()
+            tenant, connection = await self._queue.take()
             was_quick = False
             try:
                 with logs.bind_trace(None):
                     was_quick = await self._push_logged(tenant, connection)
             finally:
-                self._turns.give_back(connection, was_quick=was_quick)
+                self._queue.give_back(connection, was_quick=was_quick)
 
     async def _push_logged(self, tenant: TenantId, connection: ConnectionId) -> bool:
         """One push and its end; whether the CRM has taken something, and within the quick time."""
@@ -137,8 +137,8 @@ class Pusher:
 
     def _overstay(self, tenant: TenantId, connection: ConnectionId, limit: asyncio.Timeout) -> None:
         """Go on among the slow ones where they have room; else end, and wait for another turn."""
-        if not self._turns.overstay(connection):
-            self._turns.ask(tenant, connection)
+        if not self._queue.overstay(connection):
+            self._queue.ask(tenant, connection)
             limit.reschedule(self._now())
 
     @staticmethod

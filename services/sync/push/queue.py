@@ -1,4 +1,4 @@
-"""Whose push is next: tenants take turns within their shares, and slow ones have a lane."""
+"""Whose push is next: tenants alternate within their shares, and slow ones have a lane."""
 
 import asyncio
 from collections import Counter
@@ -8,11 +8,11 @@ from contracts.ids import ConnectionId, TenantId
 _REMEMBERED = 10_000
 
 
-class Turns:
+class PushQueue:
     """`ask` for a push, `take` the next one, `give_back` when it has ended.
 
     A tenant with a running push waits while another tenant without one waits, and holds at most
-    `share` at once. A connection that is asked for while it runs has another turn afterwards.
+    `share` at once. A connection that is asked for while it runs is next once more afterwards.
 
     A connection whose push overstayed is slow until one of its pushes was quick. All slow ones
     together hold at most `share`, those of one tenant half of it: whatever hangs at however many
@@ -27,12 +27,12 @@ class Turns:
         self._changed = asyncio.Event()
 
     def ask(self, tenant: TenantId, connection: ConnectionId) -> None:
-        """Several questions before the turn are one."""
+        """Several questions before it are one."""
         self._waiting.setdefault(tenant, {})[connection] = None
         self._changed.set()
 
     async def take(self) -> tuple[TenantId, ConnectionId]:
-        """Wait for the next turn; whoever takes it gives it back."""
+        """Wait for the next push; whoever takes it gives it back."""
         while (found := self._next()) is None:
             self._changed.clear()
             await self._changed.wait()

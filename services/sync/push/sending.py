@@ -15,12 +15,12 @@ from kit.backoff import is_exhausted, pause
 from kit.db import Database, ReadSession, WriteSession
 from services.sync.connection import Connection, ModuleMapping
 from services.sync.dataverse import Environment, Outcome, Sent, Verdict
-from services.sync.keyring import Keyring
 from services.sync.push.plan import Item, plan
 from services.sync.push.pulling import StartedOver
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing
 from services.sync.store.outgoing import Settlement
+from services.sync.tenant_keys import TenantKeys
 
 _STOPPING = (Verdict.WAIT, Verdict.BROKEN)
 
@@ -41,7 +41,7 @@ class Sending:
 
     db: Database
     tenants: TenantsClient
-    keyring: Keyring
+    keyring: TenantKeys
     settings: SyncSettings
     environment: Environment
     row: RowMapping

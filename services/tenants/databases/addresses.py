@@ -1,7 +1,7 @@
 """Where each tenant's database is: found, unsealed, and refused while it may not be used."""
 
 from contracts.ids import TenantId
-from contracts.problems import TenantSuspended
+from contracts.problems import TenantIsSuspended
 from kit.db import Database
 from kit.problems import NotFound
 from kit.sealing import Kek, new_key, open_sealed, seal
@@ -14,7 +14,7 @@ _KEEP_S = 1.0
 _KEEP = 5_000
 
 
-class Directory:
+class Addresses:
     """Answers TenantDatabases; an answer is kept for a second, and asked for by one at a time.
 
     That second is no hole: the database itself refuses the role of a suspended tenant, and a
@@ -26,7 +26,7 @@ class Directory:
         self._kept = Kept(self._look_up, keep_s=_KEEP_S, size=_KEEP)
 
     async def address(self, tenant: TenantId) -> Address:
-        """Raises NotFound, TenantSuspended, TenantBeingRestored or TenantNotUpgraded."""
+        """Raises NotFound, TenantIsSuspended, TenantBeingRestored or TenantNotUpgraded."""
         return await self._kept.get(tenant)
 
     def forget(self, tenant: TenantId) -> None:
@@ -38,11 +38,11 @@ class Directory:
             row = await store.find(session, tenant)
         return self._usable(row)
 
-    def _usable(self, row: store.Tenant | None) -> Address:
+    def _usable(self, row: store.TenantRow | None) -> Address:
         if row is None or row.state == "provisioning":
             raise NotFound("no such tenant")
         if row.state == "suspended":
-            raise TenantSuspended
+            raise TenantIsSuspended
         if row.is_swapping:
             raise TenantBeingRestored
         if row.schema_version < template.version():
@@ -58,7 +58,7 @@ def seal_password(kek: Kek, tenant: TenantId, password: str) -> tuple[bytes, byt
     return kek.wrap(key, b"tenant-key|" + tenant.bytes), sealed
 
 
-def unseal_password(kek: Kek, row: store.Tenant) -> str:
+def unseal_password(kek: Kek, row: store.TenantRow) -> str:
     """The password; SealBroken where key or password were made for another tenant."""
     key = kek.unwrap(row.wrapped_key, b"tenant-key|" + row.id.bytes)
     sealed = open_sealed(key, row.sealed_password, b"database-password|" + row.id.bytes)

@@ -23,7 +23,7 @@ _log = logs.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class GrantedLease:
     """What the holder gets once; the password is kept nowhere."""
 
     lease: LeaseId
@@ -42,7 +42,7 @@ class Leases:
     def __init__(self, db: Database, cluster: Cluster) -> None:
         self._db, self._cluster = db, cluster
 
-    async def grant_dump(self, tenant: TenantId) -> Lease:
+    async def grant_dump(self, tenant: TenantId) -> GrantedLease:
         """Reading everything in the tenant's database, suspended or not.
 
         Raises NotFound, and TenantBeingRestored while that database is about to go.
@@ -55,7 +55,7 @@ class Leases:
             raise TenantBeingRestored
         return await self._grant(tenant, "dump", row.database, row.database)
 
-    async def grant_restore(self, tenant: TenantId, target: str) -> Lease:
+    async def grant_restore(self, tenant: TenantId, target: str) -> GrantedLease:
         """Everything inside an open restore target, and nothing else. Raises NotFound."""
         async with self._db.read() as session:
             found = await targets.find_database(session, tenant, target)
@@ -91,7 +91,9 @@ class Leases:
         for row in rows:
             await self._end(LeaseId(row["id"]), row["role"], row["database"])
 
-    async def _grant(self, tenant: TenantId, purpose: Purpose, name: str, database: str) -> Lease:
+    async def _grant(
+        self, tenant: TenantId, purpose: Purpose, name: str, database: str
+    ) -> GrantedLease:
         lease, role, password = LeaseId(new_id()), names.lease_name(), names.password()
         ends_at, verifier = clock.now() + LASTS, names.verifier(password)
         async with self._db.write() as session:
@@ -100,7 +102,7 @@ class Leases:
             await roles.grant_dump(self._cluster, role, verifier, ends_at, name)
         else:
             await roles.grant_restore(self._cluster, role, verifier, ends_at, name, database)
-        return Lease(
+        return GrantedLease(
             lease=lease,
             host=self._cluster.host,
             port=self._cluster.port,

@@ -11,7 +11,7 @@ from kit.problems import Conflict, NotFound
 from kit.sealing import Kek
 from kit.supervisor import spawn
 from kit.timers import each
-from services.tenants.databases.addresses import Directory, seal_password, unseal_password
+from services.tenants.databases.addresses import Addresses, seal_password, unseal_password
 from services.tenants.databases.store import directory as store
 from services.tenants.problems import TenantNameTaken
 from tenantdb import TenantDatabases, names, provision, template
@@ -33,13 +33,13 @@ class Provisioning:
         db: Database,
         cluster: Cluster,
         kek: Kek,
-        directory: Directory,
+        addresses: Addresses,
         databases: TenantDatabases,
     ) -> None:
         self._db, self._cluster, self._kek = db, cluster, kek
-        self._directory, self._databases = directory, databases
+        self._addresses, self._databases = addresses, databases
 
-    async def create(self, name: str) -> store.Tenant:
+    async def create(self, name: str) -> store.TenantRow:
         """A new tenant with its own database, ready for use. Raises TenantNameTaken."""
         tenant, database, password = TenantId(new_id()), names.database_name(), names.password()
         keys = seal_password(self._kek, tenant, password)
@@ -56,7 +56,7 @@ class Provisioning:
             raise
         return await self.find(tenant)
 
-    async def find(self, tenant: TenantId) -> store.Tenant:
+    async def find(self, tenant: TenantId) -> store.TenantRow:
         """Raises NotFound."""
         async with self._db.read() as session:
             row = await store.find(session, tenant)
@@ -64,7 +64,7 @@ class Provisioning:
             raise NotFound("no such tenant")
         return row
 
-    async def existing(self) -> list[store.Tenant]:
+    async def existing(self) -> list[store.TenantRow]:
         async with self._db.read() as session:
             return await store.existing(session)
 
@@ -73,25 +73,25 @@ class Provisioning:
         if rows := await self.existing():
             unseal_password(self._kek, rows[0])
 
-    async def suspend(self, tenant: TenantId) -> store.Tenant:
+    async def suspend(self, tenant: TenantId) -> store.TenantRow:
         """No session any more, on any path; may be repeated."""
         await self.find(tenant)
         async with self._db.write() as session:
             if await store.change_state(session, tenant, ["active"], "suspended"):
                 await outbox.add(session, TenantSuspended(tenant=tenant))
-        self._directory.forget(tenant)
+        self._addresses.forget(tenant)
         await self._databases.drain(tenant)
         await self._apply(tenant)
         return await self.find(tenant)
 
-    async def resume(self, tenant: TenantId) -> store.Tenant:
+    async def resume(self, tenant: TenantId) -> store.TenantRow:
         """Usable again; may be repeated."""
         await self.find(tenant)
         async with self._db.write() as session:
             if await store.change_state(session, tenant, ["suspended"], "active"):
                 await outbox.add(session, TenantResumed(tenant=tenant))
         await self._apply(tenant)
-        self._directory.forget(tenant)
+        self._addresses.forget(tenant)
         return await self.find(tenant)
 
     async def sweep(self) -> None:

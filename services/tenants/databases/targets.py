@@ -10,7 +10,7 @@ from kit import clock, logs, outbox
 from kit.db import Database
 from kit.problems import Conflict, DependencyDown, NotFound
 from kit.timers import each
-from services.tenants.databases.addresses import Directory
+from services.tenants.databases.addresses import Addresses
 from services.tenants.databases.leases import Leases
 from services.tenants.databases.store import directory as tenants
 from services.tenants.databases.store import targets as store
@@ -40,11 +40,11 @@ class RestoreTargets:
         db: Database,
         cluster: Cluster,
         leases: Leases,
-        directory: Directory,
+        addresses: Addresses,
         databases: TenantDatabases,
     ) -> None:
         self._db, self._cluster, self._leases = db, cluster, leases
-        self._directory, self._databases = directory, databases
+        self._addresses, self._databases = addresses, databases
 
     async def open(self, tenant: TenantId, restore_id: RestoreId) -> str:
         """The name of the restore's database, made empty; the same one when asked again."""
@@ -104,7 +104,7 @@ class RestoreTargets:
         forgotten = {target.database: target for target in targets}
         await each(forgotten, lambda name: self._drop(forgotten[name]), "forgotten targets")
 
-    async def _prepare(self, target: store.Target) -> None:
+    async def _prepare(self, target: store.RestoreTarget) -> None:
         await self._leases.end_on(target.database)
         try:
             await swap.prepare(self._cluster, target.database, target.name, target.tenant)
@@ -120,7 +120,7 @@ class RestoreTargets:
     async def _complete(self, tenant: TenantId, restore_id: RestoreId) -> None:
         decided = await self._find(tenant, restore_id)
         if decided.state == "swapping":
-            self._directory.forget(tenant)
+            self._addresses.forget(tenant)
             await self._databases.drain(tenant)
             for database in (decided.database, decided.name):
                 await self._leases.end_on(database)
@@ -133,7 +133,7 @@ class RestoreTargets:
             await store.finish_swap(session, tenant, restore_id, now + KEEP_ASIDE)
             surplus = await store.surplus_asides(session, tenant, now, MOST_ASIDE)
             await outbox.add(session, DatabaseSwapped(tenant=tenant, restore=restore_id))
-        self._directory.forget(tenant)
+        self._addresses.forget(tenant)
         await each(surplus, self._drop_aside, "surplus databases set aside")
 
     async def _drop_aside(self, aside: str) -> None:
@@ -141,13 +141,13 @@ class RestoreTargets:
         async with self._db.write() as session:
             await store.aside_dropped(session, aside)
 
-    async def _drop(self, target: store.Target) -> None:
+    async def _drop(self, target: store.RestoreTarget) -> None:
         await self._leases.end_on(target.database)
         await swap.drop_target(self._cluster, target.database)
         async with self._db.write() as session:
             await store.remove(session, target.database)
 
-    async def _find(self, tenant: TenantId, restore_id: RestoreId) -> store.Target:
+    async def _find(self, tenant: TenantId, restore_id: RestoreId) -> store.RestoreTarget:
         async with self._db.read() as session:
             target = await store.find(session, tenant, restore_id)
         if target is None:

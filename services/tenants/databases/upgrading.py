@@ -11,7 +11,7 @@ from kit import logs
 from kit.causes import NotReady
 from kit.db import Database
 from kit.timers import each_at_once
-from services.tenants.databases.addresses import Directory
+from services.tenants.databases.addresses import Addresses
 from services.tenants.databases.store import directory as store
 from services.tenants.problems import TenantBeingRestored
 from tenantdb import names, provision, template
@@ -30,9 +30,9 @@ class Upgrades:
     """At most `at_once` databases are worked on, each over one connection at a time."""
 
     def __init__(
-        self, db: Database, cluster: Cluster, directory: Directory, *, at_once: int = AT_ONCE
+        self, db: Database, cluster: Cluster, addresses: Addresses, *, at_once: int = AT_ONCE
     ) -> None:
-        self._db, self._cluster, self._directory = db, cluster, directory
+        self._db, self._cluster, self._addresses = db, cluster, addresses
         self._at_once = at_once
 
     async def run(self) -> None:
@@ -72,4 +72,4 @@ class Upgrades:
                 await provision.grant(connection, row.database)
         async with self._db.write() as session:
             await store.set_version(session, tenant, row.schema_version, version)
-        self._directory.forget(tenant)
+        self._addresses.forget(tenant)

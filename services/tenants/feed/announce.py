@@ -9,7 +9,7 @@ from uuid import UUID
 
 from contracts.events import FieldChoiceChanged, JournalAdvanced
 from contracts.ids import TenantId
-from contracts.problems import TenantSuspended
+from contracts.problems import TenantIsSuspended
 from kit import logs, outbox
 from kit.db import Database
 from kit.problems import NotFound
@@ -20,7 +20,7 @@ _PAUSE_S = 0.1
 _PAUSE_AFTER_FAILURE_S = 1.0
 _LONGEST_S = 1.0  # for one tenant: the others wait for it
 # its readers are not served either, and are told when they are again
-_DROPPED = (NotFound, TenantSuspended, TenantBeingRestored)
+_DROPPED = (NotFound, TenantIsSuspended, TenantBeingRestored)
 _log = logs.get(__name__)
 
 

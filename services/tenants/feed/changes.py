@@ -32,7 +32,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FeedPage:
     """`rows` are JSON objects; ask again with `position`, at once where there is `more`."""
 
     position: str
@@ -45,7 +45,7 @@ class Page:
         return f'{json.dumps(head)[:-1]}, "rows": [{",".join(self.rows)}]}}'.encode()
 
 
-async def read(session: TenantSession, source: Source, after: str | None, limit: int) -> Page:
+async def read(session: TenantSession, source: Source, after: str | None, limit: int) -> FeedPage:
     """The next page after a position. Raises journal.PositionMalformed."""
     if after is None:
         return await _walk(session, source, None, None, limit)
@@ -59,18 +59,18 @@ async def read(session: TenantSession, source: Source, after: str | None, limit:
 
 async def _walk(
     session: TenantSession, source: Source, position: str | None, last: UUID | None, limit: int
-) -> Page:
+) -> FeedPage:
     """A page of present records; `position` is where the feed goes on after the walk."""
     is_first = position is None
     goes_on = await journal.position_now(session) if position is None else position
     rows = await source.walk(last, limit + 1)
     shown = list(rows)[:limit]
     if len(rows) <= limit:
-        return Page(goes_on, True, is_first, [rows[one] for one in shown])
-    return Page(f"{goes_on}.{shown[-1]}", True, is_first, [rows[one] for one in shown])
+        return FeedPage(goes_on, True, is_first, [rows[one] for one in shown])
+    return FeedPage(f"{goes_on}.{shown[-1]}", True, is_first, [rows[one] for one in shown])
 
 
-async def _follow(session: TenantSession, source: Source, after: str, limit: int) -> Page:
+async def _follow(session: TenantSession, source: Source, after: str, limit: int) -> FeedPage:
     """A page of the journal; of a record that changed often, its last change decides."""
     try:
         page = await journal.changes(session, after, limit=limit, table=_TABLE, members=_MEMBERS)
@@ -86,7 +86,7 @@ async def _follow(session: TenantSession, source: Source, after: str, limit: int
         for record, change in latest.items()
         if record in present or (change.image or {}).get("module") in seen
     ]
-    return Page(page.position, page.more, False, rows)
+    return FeedPage(page.position, page.more, False, rows)
 
 
 def _deleted(record: UUID, image: Mapping[str, object]) -> str:

@@ -13,7 +13,7 @@ from services.tenants.records import sortable
 from services.tenants.records.fields import Fault
 from services.tenants.records.modules import Module
 from services.tenants.records.placeholders import Binds
-from services.tenants.records.sortable import Column
+from services.tenants.records.sortable import Sortable
 
 MAX_FILTERS = 10
 MAX_VALUES = 200
@@ -35,7 +35,7 @@ class FilterWrong(ValueError):
 class Filter:
     """One condition, checked."""
 
-    column: Column
+    column: Sortable
     operator: str
     values: tuple[str, ...]
 
@@ -76,14 +76,14 @@ def _parse(module: Module, pointer: str, text: str) -> Filter:
     return Filter(column, operator, _values(pointer, column, operator, value))
 
 
-def _check_operator(pointer: str, column: Column, operator: str) -> None:
+def _check_operator(pointer: str, column: Sortable, operator: str) -> None:
     if operator in _COMPARE and not column.is_ordered:
         raise FilterWrong(pointer, "values of this field have no order")
     if operator == "contains" and not column.is_text:
         raise FilterWrong(pointer, "contains is for text")
 
 
-def _values(pointer: str, column: Column, operator: str, value: str) -> tuple[str, ...]:
+def _values(pointer: str, column: Sortable, operator: str, value: str) -> tuple[str, ...]:
     if operator == "is_null":
         if value not in ("true", "false"):
             raise FilterWrong(pointer, "is_null takes true or false")

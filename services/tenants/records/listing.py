@@ -9,7 +9,7 @@ from contracts.credentials import Actor
 from services.tenants.records import filters, paging, refusals, single, visibility
 from services.tenants.records.filters import Filter, FilterWrong
 from services.tenants.records.modules import Module
-from services.tenants.records.paging import Place, Sort
+from services.tenants.records.paging import Cursor, Sort
 from services.tenants.records.placeholders import Binds
 from services.tenants.records.store import records as store
 from tenantdb import TenantSession
@@ -49,12 +49,12 @@ async def page(session: TenantSession, actor: Actor, name: str, query: Query) ->
     shown, cursor = rows[: query.limit], None
     if len(rows) > query.limit:
         values = tuple(shown[-1][f"key_{index}"] for index in range(len(sorts)))
-        cursor = paging.to_cursor(_named(module, query), Place(values, str(shown[-1]["id"])))
+        cursor = paging.to_cursor(_named(module, query), Cursor(values, str(shown[-1]["id"])))
     body = ",".join(row["json"] for row in shown)
     return f'{{"records": [{body}], "next_cursor": {json.dumps(cursor)}}}'.encode()
 
 
-def _parse(module: Module, query: Query) -> tuple[list[Filter], list[Sort], Place | None]:
+def _parse(module: Module, query: Query) -> tuple[list[Filter], list[Sort], Cursor | None]:
     conditions = filters.parse(module, query.filters)
     sorts = paging.parse_sort(module, query.sort)
     if query.cursor is None:

@@ -15,17 +15,17 @@ from services.tenants.records import sortable
 from services.tenants.records.filters import FilterWrong
 from services.tenants.records.modules import Module
 from services.tenants.records.placeholders import Binds
-from services.tenants.records.sortable import Column
+from services.tenants.records.sortable import Sortable
 
 MAX_SORTS = 3
-_ID = Column("id", None, is_field=False)
+_ID = Sortable("id", None, is_field=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Sort:
     """One sort key."""
 
-    column: Column
+    column: Sortable
     is_descending: bool
 
     def order(self, expression: str) -> str:
@@ -41,7 +41,7 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """Where a page ended: the sort values (text) and the id of its last record."""
 
     values: tuple[str | None, ...]
@@ -78,11 +78,11 @@ def fingerprint(module: str, filters: Sequence[str], sort: str | None) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def to_cursor(query: str, place: Place) -> str:
+def to_cursor(query: str, place: Cursor) -> str:
     return base64url.encode(json.dumps([query, *place.values, place.record]).encode())
 
 
-def from_cursor(query: str, sorts: Sequence[Sort], cursor: str) -> Place:
+def from_cursor(query: str, sorts: Sequence[Sort], cursor: str) -> Cursor:
     """The place in a cursor of this query. Raises FilterWrong."""
     try:
         named, *values, record = strict_json.loads(base64url.decode(cursor))
@@ -95,10 +95,10 @@ def from_cursor(query: str, sorts: Sequence[Sort], cursor: str) -> Place:
     ):
         if not (value is None and column is not _ID) and not _fits(column, value):
             raise _not_ours()
-    return Place(tuple(values), record)
+    return Cursor(tuple(values), record)
 
 
-def _fits(column: Column, value: object) -> bool:
+def _fits(column: Sortable, value: object) -> bool:
     return isinstance(value, str) and column.accepts(value) is None
 
 

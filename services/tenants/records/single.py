@@ -17,7 +17,7 @@ from services.tenants.records import modules, refusals
 from services.tenants.records.modules import Module
 from services.tenants.records.store import modules as module_store
 from services.tenants.records.store import records as store
-from services.tenants.records.store.records import Locked, Stored
+from services.tenants.records.store.records import Locked, StoredRecord
 from services.tenants.schemas import NewRecord, RecordChange
 from tenantdb import TenantDatabases, TenantSession
 
@@ -34,14 +34,14 @@ async def load_module(session: TenantSession, name: str) -> Module:
 
 async def read(
     databases: TenantDatabases, tenant: TenantId, actor: Actor, module: str, record: UUID
-) -> Stored:
+) -> StoredRecord:
     found = await store.get(databases, tenant, module, record)
     if found is None or not _may(actor, f"{module}.view", found.facts):
         raise NotFound
     return found
 
 
-async def create(session: TenantSession, actor: Actor, name: str, new: NewRecord) -> Stored:
+async def create(session: TenantSession, actor: Actor, name: str, new: NewRecord) -> StoredRecord:
     module = await load_module(session, name)
     key, fields = modules.with_key(module, new.key, new.fields)
     _check(module, key, fields, is_partial=False)
@@ -64,7 +64,7 @@ async def change(
     record: UUID,
     versions: Versions,
     wanted: RecordChange,
-) -> Stored:
+) -> StoredRecord:
     """Apply what is named; a change that changes nothing keeps the version."""
     module = await load_module(session, name)
     locked = await _locked(session, actor, name, record, "edit", versions)

@@ -39,7 +39,7 @@ _RECORD: Mapping[str, Kind | None] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class Sortable:
     """Something to filter or sort by; `kind` None is an id."""
 
     name: str
@@ -80,12 +80,12 @@ class Column:
         return fault.message if fault is not None else None
 
 
-def find(module: Module, name: str) -> Column | None:
+def find(module: Module, name: str) -> Sortable | None:
     """The column that a caller names; a record's own column wins over a field of that name."""
     if name in _RECORD:
-        return Column(name, _RECORD[name], is_field=False)
+        return Sortable(name, _RECORD[name], is_field=False)
     field = module.fields.get(name)
-    return None if field is None else Column(name, field.kind, is_field=True)
+    return None if field is None else Sortable(name, field.kind, is_field=True)
 
 
 def _is_uuid(text: str) -> bool:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from kit.logs import FIELDS, _JsonFormatter
-from services.auth.account_log import Event, Reason
+from services.auth.account_log import Event, LoginReason
 from tests.services.auth.running_auth import PASSWORD, Auth
 
 WRONG = "wrong tractor under nine moons"
@@ -189,4 +189,4 @@ async def test_nothing_of_a_person_or_a_secret_is_logged(auth: Auth, written: Wr
 def test_events_and_reasons_are_closed_sets_of_members_that_are_written() -> None:
     assert {"address", "user", "tenant", "reason", "session", "actor", "access_level"} <= FIELDS
     assert len(Event) == 13
-    assert all(reason.value.replace("-", "").isalpha() for reason in Reason)
+    assert all(reason.value.replace("-", "").isalpha() for reason in LoginReason)

@@ -21,7 +21,7 @@ from kit import base64url, clock
 from kit.db import Database
 from kit.messaging.memory import MemoryBroker
 from kit.sealing import Kek, SigningKey, new_key
-from kit.tokens import KeyRing, Signer, key_id
+from kit.tokens import KeySet, Signer, key_id
 from services.backup.app import create_app
 from services.backup.copy.load import Restores
 from services.backup.copy.pg_tools import PgTools
@@ -30,7 +30,7 @@ from services.backup.copy.take import Fulls
 from services.backup.runs.stocktake import Stocktake
 from services.backup.settings import BackupSettings
 from services.backup.vault.catalogue import Catalogue
-from services.backup.vault.keyring import Keyring
+from services.backup.vault.key_files import KeyFiles
 from services.backup.vault.objects import Vault
 from tests.eventually import eventually
 from tests.services.backup.tenants_peer import TenantsPeer
@@ -64,7 +64,7 @@ class Backup:
         return await self.ended(tenant, answer.headers["location"], state)
 
     async def planned(self, tenant: UUID, snapshot: str) -> dict[str, Any]:
-        answer = await self.post(tenant, "/restores", {"snapshot": snapshot})
+        answer = await self.post(tenant, "/restores", {"backup": snapshot})
         assert answer.status_code == 201, answer.text
         plan: dict[str, Any] = answer.json()
         assert answer.headers["location"] == f"/t/{tenant}/v1/restores/{plan['id']}"
@@ -141,7 +141,7 @@ async def running_backup(
         settings.tenants_url, key=peer.identity, service="backup", transport=peer.transport
     )
     backup.app = create_app(settings, broker=backup.broker, tenants=tenants)
-    keys = KeyRing(_keys)
+    keys = KeySet(_keys)
     await keys.fetch()
     backup.app.state.access = AccessVerifier(keys, settings.issuer)
     transport = httpx2.ASGITransport(backup.app, raise_app_exceptions=False)
@@ -189,7 +189,7 @@ class Workshop:
         self.peer, self.vault_dir = peer, folder / "vault"
         self.kek, self.signing = Kek(new_key()), SigningKey.generate()
         self.keyring_dir = folder / "keyring"
-        self.keyring = Keyring(self.keyring_dir, self.kek)
+        self.keyring = KeyFiles(self.keyring_dir, self.kek)
         self.catalogue = Catalogue(Vault.local(self.vault_dir), self.signing)
         self.tools, self.tenants = PgTools.find(None), peer.client()
         self.fulls = Fulls(

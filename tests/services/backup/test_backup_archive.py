@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from contracts.ids import SnapshotId, TenantId, new_id
+from contracts.ids import BackupId, TenantId, new_id
 from kit import base64url
 from kit.sealing import FrameWriter, Kek, SealBroken, new_key
-from services.backup.vault.archive import Place, Tally, open_archive, seal_archive
-from services.backup.vault.keyring import Keyring, TenantKey
+from services.backup.vault.archive import ArchiveBinding, Tally, open_archive, seal_archive
+from services.backup.vault.key_files import KeyFiles, TenantKey
 
 ROOT = Path(__file__).parents[3]
-PLACE = Place(TenantId(new_id()), SnapshotId(new_id()))
+PLACE = ArchiveBinding(TenantId(new_id()), BackupId(new_id()))
 KEY = TenantKey(1, new_key())
 DUMP = os.urandom(150_000) + b"plain text that packs well " * 20_000
 
 
-def opened(sealed: bytes, place: Place = PLACE, key: TenantKey = KEY) -> bytes:
+def opened(sealed: bytes, place: ArchiveBinding = PLACE, key: TenantKey = KEY) -> bytes:
     return b"".join(open_archive(pieces(sealed), place, lambda _version: key.key))
 
 
@@ -76,12 +76,12 @@ def test_data_behind_the_dump_is_refused_though_it_is_sealed_like_it(apart: bool
 @pytest.mark.parametrize(
     "place",
     [
-        Place(TenantId(new_id()), PLACE.backup),
-        Place(PLACE.tenant, SnapshotId(new_id())),
-        Place(PLACE.tenant, PLACE.backup, "increment"),
+        ArchiveBinding(TenantId(new_id()), PLACE.backup),
+        ArchiveBinding(PLACE.tenant, BackupId(new_id())),
+        ArchiveBinding(PLACE.tenant, PLACE.backup, "increment"),
     ],
 )
-def test_an_archive_of_another_place_is_refused(sealed: bytes, place: Place) -> None:
+def test_an_archive_of_another_place_is_refused(sealed: bytes, place: ArchiveBinding) -> None:
     with pytest.raises(SealBroken):
         opened(sealed, place)
 
@@ -118,7 +118,7 @@ def key_of(_version: int) -> bytes:
 def test_the_standalone_decoder_opens_what_the_service_wrote(tmp_path: Path) -> None:
     """Written from the format page alone: nobody is locked in."""
     kek = new_key()
-    keyring = Keyring(tmp_path / "keyring", Kek(kek))
+    keyring = KeyFiles(tmp_path / "keyring", Kek(kek))
     keyring.ensure(PLACE.tenant)
     file = tmp_path / "one.tbk"
     file.write_bytes(b"".join(seal_archive(pieces(DUMP), PLACE, keyring.current(PLACE.tenant))))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.ids import SnapshotId, TenantId, new_id
+from contracts.ids import BackupId, TenantId, new_id
 from kit import clock
 from kit.sealing import SigningKey
 from services.backup.copy.take import result_of
@@ -30,11 +30,11 @@ async def _published(
     await catalogue.vault.put(name, iter([b"sealed"]))
     manifest = Manifest(
         tenant=tenant,
-        backup=SnapshotId(new_id()),
+        backup=BackupId(new_id()),
         object=name,
         size=6,
         sha256="00",
-        snapshot="1:1:",
+        position="1:1:",
         lsn="0/1",
         at=at or clock.now(),
         src=str(new_id()),

@@ -19,8 +19,8 @@ from kit import clock
 from kit.db import Database
 from services.backup.copy.pg_tools import PgTools
 from services.backup.runs.full import FullRun
-from services.backup.store import snapshots, tenants, turns
-from services.backup.tables import snapshot as tables
+from services.backup.store import backups, tenants, turns
+from services.backup.tables import backup as tables
 from services.backup.vault.objects import Vault
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Workshop, running_backup, settings_in
@@ -91,12 +91,12 @@ async def test_a_run_that_keeps_dying_is_given_up(
     db = Database(url)
     async with db.write() as session:
         await tenants.add(session, tenant)
-        asked = (await snapshots.ask(session, tenant, "demand"))["snapshot"]
+        asked = (await backups.ask(session, tenant, "demand"))["backup"]
     await _execute(db, "UPDATE snapshot SET state = 'running', attempts = 3")
     async with running_backup(url, peer, tmp_path) as backup:
         failed = await backup.ended(tenant, f"/t/{tenant}/v1/backups/{asked}", "failed")
         assert failed["reason"] == "interrupted"
-        assert await backup.notices() == ["backup.snapshot.failed.v1"]
+        assert await backup.notices() == ["backup.backup.failed.v1"]
     await db.close()
 
 
@@ -145,12 +145,12 @@ async def _ask(db: Database, tenant: TenantId) -> UUID:
 
     await eventually(known, 60)
     async with db.write() as session:
-        return UUID(str((await snapshots.ask(session, tenant, "demand"))["snapshot"]))
+        return UUID(str((await backups.ask(session, tenant, "demand"))["backup"]))
 
 
 async def _is_running(db: Database, snapshot: UUID) -> bool:
     async with db.read() as session:
-        row = await session.first(tables.select().where(tables.c.snapshot == snapshot))
+        row = await session.first(tables.select().where(tables.c.backup == snapshot))
     return row is not None and row["state"] == "running"
 
 
@@ -208,7 +208,7 @@ async def test_a_run_that_lost_its_turn_changes_nothing(
     now, soon = clock.now(), clock.now() + timedelta(minutes=1)
     async with db.write() as session:
         await tenants.add(session, tenant)
-        asked = (await snapshots.ask(session, tenant, "demand"))["snapshot"]
+        asked = (await backups.ask(session, tenant, "demand"))["backup"]
         job = await turns.claim(session, uuid4(), now, soon)
     assert job is not None
     with pytest.raises(turns.TurnLost):

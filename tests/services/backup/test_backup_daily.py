@@ -192,7 +192,7 @@ async def test_the_sixth_full_expires_the_first_and_leaves_no_orphan(backup: Bac
     await eventually(has_five)
     await eventually(lambda: _number_of_files(backup.vault_dir) == 5 * 3 + 1)
     assert fresh.exists()
-    answer = await backup.post(tenant, "/restores", {"snapshot": made[0]})
+    answer = await backup.post(tenant, "/restores", {"backup": made[0]})
     assert answer.json()["detail"] == "its state is expired"
 
 

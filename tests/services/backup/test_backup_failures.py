@@ -12,15 +12,15 @@ from obstore.store import LocalStore
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from contracts.ids import SnapshotId, new_id
+from contracts.ids import BackupId, new_id
 from kit.causes import cause_of
 from kit.db import Database
 from kit.sealing import Kek, new_key
 from services.backup.copy.pg_tools import PgTools
-from services.backup.failures import LOST, Reason, RunFailed, reason_of
-from services.backup.vault.keyring import (
+from services.backup.failures import LOST, FailureReason, RunFailed, reason_of
+from services.backup.vault.key_files import (
+    KeyFiles,
     KeyMissing,
-    Keyring,
     KeyringBroken,
     KeyringMissing,
     KeyUnopened,
@@ -31,32 +31,37 @@ from tests.services.backup.mounts import mounted
 from tests.services.backup.running_backup import Backup, Workshop, running_backup
 from tests.services.backup.tenants_peer import TenantsPeer
 
-WORDS: list[tuple[Exception, Reason]] = [
-    (KeyringMissing(), Reason.KEYRING_MISSING),
-    (KeyMissing(), Reason.KEY_MISSING),
-    (KeyringBroken(), Reason.KEYRING_BROKEN),
-    (KeyUnopened(), Reason.KEY_UNOPENED),
-    (ManifestRefused(), Reason.REFUSED),
-    (ObjectMissing(), Reason.GONE),
-    (VaultFull(), Reason.VAULT_FULL),
-    (VaultReadOnly(), Reason.VAULT_READ_ONLY),
-    (VaultDown(), Reason.VAULT_FAILED),
-    (ConnectionRefusedError(), Reason.DATABASE_DOWN),
-    (OSError(errno.ENOSPC, ""), Reason.DISK_FULL),
-    (OSError(errno.EDQUOT, ""), Reason.DISK_FULL),
-    (OSError(errno.EROFS, ""), Reason.DISK_READ_ONLY),
-    (OSError(errno.EACCES, ""), Reason.DISK_READ_ONLY),
-    (OSError(errno.EIO, ""), Reason.UNEXPECTED),
+WORDS: list[tuple[Exception, FailureReason]] = [
+    (KeyringMissing(), FailureReason.KEYRING_MISSING),
+    (KeyMissing(), FailureReason.KEY_MISSING),
+    (KeyringBroken(), FailureReason.KEYRING_BROKEN),
+    (KeyUnopened(), FailureReason.KEY_UNOPENED),
+    (ManifestRefused(), FailureReason.REFUSED),
+    (ObjectMissing(), FailureReason.GONE),
+    (VaultFull(), FailureReason.VAULT_FULL),
+    (VaultReadOnly(), FailureReason.VAULT_READ_ONLY),
+    (VaultDown(), FailureReason.VAULT_FAILED),
+    (ConnectionRefusedError(), FailureReason.DATABASE_DOWN),
+    (OSError(errno.ENOSPC, ""), FailureReason.DISK_FULL),
+    (OSError(errno.EDQUOT, ""), FailureReason.DISK_FULL),
+    (OSError(errno.EROFS, ""), FailureReason.DISK_READ_ONLY),
+    (OSError(errno.EACCES, ""), FailureReason.DISK_READ_ONLY),
+    (OSError(errno.EIO, ""), FailureReason.UNEXPECTED),
 ]
 
 
 @pytest.mark.parametrize(("error", "reason"), WORDS, ids=lambda one: getattr(one, "name", None))
-def test_each_cause_has_its_own_words(error: Exception, reason: Reason) -> None:
+def test_each_cause_has_its_own_words(error: Exception, reason: FailureReason) -> None:
     assert reason_of(error) is reason
 
 
 def test_only_a_fault_of_the_backup_itself_counts_against_it() -> None:
-    assert {Reason.BROKEN, Reason.DIFFERS, Reason.REFUSED, Reason.GONE} == LOST
+    assert {
+        FailureReason.BROKEN,
+        FailureReason.DIFFERS,
+        FailureReason.REFUSED,
+        FailureReason.GONE,
+    } == LOST
 
 
 async def test_a_control_database_that_is_away_is_told_as_such() -> None:
@@ -65,7 +70,7 @@ async def test_a_control_database_that_is_away_is_told_as_such() -> None:
         async with away.read() as session:
             await session.scalar(text("SELECT 1"))
     await away.close()
-    assert reason_of(failed.value) is Reason.DATABASE_DOWN
+    assert reason_of(failed.value) is FailureReason.DATABASE_DOWN
 
 
 async def test_a_key_under_another_kek_is_told_as_such_and_makes_no_backup_broken(
@@ -74,7 +79,7 @@ async def test_a_key_under_another_kek_is_told_as_such_and_makes_no_backup_broke
     """The keyring of another installation was put in this one's place."""
     tenant = await backup.peer.add(1)
     made = await backup.backed_up(tenant)
-    stranger = Keyring(tmp_path / "stranger", Kek(new_key()))
+    stranger = KeyFiles(tmp_path / "stranger", Kek(new_key()))
     stranger.ensure(tenant)
     keyring = backup.keyring_dir / f"{tenant}.json"
     right = keyring.read_bytes()
@@ -113,20 +118,20 @@ async def test_a_database_disk_without_room_is_told_as_such(
 ) -> None:
     """What pg_restore says when the server cannot extend a file."""
     reason = await _reason_of_tool(workshop, tmp_path, "No space left on device", "exit 1")
-    assert reason is Reason.TARGET_FULL
+    assert reason is FailureReason.TARGET_FULL
 
 
 async def test_a_tool_that_is_killed_says_nothing_about_the_backup(
     workshop: Workshop, tmp_path: Path
 ) -> None:
-    assert await _reason_of_tool(workshop, tmp_path, "", "kill -9 $$") is Reason.KILLED
+    assert await _reason_of_tool(workshop, tmp_path, "", "kill -9 $$") is FailureReason.KILLED
 
 
-async def _reason_of_tool(workshop: Workshop, folder: Path, words: str, end: str) -> Reason:
+async def _reason_of_tool(workshop: Workshop, folder: Path, words: str, end: str) -> FailureReason:
     """The reason when verifying with a pg_restore that says and does this."""
     tenant = await workshop.peer.add(1)
     workshop.keyring.ensure(tenant)
-    entry = await workshop.fulls.take(tenant, SnapshotId(new_id()))
+    entry = await workshop.fulls.take(tenant, BackupId(new_id()))
     tools = folder / "bin"
     tools.mkdir()
     (tools / "pg_restore").write_text(f"#!/bin/sh\ncat > /dev/null\necho '{words}' >&2\n{end}\n")

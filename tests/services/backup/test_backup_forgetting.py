@@ -49,7 +49,7 @@ async def _snapshot(db: Database) -> dict[str, UUID]:
         await session.run(text(covered), {"t": tenant})
         row = "INSERT INTO snapshot (snapshot, tenant, cause, state) VALUES (:s, :t, 'demand', :v)"
         await session.run(text(row), {"s": snapshot, "t": tenant, "v": "verified"})
-    return {"tenant": tenant, "snapshot": snapshot}
+    return {"tenant": tenant, "backup": snapshot}
 
 
 async def _forgotten(db: Database, table: str, left: dict[str, int]) -> None:
@@ -108,7 +108,7 @@ async def test_rows_of_backups_that_are_gone_go_after_the_restores_that_name_the
 async def test_a_tenant_has_at_most_ten_open_plans(backup: Backup) -> None:
     tenant = await backup.peer.add(10)
     made = await backup.backed_up(tenant)
-    body = {"snapshot": made["id"]}
+    body = {"backup": made["id"]}
     for _ in range(8):
         await backup.planned(tenant, made["id"])
     answers = await asyncio.gather(*(backup.post(tenant, "/restores", body) for _ in range(4)))

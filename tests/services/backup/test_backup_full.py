@@ -12,22 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from contracts.ids import RestoreId, SnapshotId, TenantId, new_id
+from contracts.ids import BackupId, RestoreId, TenantId, new_id
 from kit import clock
 from kit.sealing import Kek, new_key
 from services.backup.copy.pg_tools import PgTools
 from services.backup.copy.read_back import stored_dump
-from services.backup.failures import Reason, RunFailed
-from services.backup.vault.archive import Place, seal_archive
-from services.backup.vault.keyring import KeyMissing, Keyring
+from services.backup.failures import FailureReason, RunFailed
+from services.backup.vault.archive import ArchiveBinding, seal_archive
+from services.backup.vault.key_files import KeyFiles, KeyMissing
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Workshop
 
 _UNSEALED = (b"Findme", b"findme.example", b"CREATE TABLE", b"PGDMP")
 
 
-def backup_id() -> SnapshotId:
-    return SnapshotId(new_id())
+def backup_id() -> BackupId:
+    return BackupId(new_id())
 
 
 async def test_the_manifest_and_the_dump_show_the_same_moment_under_writers(
@@ -108,7 +108,7 @@ async def test_a_failing_pg_dump_leaves_no_object(workshop: Workshop, tmp_path: 
     fulls = dataclasses.replace(workshop.fulls, tools=PgTools(folder))
     with pytest.raises(RunFailed) as failed:
         await fulls.take(tenant, backup_id())
-    assert failed.value.reason is Reason.DUMP_FAILED
+    assert failed.value.reason is FailureReason.DUMP_FAILED
     assert [path for path in workshop.vault_dir.rglob("*") if path.is_file()] == []
     assert workshop.peer.leases == {}
 
@@ -132,7 +132,7 @@ async def test_a_table_that_stays_locked_is_a_clear_failure(workshop: Workshop) 
     async with _locked(workshop, tenant):
         with pytest.raises(RunFailed) as failed:
             await workshop.fulls.take(tenant, backup_id())
-    assert failed.value.reason is Reason.LOCKED_OUT
+    assert failed.value.reason is FailureReason.LOCKED_OUT
     assert await workshop.catalogue.entries(tenant) == []
     assert workshop.peer.leases == {}
 
@@ -172,14 +172,14 @@ async def test_every_altered_stored_backup_fails_its_check_and_the_result_is_kep
         good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
         for at in range(0, len(good), len(good) // 40)
     ]
-    place, key = Place(tenant, entry.manifest.backup), workshop.keyring.current(tenant)
+    place, key = ArchiveBinding(tenant, entry.manifest.backup), workshop.keyring.current(tenant)
     dump = list(stored_dump(workshop.catalogue.vault, workshop.keyring, entry.manifest))
     another_attempt = b"".join(seal_archive(dump, place, key))
     for altered in [*cuts, *flips, good + b"\0", another_attempt]:
         file.write_bytes(altered)
         with pytest.raises(RunFailed) as failed:
             await workshop.fulls.verify(entry)
-        assert failed.value.reason is Reason.BROKEN
+        assert failed.value.reason is FailureReason.BROKEN
     file.unlink()
     with pytest.raises(RunFailed):
         await workshop.fulls.verify(entry)
@@ -196,18 +196,18 @@ async def test_a_backup_does_not_open_with_another_key_or_after_shredding(
     workshop.keyring.ensure(tenant)
     workshop.keyring.ensure(other)
     entry = await workshop.fulls.take(tenant, backup_id())
-    stranger = Keyring(tmp_path / "stranger", Kek(new_key()))
+    stranger = KeyFiles(tmp_path / "stranger", Kek(new_key()))
     stranger.ensure(tenant)
     with pytest.raises(RunFailed) as failed:
         list(stored_dump(workshop.catalogue.vault, stranger, entry.manifest))
-    assert failed.value.reason is Reason.BROKEN
+    assert failed.value.reason is FailureReason.BROKEN
     as_other = entry.manifest.model_copy(update={"tenant": other})
     with pytest.raises(RunFailed):
         list(stored_dump(workshop.catalogue.vault, workshop.keyring, as_other))
     workshop.keyring.shred(tenant)
     with pytest.raises(RunFailed) as failed:
         list(stored_dump(workshop.catalogue.vault, workshop.keyring, entry.manifest))
-    assert failed.value.reason is Reason.KEYRING_MISSING
+    assert failed.value.reason is FailureReason.KEYRING_MISSING
 
 
 async def test_a_refused_manifest_is_not_listed_and_its_data_is_not_collected(

@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from contracts.ids import SnapshotId, new_id
+from contracts.ids import BackupId, new_id
 from services.backup.copy.take import Fulls
-from services.backup.failures import Reason, RunFailed
+from services.backup.failures import FailureReason, RunFailed
 from tests.eventually import eventually
 from tests.services.backup.mounts import fill, small_disk
 from tests.services.backup.running_backup import Backup, Workshop, running_backup
@@ -78,7 +78,7 @@ async def test_a_full_that_reaches_the_floor_while_it_is_written_stops_and_leave
 ) -> None:
     tenant = await workshop.peer.add(20_000)
     workshop.keyring.ensure(tenant)
-    entry = await workshop.fulls.take(tenant, SnapshotId(new_id()))
+    entry = await workshop.fulls.take(tenant, BackupId(new_id()))
     size = entry.manifest.size
     await workshop.catalogue.remove(tenant, entry.manifest.backup, entry)
     with small_disk(workshop.vault_dir, 8 * KIB):
@@ -86,10 +86,10 @@ async def test_a_full_that_reaches_the_floor_while_it_is_written_stops_and_leave
         floor = 8_192 * KIB + KIB  # the empty disk is just under it
         fulls = Fulls(*parts, workshop.room(1 << 40, floor))
         with pytest.raises(RunFailed) as failed:
-            await fulls.take(tenant, SnapshotId(new_id()), largest=size // 2)
-        assert failed.value.reason is Reason.VAULT_LOW
+            await fulls.take(tenant, BackupId(new_id()), largest=size // 2)
+        assert failed.value.reason is FailureReason.VAULT_LOW
         assert [path for path in workshop.vault_dir.rglob("*") if path.is_file()] == []
-        await fulls.take(tenant, SnapshotId(new_id()), largest=size * 2)
+        await fulls.take(tenant, BackupId(new_id()), largest=size * 2)
 
 
 async def test_a_full_keyring_disk_is_a_507_in_words_and_leaves_nothing_half_made(

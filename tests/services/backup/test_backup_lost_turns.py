@@ -13,7 +13,7 @@ from kit import clock
 from kit.db import Database
 from services.backup.runs.full import FullRun
 from services.backup.runs.restore import RestoreRun
-from services.backup.store import restores, snapshots, tenants, turns
+from services.backup.store import backups, restores, tenants, turns
 from services.backup.store.turns import Job
 from tests.services.backup.running_backup import Workshop
 
@@ -37,7 +37,7 @@ class Stage:
         self.workshop.keyring.ensure(self.tenant)
         async with self.db.write() as session:
             await tenants.add(session, self.tenant)
-            await snapshots.ask(session, self.tenant, "demand")
+            await backups.ask(session, self.tenant, "demand")
         return await self.claim()
 
     async def queue_restore(self) -> Job:
@@ -47,7 +47,7 @@ class Stage:
         self.restore = RestoreId(new_id())
         async with self.db.write() as session:
             await turns.give_up(session, self.tenant, self.holder)
-            snapshot = full.row["snapshot"]
+            snapshot = full.row["backup"]
             user = UserId(new_id())
             await restores.add(session, self.restore, self.tenant, snapshot, {}, user)
             await restores.queue(session, self.restore, user)

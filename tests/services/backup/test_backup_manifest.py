@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from contracts.ids import SnapshotId, TenantId, new_id
+from contracts.ids import BackupId, TenantId, new_id
 from kit import clock
 from kit.sealing import SigningKey, canonical
 from services.backup.vault.manifest import Manifest, ManifestRefused, Verification
 
 KEY = SigningKey.generate()
-TENANT, BACKUP = TenantId(new_id()), SnapshotId(new_id())
+TENANT, BACKUP = TenantId(new_id()), BackupId(new_id())
 
 
 def manifest() -> Manifest:
@@ -21,7 +21,7 @@ def manifest() -> Manifest:
         object=f"{TENANT}/data/00.tbk",
         size=7,
         sha256="00",
-        snapshot="10:12:11",
+        position="10:12:11",
         lsn="0/1",
         at=clock.now(),
         src=str(new_id()),
@@ -90,7 +90,7 @@ def test_a_signature_of_one_kind_does_not_fit_another() -> None:
         tenant=TENANT,
         backup=BACKUP,
         manifest_sha256="00",
-        level="archive",
+        proof="archive",
         passed=False,
         at=clock.now(),
     ).signed(KEY)

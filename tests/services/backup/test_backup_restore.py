@@ -49,9 +49,9 @@ async def test_an_altered_manifest_cannot_even_be_planned(backup: Backup, tmp_pa
     made = await backup.backed_up(tenant)
     file = next(tmp_path.glob(f"vault/*/manifests/{made['id']}.json"))
     file.write_bytes(file.read_bytes().replace(b'"zstd":2', b'"zstd":3'))
-    answer = await backup.post(tenant, "/restores", {"snapshot": made["id"]})
+    answer = await backup.post(tenant, "/restores", {"backup": made["id"]})
     assert answer.status_code == 409
-    assert answer.json()["type"] == "/problems/snapshot-broken"
+    assert answer.json()["type"] == "/problems/backup-broken"
 
 
 async def test_data_that_differs_from_the_manifest_is_not_swapped_in(

@@ -26,7 +26,7 @@ async def test_a_restored_tenant_equals_its_backup_by_count_and_hash(backup: Bac
     assert await _state(backup, other) == neighbour
     assert (await backup.get(tenant, f"/backups/{made['id']}"))["proved"] == "restored"
     assert await backup.notices() == [
-        "backup.snapshot.completed.v1",
+        "backup.backup.completed.v1",
         "backup.restore.completed.v1",
     ]
     assert peer.leases == {}

@@ -18,7 +18,7 @@ OPERATIONS = [
 
 
 async def _call(backup: Backup, method: str, url: str, headers: dict[str, str]) -> int:
-    body = {"snapshot": _SOME} if url.endswith("/restores") and method == "POST" else None
+    body = {"backup": _SOME} if url.endswith("/restores") and method == "POST" else None
     return (await backup.client.request(method, url, json=body, headers=headers)).status_code
 
 
@@ -37,16 +37,16 @@ async def test_each_operation_needs_its_own_permission_in_its_own_tenant(backup:
 BAD_BODIES = [
     (b"", 422),
     (b"{", 400),
-    (b'{"snapshot": NaN}', 400),
-    (b'{"snapshot": "a", "snapshot": "b"}', 400),
-    (b'{"snapshot": "\\ud800"}', 400),
-    (b'{"snapshot": "\\u0000"}', 400),
+    (b'{"backup": NaN}', 400),
+    (b'{"backup": "a", "backup": "b"}', 400),
+    (b'{"backup": "\\ud800"}', 400),
+    (b'{"backup": "\\u0000"}', 400),
     (b"{}", 422),
     (b"[]", 422),
-    (b'{"snapshot": 7}', 422),
-    (b'{"snapshot": "not an id"}', 422),
-    (b'{"snapshot": "' + _SOME.encode() + b'", "force": true}', 422),
-    (b'{"snapshot": "' + b"x" * (2 << 20) + b'"}', 413),
+    (b'{"backup": 7}', 422),
+    (b'{"backup": "not an id"}', 422),
+    (b'{"backup": "' + _SOME.encode() + b'", "force": true}', 422),
+    (b'{"backup": "' + b"x" * (2 << 20) + b'"}', 413),
 ]
 
 
@@ -68,7 +68,7 @@ async def test_asking_again_while_one_is_queued_gives_the_same_backup(backup: Ba
     answers = [(await backup.post(tenant, "/backups")).json() for _ in range(3)]
     assert {answer["state"] for answer in answers} == {"queued"}
     assert len({answer["id"] for answer in answers}) == 1
-    refused = await backup.post(tenant, "/restores", {"snapshot": answers[0]["id"]})
+    refused = await backup.post(tenant, "/restores", {"backup": answers[0]["id"]})
     assert (refused.status_code, refused.json()["detail"]) == (409, "its state is queued")
 
 
@@ -77,7 +77,7 @@ async def test_a_backup_of_one_tenant_is_not_there_for_another(backup: Backup) -
     made = await backup.backed_up(tenant)
     url = f"/t/{other}/v1/backups/{made['id']}"
     assert (await backup.client.get(url, headers=bearer(other))).status_code == 404
-    body = {"snapshot": made["id"]}
+    body = {"backup": made["id"]}
     assert (await backup.post(other, "/restores", body)).status_code == 404
     listed: dict[str, Any] = await backup.get(other, "/backups")
     assert listed == {"backups": []}
@@ -89,7 +89,7 @@ async def test_a_failed_backup_is_listed_with_its_reason(backup: Backup) -> None
     failed = await backup.backed_up(tenant, "failed")
     assert failed["reason"] == "the tenants service could not be reached"
     assert (await backup.get(tenant, "/backups"))["backups"] == [failed]
-    assert await backup.notices() == ["backup.snapshot.failed.v1"]
+    assert await backup.notices() == ["backup.backup.failed.v1"]
 
 
 async def test_readiness_names_what_the_service_needs(backup: Backup) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from contracts.ids import SnapshotId, new_id
+from contracts.ids import BackupId, new_id
 from services.backup.copy.room import VaultRoom
 from services.backup.copy.take import Fulls, within
-from services.backup.failures import Reason, RunFailed
+from services.backup.failures import FailureReason, RunFailed
 from services.backup.vault.objects import Vault
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Workshop, running_backup
@@ -27,23 +27,23 @@ def test_the_last_byte_fits_and_the_next_does_not(tmp_path: Path) -> None:
     sizes = iter([3, 7])
     with pytest.raises(RunFailed) as failed:
         list(within(check, iter([b"one", b"four"]), lambda: next(sizes)))
-    assert failed.value.reason is Reason.SHARE_FULL
+    assert failed.value.reason is FailureReason.SHARE_FULL
 
 
 async def test_what_is_there_counts_against_the_share(workshop: Workshop) -> None:
     tenant = await workshop.peer.add(100)
     workshop.keyring.ensure(tenant)
-    first = await workshop.fulls.take(tenant, SnapshotId(new_id()))
+    first = await workshop.fulls.take(tenant, BackupId(new_id()))
     used = (await workshop.catalogue.stock(tenant)).size
     assert used == sum(one.stat().st_size for one in workshop.vault_dir.rglob("*.*"))
     parts = (workshop.catalogue, workshop.keyring, workshop.tenants, workshop.tools)
     size = first.manifest.size
     with pytest.raises(RunFailed) as failed:
-        await Fulls(*parts, workshop.room(used + size // 2)).take(tenant, SnapshotId(new_id()))
-    assert failed.value.reason is Reason.SHARE_FULL
+        await Fulls(*parts, workshop.room(used + size // 2)).take(tenant, BackupId(new_id()))
+    assert failed.value.reason is FailureReason.SHARE_FULL
     assert (await workshop.catalogue.stock(tenant)).size == used
     room = workshop.room(used + size + size // 2)
-    await Fulls(*parts, room).take(tenant, SnapshotId(new_id()))
+    await Fulls(*parts, room).take(tenant, BackupId(new_id()))
 
 
 async def test_a_full_share_is_a_507_with_the_number_and_reading_goes_on(

@@ -3,7 +3,7 @@
 import pytest
 
 from services.backup.copy.moment import held
-from services.backup.failures import Reason, RunFailed
+from services.backup.failures import FailureReason, RunFailed
 from tests.services.backup.running_backup import Workshop
 
 
@@ -18,7 +18,7 @@ async def test_another_tenants_database_is_not_backed_up(workshop: Workshop) -> 
                 pass
     finally:
         databases[one], databases[other] = databases[other], databases[one]
-    assert failed.value.reason is Reason.SOURCE_REFUSED
+    assert failed.value.reason is FailureReason.SOURCE_REFUSED
     assert workshop.peer.leases == {}
 
 

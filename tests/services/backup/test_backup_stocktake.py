@@ -70,7 +70,7 @@ async def test_what_is_gone_is_missing_until_it_is_there_again(
     shutil.move(file, tmp_path / "away")
     missing = await _becomes(watchful, tenant, made["id"], "missing")
     assert missing["reason"] == "the stored backup is not in the vault"
-    refused = await watchful.post(tenant, "/restores", {"snapshot": made["id"]})
+    refused = await watchful.post(tenant, "/restores", {"backup": made["id"]})
     assert (refused.status_code, refused.json()["detail"]) == (409, "its state is missing")
     assert not await _covered(watchful)
     await eventually(lambda: REGISTRY.get_sample_value("bulkhead_backup_damaged") == 1)

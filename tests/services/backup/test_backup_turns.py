@@ -11,7 +11,7 @@ from sqlalchemy import text
 from contracts.ids import TenantId, new_id
 from kit import clock
 from kit.db import Database
-from services.backup.store import snapshots, tenants, turns
+from services.backup.store import backups, tenants, turns
 from tests.eventually import eventually
 
 _SOON = timedelta(minutes=1)
@@ -101,8 +101,8 @@ async def test_a_tenant_whose_turn_is_taken_has_nothing_claimed(db: Database) ->
     tenant, other, now = await _tenant(db), await _tenant(db), clock.now()
     await _take(db, tenant, uuid4())
     async with db.write() as session:
-        await snapshots.ask(session, tenant, "demand")
-        await snapshots.ask(session, other, "demand")
+        await backups.ask(session, tenant, "demand")
+        await backups.ask(session, other, "demand")
         claimed = [await turns.claim(session, uuid4(), now, now + _SOON) for _ in range(2)]
     assert [job.tenant if job else None for job in claimed] == [other, None]
 
@@ -113,12 +113,12 @@ async def test_an_interrupted_restore_is_abandoned_when_its_turn_ends(
 ) -> None:
     tenant, holder = await _tenant(db), uuid4()
     async with db.write() as session:
-        row = await snapshots.ask(session, tenant, "demand")
+        row = await backups.ask(session, tenant, "demand")
         restore = (
             "INSERT INTO restore (restore, tenant, snapshot, state, plan)"
             " VALUES (:restore, :tenant, :snapshot, :state, '{}')"
         )
-        given = {"restore": new_id(), "tenant": tenant, "snapshot": row["snapshot"]}
+        given = {"restore": new_id(), "tenant": tenant, "backup": row["backup"]}
         await session.run(text(restore), given | {"state": state})
     await _take(db, tenant, holder)
     async with db.read() as session:
@@ -132,7 +132,7 @@ async def test_no_more_is_healed_at_a_time_than_there_are_places(db: Database) -
         async with db.write() as session:
             tenant = TenantId(new_id())
             await tenants.add(session, tenant)
-            await snapshots.ask(session, tenant, "demand")
+            await backups.ask(session, tenant, "demand")
     async with db.write() as session:
         await session.run(text("UPDATE snapshot SET state = 'running', started_at = now()"))
         assert len(await turns.abandoned(session, clock.now(), 2)) == 2

@@ -18,10 +18,10 @@ from kit import base64url, clock
 from kit.messaging.memory import MemoryBroker
 from kit.notice import Notice
 from kit.sealing import SigningKey, VerifyKey, new_key
-from kit.tokens import KeyRing, Signer
+from kit.tokens import KeySet, Signer
 from sandbox.dataverse import DataverseSimulator
 from services.sync.app import create_app
-from services.sync.egress import Egress, InjectedName, Limits
+from services.sync.egress import CallLimits, Egress, InjectedName
 from services.sync.settings import SyncSettings
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
@@ -62,7 +62,7 @@ def injected(simulator: DataverseSimulator, port: int | None = None) -> Egress:
     name = InjectedName(
         HOST, "127.0.0.1", port or simulator.port, simulator.authority.certificate.decode()
     )
-    return Egress.injecting(name, limits=Limits(read_s=5.0, total_s=10.0))
+    return Egress.injecting(name, limits=CallLimits(read_s=5.0, total_s=10.0))
 
 
 @dataclass
@@ -166,7 +166,7 @@ async def running_sync(
     async def fetch() -> dict[str, VerifyKey]:
         return {"test": _KEY.public}
 
-    app.state.access = AccessVerifier(KeyRing(fetch), ISSUER)
+    app.state.access = AccessVerifier(KeySet(fetch), ISSUER)
     async with app.router.lifespan_context(app):
         sync = Sync(app, peer.tenant, peer, simulator, broker, settings)
         try:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.ids import TenantId, new_id
-from services.sync.egress import AddressRefused, CallFailed, Egress, InjectedName, Limits
+from services.sync.egress import AddressRefused, CallFailed, CallLimits, Egress, InjectedName
 from services.sync.egress.addresses import forbidden
 from services.sync.egress.injected import InjectedResolver
 from services.sync.egress.resolving import Route, SystemResolver
@@ -145,7 +145,7 @@ async def test_a_tenant_waits_for_few_names_at_once_and_given_up_ones_count_unti
     None
 ):
     resolver, ledger = _NeverAnswering(), RecordingLedger()
-    limits = Limits(total_s=0.1, lookups=2)
+    limits = CallLimits(total_s=0.1, lookups=2)
     guard = Egress(resolver=resolver, dialler=RecordingDialler(), limits=limits)
     for tenant, asked in ((TENANT, 2), (TENANT, 2), (TenantId(new_id()), 4)):
         calls = [call(f"https://{HOST}/", HOST, tenant=tenant) for _ in range(4)]

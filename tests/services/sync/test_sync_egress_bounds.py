@@ -10,9 +10,9 @@ from sandbox.certificates import Authority
 from services.sync.egress import (
     AddressRefused,
     CallFailed,
+    CallLimits,
     Egress,
     InjectedName,
-    Limits,
     Reply,
     ReplyRefused,
 )
@@ -24,10 +24,12 @@ from tests.services.sync.recording import (
 )
 
 HOST = "crm.example.com"
-LIMITS = Limits(body_bytes=1000)
+LIMITS = CallLimits(body_bytes=1000)
 
 
-async def fetch(answer: bytes, limits: Limits = LIMITS, reply_bytes: int | None = None) -> Reply:
+async def fetch(
+    answer: bytes, limits: CallLimits = LIMITS, reply_bytes: int | None = None
+) -> Reply:
     pieces = [answer[start : start + 65536] for start in range(0, len(answer), 65536)]
     network = httpcore2.AsyncMockBackend(pieces)
     guard = Egress(resolver=RecordingResolver(), dialler=network, limits=limits)
@@ -75,7 +77,7 @@ async def test_an_answer_that_trickles_for_ever_is_given_up() -> None:
     name = InjectedName(
         HOST, "127.0.0.1", server.sockets[0].getsockname()[1], authority.certificate.decode()
     )
-    limits, ledger = Limits(read_s=5.0, total_s=1.0), RecordingLedger()
+    limits, ledger = CallLimits(read_s=5.0, total_s=1.0), RecordingLedger()
     guard = Egress.injecting(name, limits=limits)
     async with server:
         sending = guard.send(call(f"https://{HOST}/", HOST), ledger)
@@ -133,7 +135,7 @@ async def test_an_answer_in_too_many_pieces_is_refused() -> None:
         b"1\r\nx\r\n",
         b"0\r\n\r\n",
     )
-    limits = Limits(body_bytes=1024 * 1024)
+    limits = CallLimits(body_bytes=1024 * 1024)
     assert len((await fetch(head + piece * 16_384 + end, limits)).body) == 16_384
     with pytest.raises(ReplyRefused, match="too many pieces"):
         await fetch(head + piece * 16_385 + end, limits)
@@ -171,7 +173,7 @@ async def test_tenants_that_are_not_sent_for_keep_few_connections_open() -> None
         async def connect_tcp(self, *_: object, **__: object) -> httpcore2.AsyncNetworkStream:
             return _Counting(is_open)
 
-    guard = Egress(resolver=RecordingResolver(), dialler=Network(), limits=Limits(idle_pools=3))
+    guard = Egress(resolver=RecordingResolver(), dialler=Network(), limits=CallLimits(idle_pools=3))
     for _ in range(10):
         one = call(f"https://{HOST}/", HOST, tenant=TenantId(new_id()))
         assert (await guard.send(one, RecordingLedger())).body == b"xx"

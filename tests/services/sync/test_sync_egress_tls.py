@@ -12,10 +12,10 @@ from cryptography.x509.oid import NameOID
 from kit import clock
 from sandbox.certificates import DAY, Authority, Identity, issue_self_signed
 from services.sync.egress import (
+    CallLimits,
     CertificateRefused,
     Egress,
     InjectedName,
-    Limits,
     Reply,
     ReplyRefused,
 )
@@ -27,7 +27,7 @@ from tests.services.sync.tls_server import TlsServer, serving
 HOST = "crm.example.com"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 AUTHORITY = Authority.new()
-LIMITS = Limits(connect_s=1, read_s=1, total_s=5, body_bytes=1000)
+LIMITS = CallLimits(connect_s=1, read_s=1, total_s=5, body_bytes=1000)
 
 
 async def fetch(

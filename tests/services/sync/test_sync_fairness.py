@@ -10,7 +10,7 @@ from sqlalchemy import text
 from contracts.ids import ConnectionId, TenantId
 from sandbox.dataverse import DataverseSimulator
 from services.sync.connection import Connection
-from services.sync.egress import Egress, InjectedName, Limits
+from services.sync.egress import CallLimits, Egress, InjectedName
 from services.sync.environments import Environments
 from services.sync.ledger import Ledger
 from services.sync.probes import Probes
@@ -24,7 +24,7 @@ from tests.services.sync.strangers import add_neighbour, add_stranger, is_quiet
 def patient(simulator: DataverseSimulator) -> Egress:
     """A guard that waits for a hanging CRM longer than any of these tests lasts."""
     name = InjectedName(HOST, "127.0.0.1", simulator.port, simulator.authority.certificate.decode())
-    return Egress.injecting(name, limits=Limits(read_s=200.0, total_s=200.0))
+    return Egress.injecting(name, limits=CallLimits(read_s=200.0, total_s=200.0))
 
 
 def push(sync: Sync, *which: tuple[TenantId, ConnectionId]) -> None:

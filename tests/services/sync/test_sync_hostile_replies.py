@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.sync.dataverse import Sent, TableMissing, TokenRefused, Upsert, Verdict, probe
+from services.sync.dataverse import Sent, SignInRefused, TableMissing, Upsert, Verdict, probe
 from services.sync.dataverse import errors as crm_errors
 from services.sync.dataverse.outcomes import of_batch, of_row, retry_after
 from services.sync.dataverse.replies import ReplyUnreadable, parts
@@ -125,7 +125,7 @@ def run(call: Callable[[], Awaitable[Any]]) -> Any:
     async def ended() -> Any:
         try:
             return await call()
-        except (TokenRefused, CallFailed, AddressRefused, TableMissing) as refusal:
+        except (SignInRefused, CallFailed, AddressRefused, TableMissing) as refusal:
             return refusal
 
     return asyncio.run(ended())
@@ -206,7 +206,7 @@ def test_whatever_bytes_come_back_the_call_ends_as_documented(answer: bytes, hea
     sent = run(lambda: environment(full).upsert(MAPPING, ROWS))
     assert isinstance(sent, Sent)
     refused = run(lambda: environment(full, token=None).sign_in())
-    assert refused is None or isinstance(refused, (CallFailed, TokenRefused))
+    assert refused is None or isinstance(refused, (CallFailed, SignInRefused))
 
 
 def test_the_token_of_these_tests_is_one() -> None:

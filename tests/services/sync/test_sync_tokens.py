@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from contracts.ids import ConnectionId, new_id
-from services.sync.dataverse import TokenRefused, Tokens, Verdict
+from services.sync.dataverse import SignInRefused, Tokens, Verdict
 from services.sync.dataverse.operations import Operation
 from services.sync.egress import Reply
 from tests.services.sync.answering import CONNECTION
@@ -132,7 +132,7 @@ async def test_a_refusal_says_whether_waiting_can_help(
     async def send(_operation: Operation, _path: str, _body: bytes) -> Reply:
         return Reply(status, headers, body)
 
-    with pytest.raises(TokenRefused) as refused:
+    with pytest.raises(SignInRefused) as refused:
         await Tokens().token(CONNECTION, "secret", send)
     outcome = refused.value.outcome
     assert (outcome.verdict, outcome.reason) == (verdict, reason)

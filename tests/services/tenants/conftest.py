@@ -14,7 +14,7 @@ from contracts.credentials import (
 from kit import base64url
 from kit.messaging.memory import MemoryBroker
 from kit.sealing import SigningKey, new_key
-from kit.tokens import KeyRing, Signer
+from kit.tokens import KeySet, Signer
 from services.tenants.app import create_app
 from services.tenants.settings import TenantsSettings
 from tenantdb import provision, swap, template
@@ -59,7 +59,7 @@ async def suite(settings: TenantsSettings) -> AsyncIterator[Suite]:
     async def keys() -> dict[str, Any]:
         return {"test": key.public}
 
-    ring = KeyRing(keys)
+    ring = KeySet(keys)
     await ring.fetch()
     app.state.access = AccessVerifier(ring, ISSUER)
     publics = {name: peer.public.to_base64url() for name, peer in peers.items()}

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from contracts.authorise import needs_operator, needs_service
+from contracts.clients import TenantEntries, TenantEntry
 from contracts.credentials import Actor
 from contracts.ids import TenantId
 from contracts.schema import Strict, Time
 from kit.display_text import DisplayText
 from kit.http import created
 from services.tenants.databases.provisioning import Provisioning
-from services.tenants.databases.store.directory import Tenant
+from services.tenants.databases.store.directory import TenantRow
 
 router = APIRouter(tags=["tenants"])
 Name = Annotated[DisplayText, Field(min_length=1, max_length=200)]
@@ -38,19 +39,6 @@ class TenantList(Strict):
     """All tenants, oldest first."""
 
     tenants: list[TenantView]
-
-
-class TenantEntry(Strict):
-    """A tenant as the other services see it."""
-
-    id: UUID
-    state: Literal["active", "suspended"]
-
-
-class TenantEntries(Strict):
-    """All tenants, oldest first."""
-
-    tenants: list[TenantEntry]
 
 
 @router.post("/v1/tenants", status_code=201)
@@ -112,10 +100,10 @@ def _provisioning(request: Request) -> Provisioning:
     return provisioning
 
 
-def _view(row: Tenant) -> TenantView:
+def _view(row: TenantRow) -> TenantView:
     return TenantView(id=row.id, name=row.name, state=_state(row), created_at=row.created_at)
 
 
-def _state(row: Tenant) -> Literal["active", "suspended"]:
+def _state(row: TenantRow) -> Literal["active", "suspended"]:
     assert row.state != "provisioning"
     return row.state

@@ -16,7 +16,7 @@ State = Literal["provisioning", "active", "suspended"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tenant:
+class TenantRow:
     """A row of the directory.
 
     `is_applied` once the role follows `state`; `is_swapping` while a restored database is being
@@ -50,12 +50,12 @@ async def add(
     return await session.run(statement.on_conflict_do_nothing(index_elements=["name"])) == 1
 
 
-async def find(session: ReadSession, wanted: TenantId) -> Tenant | None:
+async def find(session: ReadSession, wanted: TenantId) -> TenantRow | None:
     row = await session.first(_tenants().where(tenant.c.id == wanted))
     return None if row is None else _tenant(row)
 
 
-async def existing(session: ReadSession) -> list[Tenant]:
+async def existing(session: ReadSession) -> list[TenantRow]:
     """All tenants whose database is complete, oldest first."""
     statement = _tenants().where(tenant.c.state != "provisioning").order_by(tenant.c.id)
     return [_tenant(row) for row in await session.all(statement)]
@@ -72,7 +72,7 @@ async def change_state(
     return await session.run(statement.values(state=after, is_applied=False)) == 1
 
 
-async def lock(session: WriteSession, wanted: TenantId) -> Tenant | None:
+async def lock(session: WriteSession, wanted: TenantId) -> TenantRow | None:
     """The row as it is now; nobody changes its state until the commit."""
     statement = _tenants().where(tenant.c.id == wanted, tenant.c.state != "provisioning")
     row = await session.first(statement.with_for_update(of=tenant))
@@ -133,6 +133,6 @@ def _tenants() -> Select[tuple[object, ...]]:
     return select(*tenant.c, (swapping.scalar_subquery() > 0).label("is_swapping"))
 
 
-def _tenant(row: RowMapping) -> Tenant:
+def _tenant(row: RowMapping) -> TenantRow:
     values = dict(row)
-    return Tenant(**values)
+    return TenantRow(**values)

@@ -16,7 +16,7 @@ _T = restore_target.c
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RestoreTarget:
     """A restore's database; `name` is the tenant's own, `aside` what that one will be called."""
 
     tenant: TenantId
@@ -33,12 +33,12 @@ async def add(session: WriteSession, of: TenantId, restore: RestoreId, database:
     await session.run(insert(restore_target).values(**values).on_conflict_do_nothing())
 
 
-async def find(session: ReadSession, of: TenantId, restore: RestoreId) -> Target | None:
+async def find(session: ReadSession, of: TenantId, restore: RestoreId) -> RestoreTarget | None:
     row = await session.first(_targets().where(_T.tenant == of, _T.restore == restore))
     return _target(row)
 
 
-async def find_database(session: ReadSession, of: TenantId, database: str) -> Target | None:
+async def find_database(session: ReadSession, of: TenantId, database: str) -> RestoreTarget | None:
     row = await session.first(_targets().where(_T.tenant == of, _T.database == database))
     return _target(row)
 
@@ -67,7 +67,9 @@ async def swapping(session: ReadSession) -> list[tuple[TenantId, RestoreId]]:
     return [(TenantId(row["tenant"]), RestoreId(row["restore"])) for row in rows]
 
 
-async def lock_swap(session: WriteSession, of: TenantId, restore: RestoreId) -> Target | None:
+async def lock_swap(
+    session: WriteSession, of: TenantId, restore: RestoreId
+) -> RestoreTarget | None:
     """A swap that is under way, held until the commit so that only one process works on it."""
     statement = _targets().where(_T.tenant == of, _T.restore == restore, _T.state == "swapping")
     return _target(await session.first(statement.with_for_update(of=restore_target)))
@@ -103,7 +105,7 @@ async def aside_dropped(session: WriteSession, aside: str) -> None:
     await session.run(update(restore_target).where(_T.aside == aside).values(drop_aside_at=None))
 
 
-async def forgotten(session: ReadSession, older_than: datetime) -> list[Target]:
+async def forgotten(session: ReadSession, older_than: datetime) -> list[RestoreTarget]:
     """Targets that nobody has swapped in or dropped."""
     rows = await session.all(_targets().where(_T.state == "open", _T.created_at < older_than))
     return [target for row in rows if (target := _target(row))]
@@ -118,8 +120,8 @@ def _targets() -> Select[tuple[object, ...]]:
     return select(*columns, tenant.c.database.label("name")).join(tenant, tenant.c.id == _T.tenant)
 
 
-def _target(row: RowMapping | None) -> Target | None:
+def _target(row: RowMapping | None) -> RestoreTarget | None:
     if row is None:
         return None
     values = dict(row)
-    return Target(**values)
+    return RestoreTarget(**values)

@@ -1,8 +1,8 @@
-"""Turns for uploads, and their checking beside the event loop: what one tenant brings in keeps no
+"""Slots for uploads, and their checking beside the event loop: what one tenant brings in keeps no
 other waiting.
 
 A tenant has one upload at a time in hand, from the first byte that is read of it; two are worked
-on at once. Bodies that wait for their turn stay unread.
+on at once. Bodies that wait for their slot stay unread.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ _MODULE = "services.tenants.records.many.checking"
 
 class Uploads:
     """At most `at_once` uploads are worked on, of them one per tenant; who waits longer than
-    `wait_s` seconds for a turn, or finds `line` others of the tenant waiting, is asked to come
+    `wait_s` seconds for a slot, or finds `line` others of the tenant waiting, is asked to come
     back (TooManyRequests)."""
 
     def __init__(self, *, at_once: int = 2, wait_s: float = 10.0, line: int = 10) -> None:
-        self._turns, self._wait_s, self._line = asyncio.Semaphore(at_once), wait_s, line
+        self._slots, self._wait_s, self._line = asyncio.Semaphore(at_once), wait_s, line
         self._workers = Workers(_MODULE, count=at_once)
         self._tenants: dict[UUID, asyncio.Lock] = {}
         self._waiting: dict[UUID, int] = {}
 
     @asynccontextmanager
-    async def turn(
+    async def slot(
         self, tenant: UUID, read: Callable[[], Awaitable[bytes]]
     ) -> AsyncIterator[bytes]:
-        """The body, read when the tenant's own turn has come, for as long as the block lasts."""
+        """The body, read when the tenant's own slot is free, for as long as the block lasts."""
         if self._waiting.get(tenant, 0) > self._line:
             raise _busy()
         own = self._tenants.setdefault(tenant, asyncio.Lock())
@@ -40,7 +40,7 @@ class Uploads:
         try:
             async with self._holding(own):
                 body = await read()
-                async with self._holding(self._turns):
+                async with self._holding(self._slots):
                     yield body
         finally:
             self._forget(tenant)

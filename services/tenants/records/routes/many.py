@@ -87,7 +87,7 @@ async def _write(
     request: Request, tenant: UUID, actor: Actor, question: Question, action: str
 ) -> BulkOutcome:
     uploads: Uploads = request.app.state.uploads
-    async with uploads.turn(tenant, request.body) as body:
+    async with uploads.slot(tenant, request.body) as body:
         checked = await uploads.check(question, body)
         async with sessions.growing(request, tenant, actor, len(body)) as session:
             return await write.write(

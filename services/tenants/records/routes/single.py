@@ -11,7 +11,7 @@ from contracts.ids import TenantId
 from kit.http import IfMatch, created
 from services.tenants import sessions
 from services.tenants.records import listing, single
-from services.tenants.records.store.records import Stored
+from services.tenants.records.store.records import StoredRecord
 from services.tenants.schemas import NewRecord, RecordChange, RecordPage, RecordView
 
 router = APIRouter(prefix="/t/{tenant}/v1/records/{module}", tags=["records"])
@@ -94,7 +94,7 @@ async def delete_record(
     return Response(status_code=204)
 
 
-def _answer(stored: Stored, status: int = 200) -> Response:
+def _answer(stored: StoredRecord, status: int = 200) -> Response:
     """A record with its entity tag."""
     headers = {"ETag": stored.etag}
     return Response(stored.json, status, headers=headers, media_type="application/json")

@@ -11,7 +11,7 @@ from asyncpg import Record, UniqueViolationError
 from contracts.access import RecordFacts
 from contracts.ids import TenantId
 from services.tenants.records.placeholders import Binds
-from services.tenants.records.sortable import Column
+from services.tenants.records.sortable import Sortable
 from tenantdb import TenantDatabases, TenantSession
 
 
@@ -46,7 +46,7 @@ class KeyTaken(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredRecord:
     """A record as it stands: its JSON, entity tag and the facts that access depends on."""
 
     id: UUID
@@ -59,14 +59,14 @@ class Stored:
 class Locked:
     """A record that this transaction may change."""
 
-    stored: Stored
+    stored: StoredRecord
     key: str | None
     fields: Mapping[str, Any]
 
 
 async def get(
     databases: TenantDatabases, tenant: TenantId, module: str, record: UUID
-) -> Stored | None:
+) -> StoredRecord | None:
     """In one round trip: the most frequent read of all."""
     row = await databases.read_row(tenant, _GET, module, record)
     return None if row is None else _stored(row)
@@ -84,7 +84,7 @@ async def insert(
     key: str | None,
     fields: Mapping[str, object],
     facts: RecordFacts,
-) -> Stored:
+) -> StoredRecord:
     """Raises KeyTaken."""
     row = await session.fetchrow(
         _INSERT, record, module, key, json.dumps(fields), *_facts_in_order(facts)
@@ -100,7 +100,7 @@ async def update(
     key: str | None,
     fields: Mapping[str, object],
     facts: RecordFacts,
-) -> Stored:
+) -> StoredRecord:
     """Raises KeyTaken."""
     try:
         row = await session.fetchrow(
@@ -133,7 +133,7 @@ async def page(
     session: TenantSession,
     conditions: Sequence[str],
     order: Sequence[str],
-    keys: Sequence[tuple[Column, str]],
+    keys: Sequence[tuple[Sortable, str]],
     binds: Binds,
     limit: int,
 ) -> list[Record]:
@@ -150,19 +150,19 @@ async def page(
     )
 
 
-def _as_text(column: Column, expression: str) -> str:
+def _as_text(column: Sortable, expression: str) -> str:
     """The text that column.accepts and column.value take back."""
     if column.sql_type == "timestamptz":
         return f"to_json({expression}) #>> '{{}}'"
     return f"({expression})::text"
 
 
-def _stored(row: Record) -> Stored:
+def _stored(row: Record) -> StoredRecord:
     facts = RecordFacts(
         row["responsible"], row["second_responsible"], row["team"], row["territory"]
     )
     etag = f'"{row["chain"]}-{row["version"]}"'
-    return Stored(row["id"], etag, facts, cast(str, row["json"]))
+    return StoredRecord(row["id"], etag, facts, cast(str, row["json"]))
 
 
 def _facts_in_order(facts: RecordFacts) -> tuple[UUID | None, ...]:

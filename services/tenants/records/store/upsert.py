@@ -38,7 +38,7 @@ SELECT (SELECT count(*) FROM created) AS created,
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Upserted:
     """What an upsert did; `hidden` and `incomplete` are keys that it left alone.
 
     hidden: a record with this key is beyond the caller's scope; incomplete: there is no record
@@ -62,11 +62,11 @@ def binds_for(module: str, rows: str, required: Sequence[str], user: UUID) -> Bi
     return Binds(module, rows, array(required), str(user))
 
 
-async def upsert(session: TenantSession, condition: str, binds: Binds) -> Outcome:
+async def upsert(session: TenantSession, condition: str, binds: Binds) -> Upserted:
     """Merge rows into the module by key; rows without a key become new records."""
     row = await session.fetchrow(_UPSERT.format(condition=condition), *binds.values)
     assert row is not None
-    return Outcome(
+    return Upserted(
         created=row["created"],
         updated=row["changed"],
         unchanged=row["reached"] - row["changed"],

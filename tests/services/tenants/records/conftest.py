@@ -26,7 +26,7 @@ from contracts.permissions import PERMISSIONS
 from kit.db import Database
 from kit.http import build_app
 from kit.sealing import SigningKey
-from kit.tokens import KeyRing, Signer
+from kit.tokens import KeySet, Signer
 from services.tenants.databases.space import Space
 from services.tenants.feed.announce import Notices
 from services.tenants.feed.routes import changes, field_choices
@@ -216,7 +216,7 @@ async def api(
     async def keys() -> dict[str, Any]:
         return {"test": key.public}
 
-    ring = KeyRing(keys)
+    ring = KeySet(keys)
     await ring.fetch()
     app.state.access = AccessVerifier(ring, ISSUER)
     app.state.callers = CallerVerifier("tenants", {"sync": service_key.public.to_base64url()})

@@ -25,7 +25,7 @@ class KeySource(Protocol):
         """Fetch the keys again; False when it is too early or the fetch failed."""
 
 
-class KeyRing:
+class KeySet:
     """Keys kept in memory; a failed fetch keeps the old ones, a flood of unknown kids costs one.
 
     There is one fetch at a time: who asks while it is under way gets the same answer, and who

@@ -9,9 +9,9 @@ import pytest
 from contracts.ids import TenantId, new_id
 from kit import base64url
 from kit.sealing import Kek, SealBroken, canonical, new_key
-from services.backup.vault.keyring import (
+from services.backup.vault.key_files import (
+    KeyFiles,
     KeyMissing,
-    Keyring,
     KeyringBroken,
     KeyringMissing,
     KeyUnopened,
@@ -23,11 +23,11 @@ A, B = TenantId(new_id()), TenantId(new_id())
 
 
 @pytest.fixture
-def keyring(tmp_path: Path) -> Keyring:
-    return Keyring(tmp_path, KEK)
+def keyring(tmp_path: Path) -> KeyFiles:
+    return KeyFiles(tmp_path, KEK)
 
 
-def test_a_key_stays_the_same_however_often_it_is_ensured(keyring: Keyring) -> None:
+def test_a_key_stays_the_same_however_often_it_is_ensured(keyring: KeyFiles) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(keyring.ensure, [A] * 32))
     first = keyring.current(A)
@@ -37,7 +37,7 @@ def test_a_key_stays_the_same_however_often_it_is_ensured(keyring: Keyring) -> N
 
 
 def test_tenants_have_different_keys_and_no_file_shows_one(
-    keyring: Keyring, tmp_path: Path
+    keyring: KeyFiles, tmp_path: Path
 ) -> None:
     keyring.ensure(A)
     keyring.ensure(B)
@@ -49,12 +49,12 @@ def test_tenants_have_different_keys_and_no_file_shows_one(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_a_backup_never_makes_a_key_for_a_tenant_that_has_none(keyring: Keyring) -> None:
+def test_a_backup_never_makes_a_key_for_a_tenant_that_has_none(keyring: KeyFiles) -> None:
     with pytest.raises(KeyMissing):
         keyring.current(A)
 
 
-def test_a_shredded_key_is_gone(keyring: Keyring) -> None:
+def test_a_shredded_key_is_gone(keyring: KeyFiles) -> None:
     keyring.ensure(A)
     keyring.shred(A)
     keyring.shred(A)
@@ -62,13 +62,13 @@ def test_a_shredded_key_is_gone(keyring: Keyring) -> None:
         keyring.key(A, 1)
 
 
-def test_an_unknown_version_is_missing(keyring: Keyring) -> None:
+def test_an_unknown_version_is_missing(keyring: KeyFiles) -> None:
     keyring.ensure(A)
     with pytest.raises(KeyMissing):
         keyring.key(A, 2)
 
 
-def test_a_key_pasted_into_another_keyring_is_refused(keyring: Keyring, tmp_path: Path) -> None:
+def test_a_key_pasted_into_another_keyring_is_refused(keyring: KeyFiles, tmp_path: Path) -> None:
     keyring.ensure(A)
     keyring.ensure(B)
     pasted = (tmp_path / f"{A}.json").read_text()
@@ -80,7 +80,7 @@ def test_a_key_pasted_into_another_keyring_is_refused(keyring: Keyring, tmp_path
         keyring.current(B)
 
 
-def test_a_key_under_another_version_is_refused(keyring: Keyring, tmp_path: Path) -> None:
+def test_a_key_under_another_version_is_refused(keyring: KeyFiles, tmp_path: Path) -> None:
     keyring.ensure(A)
     document = json.loads((tmp_path / f"{A}.json").read_text())
     document["keys"] = {"2": document["keys"]["1"]}
@@ -89,14 +89,14 @@ def test_a_key_under_another_version_is_refused(keyring: Keyring, tmp_path: Path
         keyring.current(A)
 
 
-def test_another_kek_opens_nothing(keyring: Keyring, tmp_path: Path) -> None:
+def test_another_kek_opens_nothing(keyring: KeyFiles, tmp_path: Path) -> None:
     keyring.ensure(A)
     with pytest.raises(KeyUnopened):
-        Keyring(tmp_path, Kek(new_key())).current(A)
+        KeyFiles(tmp_path, Kek(new_key())).current(A)
 
 
 def test_one_altered_keyring_is_no_wrong_kek_and_none_that_opens_is(
-    keyring: Keyring, tmp_path: Path
+    keyring: KeyFiles, tmp_path: Path
 ) -> None:
     keyring.check()
     keyring.ensure(A)
@@ -104,7 +104,7 @@ def test_one_altered_keyring_is_no_wrong_kek_and_none_that_opens_is(
     (tmp_path / "by hand.json").write_text("{}")
     (tmp_path / f"{new_id()}.json").write_text("cut")
     keyring.check()
-    stranger = Keyring(tmp_path, Kek(new_key()))
+    stranger = KeyFiles(tmp_path, Kek(new_key()))
     with pytest.raises(SealBroken):
         stranger.check()
     (tmp_path / f"{min(A, B)}.json").unlink()
@@ -129,14 +129,14 @@ def test_one_altered_keyring_is_no_wrong_kek_and_none_that_opens_is(
     ],
 )
 def test_a_keyring_that_is_no_keyring_is_told_as_such(
-    keyring: Keyring, tmp_path: Path, keys: str
+    keyring: KeyFiles, tmp_path: Path, keys: str
 ) -> None:
     (tmp_path / f"{A}.json").write_text(f'{{"v": 1, "tenant": "{A}", "keys": {keys}}}')
     with pytest.raises(KeyringBroken):
         keyring.current(A)
 
 
-def test_a_lost_keyring_is_another_thing_than_a_lost_key(keyring: Keyring) -> None:
+def test_a_lost_keyring_is_another_thing_than_a_lost_key(keyring: KeyFiles) -> None:
     with pytest.raises(KeyringMissing):
         keyring.current(A)
     keyring.ensure(A)
@@ -145,7 +145,7 @@ def test_a_lost_keyring_is_another_thing_than_a_lost_key(keyring: Keyring) -> No
     assert not isinstance(missing.value, KeyringMissing)
 
 
-def test_new_backups_use_the_newest_key(keyring: Keyring, tmp_path: Path) -> None:
+def test_new_backups_use_the_newest_key(keyring: KeyFiles, tmp_path: Path) -> None:
     """Ten is newer than nine, though not as a text."""
     keyring.ensure(A)
     document = json.loads((tmp_path / f"{A}.json").read_text())

@@ -8,7 +8,7 @@ from kit.sealing import Kek, SealBroken, new_key, open_sealed, seal
 from services.sync.store import keys
 
 
-class Keyring:
+class TenantKeys:
     """Seals for one tenant and place; what was sealed for another opens nowhere else."""
 
     def __init__(self, kek: Kek, db: Database) -> None:

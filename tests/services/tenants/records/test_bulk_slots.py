@@ -17,7 +17,7 @@ async def nothing() -> bytes:
 
 
 async def take(uploads: Uploads, tenant, started: list[UUID], go: asyncio.Event) -> None:
-    async with uploads.turn(tenant, nothing):
+    async with uploads.slot(tenant, nothing):
         started.append(tenant)
         await go.wait()
 
@@ -38,14 +38,14 @@ async def test_a_tenant_has_one_turn_and_leaves_the_other_to_others():
 
 async def test_who_waits_too_long_is_asked_to_come_back_and_takes_nothing():
     uploads = Uploads(at_once=1, wait_s=0.01)
-    async with uploads.turn(A, nothing):
+    async with uploads.slot(A, nothing):
         for tenant in (A, B):
             with pytest.raises(TooManyRequests):
-                async with uploads.turn(tenant, nothing):
+                async with uploads.slot(tenant, nothing):
                     pass
-    async with uploads.turn(B, nothing):
+    async with uploads.slot(B, nothing):
         pass
-    async with uploads.turn(A, nothing):
+    async with uploads.slot(A, nothing):
         pass
 
 
@@ -72,14 +72,14 @@ async def test_a_body_stays_unread_until_its_tenant_has_its_turn_and_a_slow_one_
         return b"late"
 
     async def upload() -> bytes:
-        async with uploads.turn(A, slowly) as body:
+        async with uploads.slot(A, slowly) as body:
             return body
 
     async with asyncio.TaskGroup() as group:
         first, second = (group.create_task(upload()) for _ in range(2))
         await eventually(lambda: read)
         assert read == [A]
-        async with uploads.turn(B, nothing) as body:
+        async with uploads.slot(B, nothing) as body:
             assert body == b""
         come.set()
     assert (first.result(), second.result(), read) == (b"late", b"late", [A, A])

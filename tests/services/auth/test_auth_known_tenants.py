@@ -11,7 +11,7 @@ from contracts.events import TenantCreated, TenantResumed, TenantSuspended
 from contracts.ids import TenantId
 from kit.notice import Notice
 from kit.problems import DependencyDown, NotFound
-from services.auth.directory import Directory
+from services.auth.known_tenants import KnownTenants
 from services.auth.store import tenants
 from tests.eventually import eventually
 from tests.services.auth.running_auth import Auth
@@ -76,7 +76,7 @@ class Directories:
 
     def __init__(self, auth: Auth) -> None:
         self.asked, self.go_on, self.fails = 0, asyncio.Event(), False
-        self.directory = Directory(auth.db, self._list, auth.clock)
+        self.directory = KnownTenants(auth.db, self._list, auth.clock)
         self._auth = auth
 
     async def _list(self) -> Any:

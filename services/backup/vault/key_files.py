@@ -44,7 +44,7 @@ class TenantKey:
         return f"TenantKey(version={self.version})"
 
 
-class Keyring:
+class KeyFiles:
     """The keyrings, in a directory that is not part of the vault, under one key-encryption key."""
 
     def __init__(self, directory: Path, kek: Kek) -> None:

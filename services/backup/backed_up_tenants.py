@@ -8,17 +8,17 @@ from contracts.ids import TenantId
 from kit.db import Database, WriteSession
 from kit.timers import each
 from services.backup.store import tenants as store
-from services.backup.vault.keyring import Keyring
+from services.backup.vault.key_files import KeyFiles
 
 _AT_ONCE = 4  # one connection of the pool is left to others
 
 
 @dataclass(frozen=True)
-class KnownTenants:
+class BackedUpTenants:
     """Makes tenants known; everything here may be repeated."""
 
     db: Database
-    keyring: Keyring
+    keyring: KeyFiles
     tenants: TenantsClient
 
     async def add(self, session: WriteSession, tenant: TenantId) -> None:

@@ -7,12 +7,12 @@ import pytest
 from contracts.ids import ConnectionId, TenantId, new_id
 from kit.db import Database
 from kit.sealing import Kek, SealBroken, new_key
-from services.sync.keyring import Keyring
+from services.sync.tenant_keys import TenantKeys
 
 
 async def test_a_sealed_secret_opens_only_in_its_own_place(sync_url: str) -> None:
     db = Database(sync_url)
-    keyring = Keyring(Kek(new_key()), db)
+    keyring = TenantKeys(Kek(new_key()), db)
     tenant, other = TenantId(new_id()), TenantId(new_id())
     connection, another = ConnectionId(new_id()), ConnectionId(new_id())
     version, sealed = await keyring.seal(tenant, connection, "current", "secret")
@@ -26,7 +26,7 @@ async def test_a_sealed_secret_opens_only_in_its_own_place(sync_url: str) -> Non
         with pytest.raises(SealBroken):
             await keyring.open(*place, version, sealed)
     with pytest.raises(SealBroken):
-        await Keyring(Kek(new_key()), db).open(tenant, connection, "current", version, sealed)
+        await TenantKeys(Kek(new_key()), db).open(tenant, connection, "current", version, sealed)
     assert await keyring.hash_key(tenant) == await keyring.hash_key(tenant)
     assert await keyring.hash_key(tenant) != await keyring.hash_key(other)
     await db.close()
@@ -36,8 +36,8 @@ async def test_two_who_need_a_tenants_first_key_get_the_same_one(sync_url: str) 
     db = Database(sync_url)
     kek, tenant, connection = Kek(new_key()), TenantId(new_id()), ConnectionId(new_id())
     sealed = await asyncio.gather(
-        *(Keyring(kek, db).seal(tenant, connection, "current", "x") for _ in range(4))
+        *(TenantKeys(kek, db).seal(tenant, connection, "current", "x") for _ in range(4))
     )
     for version, text in sealed:
-        assert await Keyring(kek, db).open(tenant, connection, "current", version, text) == "x"
+        assert await TenantKeys(kek, db).open(tenant, connection, "current", version, text) == "x"
     await db.close()

@@ -13,7 +13,7 @@ from services.auth.store import tenants
 ListTenants = Callable[[], Awaitable[Sequence[TenantEntry]]]
 
 
-class Directory:
+class KnownTenants:
     """`list_tenants` is TenantsClient.tenants."""
 
     def __init__(

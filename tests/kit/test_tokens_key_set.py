@@ -9,16 +9,7 @@ import pytest
 from pydantic import JsonValue
 
 from kit.sealing import SigningKey, VerifyKey
-from kit.tokens import (
-    KeyRing,
-    Signer,
-    UnknownKey,
-    Verifier,
-    from_jwks,
-    key_id,
-    keyring,
-    to_jwks,
-)
+from kit.tokens import KeySet, Signer, UnknownKey, Verifier, from_jwks, key_id, key_set, to_jwks
 from tests.eventually import eventually
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -54,7 +45,7 @@ def token(key: SigningKey) -> str:
     return Signer(key, key_id(key.public)).sign(claims)
 
 
-def verifier(ring: KeyRing) -> Verifier:
+def verifier(ring: KeySet) -> Verifier:
     return Verifier(ring, "i", "a", 60)
 
 
@@ -101,7 +92,7 @@ def test_a_key_set_with_anything_else_is_refused(document: bytes) -> None:
 async def test_a_new_key_is_found_by_its_first_token() -> None:
     old, new = SigningKey.generate(), SigningKey.generate()
     source, clock = Source(old), Clock()
-    ring = KeyRing(source.fetch, clock=clock)
+    ring = KeySet(source.fetch, clock=clock)
     assert await verifier(ring).verify_reloading(token(old), NOW)
     source.keys, clock.now = (old, new), 31.0
     assert await verifier(ring).verify_reloading(token(new), NOW)
@@ -112,7 +103,7 @@ async def test_a_new_key_is_found_by_its_first_token() -> None:
 async def test_a_removed_key_is_forgotten_with_the_next_reload() -> None:
     old, new = SigningKey.generate(), SigningKey.generate()
     source = Source(old)
-    ring = KeyRing(source.fetch)
+    ring = KeySet(source.fetch)
     await ring.fetch()
     source.keys = (new,)
     await ring.fetch()
@@ -122,7 +113,7 @@ async def test_a_removed_key_is_forgotten_with_the_next_reload() -> None:
 
 async def test_a_flood_of_unknown_kids_costs_one_fetch_in_thirty_seconds() -> None:
     source, clock = Source(SigningKey.generate()), Clock()
-    ring = KeyRing(source.fetch, clock=clock)
+    ring = KeySet(source.fetch, clock=clock)
     for second in range(60):
         clock.now = float(second)
         with pytest.raises(UnknownKey):
@@ -133,7 +124,7 @@ async def test_a_flood_of_unknown_kids_costs_one_fetch_in_thirty_seconds() -> No
 async def test_a_failed_fetch_keeps_the_old_keys() -> None:
     key = SigningKey.generate()
     source = Source(key)
-    ring = KeyRing(source.fetch)
+    ring = KeySet(source.fetch)
     assert await ring.fetch()
     source.down = True
     assert not await ring.fetch()
@@ -144,7 +135,7 @@ async def test_all_who_come_first_at_once_share_one_fetch() -> None:
     key = SigningKey.generate()
     source = Source(key)
     source.answers.clear()
-    checking = verifier(KeyRing(source.fetch))
+    checking = verifier(KeySet(source.fetch))
     first = [asyncio.create_task(checking.verify_reloading(token(key), NOW)) for _ in range(5)]
     await eventually(lambda: source.asked)
     source.answers.set()
@@ -156,7 +147,7 @@ async def test_who_stops_waiting_takes_the_answer_from_nobody_else() -> None:
     key = SigningKey.generate()
     source = Source(key)
     source.answers.clear()
-    checking = verifier(KeyRing(source.fetch))
+    checking = verifier(KeySet(source.fetch))
     first, second = (
         asyncio.create_task(checking.verify_reloading(token(key), NOW)) for _ in range(2)
     )
@@ -170,11 +161,11 @@ async def test_who_stops_waiting_takes_the_answer_from_nobody_else() -> None:
 
 
 async def test_a_fetch_without_an_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keyring, "FETCH_WITHIN_S", 0.05)
+    monkeypatch.setattr(key_set, "FETCH_WITHIN_S", 0.05)
     key = SigningKey.generate()
     source = Source(key)
     source.answers.clear()
-    ring = KeyRing(source.fetch)
+    ring = KeySet(source.fetch)
     async with asyncio.timeout(5):
         assert not await ring.fetch()
     source.answers.set()
@@ -185,7 +176,7 @@ async def test_without_any_keys_they_are_asked_for_every_second() -> None:
     key = SigningKey.generate()
     source, clock = Source(key), Clock()
     source.down = True
-    ring = KeyRing(source.fetch, clock=clock)
+    ring = KeySet(source.fetch, clock=clock)
     for _ in range(3):
         assert not await ring.reload()
     assert (source.asked, ring.is_loaded) == (1, False)

@@ -1,4 +1,4 @@
-"""Snapshots: the queue of fulls to take and the index of those that exist."""
+"""Backups: the queue of fulls to take and the index of those that exist."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy import RowMapping, delete, exists, false, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from contracts.ids import SnapshotId, TenantId, UserId, new_id
+from contracts.ids import BackupId, TenantId, UserId, new_id
 from kit.db import ReadSession, WriteSession
-from services.backup.failures import Reason
+from services.backup.failures import FailureReason
+from services.backup.tables import backup as table
 from services.backup.tables import restore
-from services.backup.tables import snapshot as table
 from services.backup.vault.comparison import Listed
-from services.backup.vault.manifest import Level, Manifest
+from services.backup.vault.manifest import Manifest, Proof
 
 _OPEN = ("queued", "running")
 _THERE = ("verified", "broken", "missing")
@@ -28,7 +28,7 @@ async def ask(
     user: UserId | None = None,
 ) -> RowMapping:
     """Queue a full; where one is queued or running already, that one is the answer."""
-    values = {"snapshot": new_id(), "tenant": tenant, "cause": cause, "requested_by": user}
+    values = {"backup": new_id(), "tenant": tenant, "cause": cause, "requested_by": user}
     await session.run(insert(table).values(values).on_conflict_do_nothing())
     row = await session.first(
         select(table).where(table.c.tenant == tenant, table.c.state.in_(_OPEN))
@@ -38,24 +38,24 @@ async def ask(
     return row
 
 
-async def find(session: ReadSession, tenant: TenantId, snapshot: UUID) -> RowMapping | None:
-    where = (table.c.tenant == tenant, table.c.snapshot == snapshot)
+async def find(session: ReadSession, tenant: TenantId, backup: UUID) -> RowMapping | None:
+    where = (table.c.tenant == tenant, table.c.backup == backup)
     return await session.first(select(table).where(*where))
 
 
 async def newest(session: ReadSession, tenant: TenantId, now: datetime) -> Sequence[RowMapping]:
     """The newest hundred that have not expired, newest first; those of the future come last."""
     where = (table.c.tenant == tenant, table.c.state != "expired")
-    order = (func.coalesce(table.c.taken_at > now, false()), table.c.snapshot.desc())
+    order = (func.coalesce(table.c.taken_at > now, false()), table.c.backup.desc())
     return await session.all(select(table).where(*where).order_by(*order).limit(_LIST_LIMIT))
 
 
 async def complete(
     session: WriteSession,
-    snapshot: SnapshotId,
+    backup: BackupId,
     manifest: Manifest,
     now: datetime,
-    proved: Level = "archive",
+    proved: Proof = "archive",
 ) -> None:
     """A verified full of this manifest exists."""
     values = {
@@ -68,13 +68,13 @@ async def complete(
         "row_count": manifest.rows,
         "proved": proved,
     }
-    await _set(session, [snapshot], values)
+    await _set(session, [backup], values)
 
 
 async def adopt(session: WriteSession, manifest: Manifest) -> None:
     """A row for a backup that only the vault knows of; its state is still to be set."""
     values = {
-        "snapshot": manifest.backup,
+        "backup": manifest.backup,
         "tenant": manifest.tenant,
         "cause": "found",
         "state": "failed",
@@ -84,32 +84,34 @@ async def adopt(session: WriteSession, manifest: Manifest) -> None:
 
 
 async def listed(
-    session: ReadSession, tenant: TenantId, found: Collection[SnapshotId]
+    session: ReadSession, tenant: TenantId, found: Collection[BackupId]
 ) -> dict[UUID, Listed]:
     """What the index says of the backups that it takes to be there, and of those found."""
-    there = table.c.state.in_(_THERE) | table.c.snapshot.in_(found)
+    there = table.c.state.in_(_THERE) | table.c.backup.in_(found)
     rows = await session.all(select(table).where(table.c.tenant == tenant, there))
-    return {row["snapshot"]: _listed(row) for row in rows}
+    return {row["backup"]: _listed(row) for row in rows}
 
 
 def _listed(row: RowMapping) -> Listed:
-    refused = row["state"] == "broken" and row["reason"] == Reason.REFUSED
+    refused = row["state"] == "broken" and row["reason"] == FailureReason.REFUSED
     return Listed("refused" if refused else row["state"], row["taken_at"], row["checked_at"])
 
 
-async def lose(session: WriteSession, snapshot: SnapshotId, reason: Reason, now: datetime) -> None:
+async def lose(
+    session: WriteSession, backup: BackupId, reason: FailureReason, now: datetime
+) -> None:
     """It was taken to be there, and is missing or broken: the reason says which."""
-    state = "missing" if reason is Reason.GONE else "broken"
+    state = "missing" if reason is FailureReason.GONE else "broken"
     values = {"state": state, "reason": reason, "checked_at": now}
-    where = (table.c.snapshot == snapshot, table.c.state.in_(_THERE))
+    where = (table.c.backup == backup, table.c.state.in_(_THERE))
     await session.run(update(table).where(*where).values(values))
 
 
-async def read_again(session: WriteSession, tenant: TenantId, snapshot: SnapshotId) -> None:
+async def read_again(session: WriteSession, tenant: TenantId, backup: BackupId) -> None:
     """Another copy has been put in the place of a broken one: queue its check."""
     other = table.alias()
     busy = exists().where(other.c.tenant == tenant, other.c.state.in_(_OPEN))
-    where = (table.c.snapshot == snapshot, table.c.state == "broken", ~busy)
+    where = (table.c.backup == backup, table.c.state == "broken", ~busy)
     values = {"state": "queued", "attempts": 0, "reason": None}
     await session.run(update(table).where(*where).values(values))
 
@@ -120,34 +122,34 @@ async def damaged(session: ReadSession) -> int:
     return int(await session.scalar(select(func.count()).select_from(table).where(where)))
 
 
-async def fail(session: WriteSession, snapshot: SnapshotId, reason: str, now: datetime) -> None:
-    await _set(session, [snapshot], {"state": "failed", "reason": reason, "finished_at": now})
+async def fail(session: WriteSession, backup: BackupId, reason: str, now: datetime) -> None:
+    await _set(session, [backup], {"state": "failed", "reason": reason, "finished_at": now})
 
 
-async def requeue(session: WriteSession, snapshot: SnapshotId) -> None:
+async def requeue(session: WriteSession, backup: BackupId) -> None:
     """It was interrupted and is tried again."""
-    await _set(session, [snapshot], {"state": "queued"})
+    await _set(session, [backup], {"state": "queued"})
 
 
-async def prove(session: WriteSession, snapshot: SnapshotId, level: Level) -> None:
-    await _set(session, [snapshot], {"proved": level})
+async def prove(session: WriteSession, backup: BackupId, proof: Proof) -> None:
+    await _set(session, [backup], {"proved": proof})
 
 
-async def expire(session: WriteSession, snapshots: Sequence[SnapshotId]) -> None:
-    await _set(session, snapshots, {"state": "expired"})
+async def expire(session: WriteSession, backups: Sequence[BackupId]) -> None:
+    await _set(session, backups, {"state": "expired"})
 
 
 async def forget(session: WriteSession, before: datetime, most: int) -> int:
     """Delete rows of before this moment whose backup is gone or never was; returns how many."""
     states = ("failed", "expired", "missing")
     gone = (table.c.state.in_(states), table.c.requested_at < before)
-    unused = ~exists().where(restore.c.snapshot == table.c.snapshot)
-    old = select(table.c.snapshot).where(*gone, unused).limit(most)
+    unused = ~exists().where(restore.c.backup == table.c.backup)
+    old = select(table.c.backup).where(*gone, unused).limit(most)
     locked = old.with_for_update(skip_locked=True)
-    return await session.run(delete(table).where(table.c.snapshot.in_(locked)))
+    return await session.run(delete(table).where(table.c.backup.in_(locked)))
 
 
 async def _set(
-    session: WriteSession, snapshots: Sequence[SnapshotId], values: Mapping[str, object]
+    session: WriteSession, backups: Sequence[BackupId], values: Mapping[str, object]
 ) -> None:
-    await session.run(update(table).where(table.c.snapshot.in_(snapshots)).values(values))
+    await session.run(update(table).where(table.c.backup.in_(backups)).values(values))
