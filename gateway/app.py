@@ -59,7 +59,7 @@ def create_app(
             timers=[Timer("edge", _CATCH_UP_S, edge.catch_up), sweep],
             opening=[publish, seed, remark],
             closing=[tenants.aclose, admin.aclose],
-            state={"db": db, "edge": edge},
+            state={"edge": edge},
         ),
     )
 

@@ -40,8 +40,8 @@ class Made:
     `needed` and `wanted` are checks for readiness: without a needed one the service is not ready,
     a wanted one is only shown. A step of `opening` may be repeated, and raises (NotReady with words
     of its own) while the service may not begin.
-    `state` becomes `app.state`. `needs_loops`: a loop that has ended makes the service unready
-    (where it serves nobody, its loops are all there is).
+    `parts` is what its routes work with. `needs_loops`: a loop that has ended makes the service
+    unready (where it serves nobody, its loops are all there is).
     """
 
     name: str
@@ -56,6 +56,7 @@ class Made:
     opening: Sequence[Callable[[], Awaitable[None]]] = ()
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
     body_limits: Mapping[str, int] = field(default_factory=dict)
+    parts: object = None
     state: Mapping[str, Any] = field(default_factory=dict)
     needs_loops: bool = False
 
@@ -78,6 +79,7 @@ def build(made: Made) -> FastAPI:
         why_closed=lambda: running.why_closed,
     )
     app.state.made, app.state.broker = made, made.broker
+    app.state.db, app.state.parts = made.db, made.parts
     for name, value in made.state.items():
         setattr(app.state, name, value)
     return app

@@ -67,7 +67,7 @@ def create_app(
             handlers=HANDLERS,
             timers=_timers(parts),
             closing=[close_passwords, peer.aclose],
-            state={"db": db, "parts": parts},
+            parts=parts,
         ),
         access=AccessVerifier(KeySet(tokens.keys), settings.issuer),
     )

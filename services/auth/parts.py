@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, Request
-
 from kit.db import Database
+from kit.http import given
 from services.auth.access_tokens import AccessTokens
 from services.auth.known_tenants import KnownTenants
 from services.auth.seating import Seating
@@ -22,9 +21,4 @@ class AuthParts:
     now: Callable[[], datetime]
 
 
-def _parts(request: Request) -> AuthParts:
-    parts: AuthParts = request.app.state.parts
-    return parts
-
-
-With = Annotated[AuthParts, Depends(_parts)]
+With = Annotated[AuthParts, given(AuthParts)]

@@ -96,11 +96,6 @@ def create_app(
             opening=[key_proof(db, kek, NAME, check_keyring)],
             needed={"vault": check_vault},
             closing=[tenants.aclose, runs.stop],
-            state={
-                "db": db,
-                "parts": BackupParts(
-                    db, known, restores, runs, plan_lives, settings.plans_most, room
-                ),
-            },
+            parts=BackupParts(db, known, restores, runs, plan_lives, settings.plans_most, room),
         ),
     )

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Depends, Request
-
 from kit.db import Database
+from kit.http import given
 from services.backup.backed_up_tenants import BackedUpTenants
 from services.backup.copy.load import Restores
 from services.backup.copy.room import VaultRoom
@@ -26,9 +25,4 @@ class BackupParts:
     room: VaultRoom
 
 
-def _parts(request: Request) -> BackupParts:
-    parts: BackupParts = request.app.state.parts
-    return parts
-
-
-With = Annotated[BackupParts, Depends(_parts)]
+With = Annotated[BackupParts, given(BackupParts)]

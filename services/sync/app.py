@@ -61,7 +61,6 @@ def create_app(
             ],
             closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],
             state={
-                "db": db,
                 "keyring": keyring,
                 "pusher": pusher,
                 "registry": Registry(db, keyring, environments, settings.connections_most),

@@ -94,7 +94,6 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
             closing=[uploads.close, databases.close],
             body_limits=many.BODY_LIMITS,
             state={
-                "db": db,
                 "databases": databases,
                 "notices": notices,
                 "uploads": uploads,

@@ -15,10 +15,12 @@ from sqlalchemy import text
 from contracts.clients import TenantEntry
 from kit import clock
 from kit.db import Database
+from kit.http import parts_of
 from kit.messaging.memory import MemoryBroker
 from kit.sealing import SigningKey
 from services.auth.app import create_app
 from services.auth.invitation import invite_first_operator
+from services.auth.parts import AuthParts
 from services.auth.passwords import Passwords
 from services.auth.settings import AuthSettings
 from tests.eventually import eventually
@@ -144,7 +146,7 @@ class Auth:
 
     async def sweep(self) -> None:
         """What the timer does every minute."""
-        await self.app.state.parts.directory.sweep()
+        await parts_of(self.app, AuthParts).directory.sweep()
 
     async def outbox(self) -> list[dict[str, Any]]:
         """The notices that wait to be sent, oldest first."""

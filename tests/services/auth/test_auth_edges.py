@@ -5,8 +5,10 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
+from kit.http import parts_of
 from kit.tokens import Verifier, from_jwks
 from services.auth import login, sessions
+from services.auth.parts import AuthParts
 from tests.services.auth.running_auth import Auth
 
 WRONG = "wrong tractor under nine moons"
@@ -72,7 +74,7 @@ async def test_an_invitation_holds_for_72_hours_and_no_moment_longer(auth: Auth)
 
 
 async def test_faulty_logins_outlive_the_sweep_for_a_day(auth: Auth) -> None:
-    tenant, parts = await auth.tenant("ada@a.example"), auth.app.state.parts
+    tenant, parts = await auth.tenant("ada@a.example"), parts_of(auth.app, AuthParts)
     auth.clock.stop()
     for _ in range(4):
         await auth.login("ada@a.example", WRONG, tenant)
@@ -87,7 +89,7 @@ async def test_faulty_logins_outlive_the_sweep_for_a_day(auth: Auth) -> None:
 
 
 async def test_sessions_are_forgotten_a_day_after_their_end_and_not_before(auth: Auth) -> None:
-    tenant, parts = await auth.tenant("ada@a.example"), auth.app.state.parts
+    tenant, parts = await auth.tenant("ada@a.example"), parts_of(auth.app, AuthParts)
     auth.clock.stop()
     ended = await auth.logged_in("ada@a.example", tenant)
     await auth.logged_in("ada@a.example", tenant)

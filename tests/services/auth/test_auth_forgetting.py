@@ -4,7 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
+from kit.http import parts_of
 from services.auth import login, sessions
+from services.auth.parts import AuthParts
 from services.auth.store import attempts
 from services.auth.store.sessions import BATCH as SESSIONS
 from tests.services.auth.running_auth import Auth
@@ -28,7 +30,7 @@ async def test_more_attempts_than_one_statement_deletes_are_forgotten(auth: Auth
     async with auth.db.write() as session:
         assert await attempts.forget(session, auth.clock())
     assert await left(auth) == attempts.BATCH + 1
-    await login.forget_old(auth.app.state.parts)
+    await login.forget_old(parts_of(auth.app, AuthParts))
     assert await left(auth) == 0
 
 
@@ -41,6 +43,6 @@ async def test_more_sessions_than_one_statement_deletes_are_forgotten(auth: Auth
         columns = "(id, user_id, started_at, ends_at)"
         await session.run(text(f"INSERT INTO session {columns} {rows} {whose}"), many)
     auth.clock.ahead = timedelta(days=40)
-    await sessions.forget_old(auth.app.state.parts)
-    await login.forget_old(auth.app.state.parts)
+    await sessions.forget_old(parts_of(auth.app, AuthParts))
+    await login.forget_old(parts_of(auth.app, AuthParts))
     assert await left(auth) == 0

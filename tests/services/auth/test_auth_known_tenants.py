@@ -9,9 +9,11 @@ import pytest
 
 from contracts.events import TenantCreated, TenantResumed, TenantSuspended
 from contracts.ids import TenantId
+from kit.http import parts_of
 from kit.notice import Notice
 from kit.problems import DependencyDown, NotFound
 from services.auth.known_tenants import KnownTenants
+from services.auth.parts import AuthParts
 from services.auth.store import tenants
 from tests.eventually import eventually
 from tests.services.auth.running_auth import Auth
@@ -133,7 +135,7 @@ async def test_a_sweep_that_is_cancelled_is_not_taken_for_done(auth: Auth) -> No
 
 
 async def test_a_tenant_queues_for_itself_until_it_is_closed(auth: Auth) -> None:
-    directory = auth.app.state.parts.directory
+    directory = parts_of(auth.app, AuthParts).directory
     active, suspended, closed = TenantId(uuid4()), TenantId(uuid4()), TenantId(uuid4())
     auth.directory = {active: "active", suspended: "suspended", closed: "active"}
     await auth.sweep()
@@ -144,7 +146,7 @@ async def test_a_tenant_queues_for_itself_until_it_is_closed(auth: Auth) -> None
 
 
 async def test_what_another_process_has_learnt_is_known_after_the_next_load(auth: Auth) -> None:
-    tenant, directory = TenantId(uuid4()), auth.app.state.parts.directory
+    tenant, directory = TenantId(uuid4()), parts_of(auth.app, AuthParts).directory
     async with auth.db.write() as session:
         await tenants.set_state(session, tenant, "active", auth.clock())
     await directory.load()

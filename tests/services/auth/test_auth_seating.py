@@ -13,7 +13,9 @@ import pytest
 
 from contracts.caller import Caller
 from contracts.ids import TenantId
+from kit.http import parts_of
 from kit.problems import Problem
+from services.auth.parts import AuthParts
 from services.auth.passwords import Passwords
 from services.auth.problems import CallerGone, LoginBusy, TooManyLogins
 from services.auth.seating import Seating
@@ -204,7 +206,7 @@ async def one_core(
 
 async def two_tenants(auth: Auth) -> tuple[UUID, UUID]:
     flooded, quiet = await auth.tenant("ada@a.example"), await auth.tenant("eve@b.example")
-    await auth.app.state.parts.directory.load()
+    await parts_of(auth.app, AuthParts).directory.load()
     return flooded, quiet
 
 
@@ -262,8 +264,8 @@ async def test_accepting_an_invitation_takes_a_seat_of_its_tenant(one_core: Auth
     auth, tenant = one_core, uuid4()
     auth.directory[tenant] = "active"
     invitation = await auth.invite_first(tenant, "new@c.example")
-    await auth.app.state.parts.directory.load()
-    async with auth.app.state.parts.seating.seat(None, caller()):
+    await parts_of(auth.app, AuthParts).directory.load()
+    async with parts_of(auth.app, AuthParts).seating.seat(None, caller()):
         crowd = [asyncio.create_task(auth.accept(invitation, tenant=tenant)) for _ in range(17)]
         await eventually(lambda: any(task.done() for task in crowd))
         assert [task.result().status_code for task in crowd if task.done()] == [429]

@@ -11,7 +11,9 @@ from contracts.credentials import actor_of
 from contracts.permissions import PERMISSIONS
 from kit import strict_json
 from kit.base64url import decode
+from kit.http import parts_of
 from kit.tokens import Verifier, from_jwks
+from services.auth.parts import AuthParts
 from tests.services.auth.running_auth import Auth
 
 
@@ -140,8 +142,8 @@ async def test_old_sessions_are_forgotten(auth: Auth) -> None:
     await auth.logged_in("ada@a.example", tenant)
     await auth.login("nobody@a.example", tenant=tenant)
     auth.clock.ahead += timedelta(days=32)
-    await sessions.forget_old(auth.app.state.parts)
-    await login.forget_old(auth.app.state.parts)
+    await sessions.forget_old(parts_of(auth.app, AuthParts))
+    await login.forget_old(parts_of(auth.app, AuthParts))
     async with auth.db.read() as session:
         for table in ("session", "refresh_token", "login_attempt"):
             assert await session.scalar(text(f"SELECT count(*) FROM {table}")) == 0

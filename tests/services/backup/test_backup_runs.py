@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from contracts.ids import RestoreId, TenantId, new_id
+from kit.http import parts_of
+from services.backup.parts import BackupParts
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Backup, running_backup
 from tests.services.backup.tenants_peer import TenantsPeer
@@ -23,7 +25,7 @@ async def clockless(
     """A service whose clocks tick at its start and then not for a day."""
     clocks = dict.fromkeys(("tick_s", "schedule_s", "sweep_s", "stocktaking_s"), _NEVER)
     async with running_backup(await service_db("backup"), peer, tmp_path, **clocks) as backup:
-        await eventually(lambda: backup.app.state.parts.runs.timer is not None)
+        await eventually(lambda: parts_of(backup.app, BackupParts).runs.timer is not None)
         yield backup
 
 
@@ -50,7 +52,7 @@ async def test_a_run_that_waited_for_another_holder_of_its_turn_starts_at_the_en
         asked.append((await clockless.post(tenant, "/backups")).headers["location"])
 
     async def has_asked() -> bool:
-        await clockless.app.state.parts.runs.hold(tenant, ask)
+        await parts_of(clockless.app, BackupParts).runs.hold(tenant, ask)
         return bool(asked)
 
     await eventually(has_asked)
