@@ -18,10 +18,10 @@ from tests.services.backup.running_backup import Backup
 
 _PLANS = (
     "INSERT INTO restore (restore, tenant, snapshot, state, plan, planned_at)"
-    " SELECT gen_random_uuid(), :tenant, :snapshot, :state, '{}', now() - CAST(:age AS interval)"
+    " SELECT gen_random_uuid(), :tenant, :backup, :state, '{}', now() - CAST(:age AS interval)"
     " FROM generate_series(1, :count)"
 )
-_SNAPSHOTS = (
+_BACKUPS = (
     "INSERT INTO snapshot (snapshot, tenant, cause, state, requested_at)"
     " SELECT gen_random_uuid(), :tenant, 'demand', :state, now() - CAST(:age AS interval)"
     " FROM generate_series(1, :count)"
@@ -41,7 +41,7 @@ async def _run(db: Database, sql: str, days: int, **values: Any) -> None:
         await session.run(text(sql), {**values, "age": timedelta(days=days)})
 
 
-async def _snapshot(db: Database) -> dict[str, UUID]:
+async def _backup(db: Database) -> dict[str, UUID]:
     """A tenant with one verified backup, as far as the index knows."""
     tenant, snapshot = new_id(), new_id()
     async with db.write() as session:
@@ -67,7 +67,7 @@ async def _forgotten(db: Database, table: str, left: dict[str, int]) -> None:
 
 
 async def test_plans_end_after_their_time_and_go_later(db: Database) -> None:
-    given = await _snapshot(db)
+    given = await _backup(db)
     await _run(db, _PLANS, 31, count=2 * BATCH + 1, state="planned", **given)
     await _run(db, _PLANS, 29, count=2, state="planned", **given)
     await _run(db, _PLANS, 0, count=3, state="planned", **given)
@@ -75,7 +75,7 @@ async def test_plans_end_after_their_time_and_go_later(db: Database) -> None:
 
 
 async def test_restores_that_ended_long_ago_go_and_open_ones_stay(db: Database) -> None:
-    given = await _snapshot(db)
+    given = await _backup(db)
     for state in ("completed", "failed"):
         await _run(db, _PLANS, 401, count=2, state=state, **given)
         await _run(db, _PLANS, 399, count=1, state=state, **given)
@@ -86,13 +86,13 @@ async def test_restores_that_ended_long_ago_go_and_open_ones_stay(db: Database) 
 async def test_rows_of_backups_that_are_gone_go_after_the_restores_that_name_them(
     db: Database,
 ) -> None:
-    given = await _snapshot(db)
+    given = await _backup(db)
     for state in ("failed", "expired"):
-        await _run(db, _SNAPSHOTS, 401, count=2, state=state, tenant=given["tenant"])
-        await _run(db, _SNAPSHOTS, 399, count=1, state=state, tenant=given["tenant"])
-    await _run(db, _SNAPSHOTS, 900, count=1, state="verified", tenant=given["tenant"])
-    await _run(db, _SNAPSHOTS, 900, count=1, state="broken", tenant=given["tenant"])
-    await _run(db, _SNAPSHOTS, 401, count=1, state="missing", tenant=given["tenant"])
+        await _run(db, _BACKUPS, 401, count=2, state=state, tenant=given["tenant"])
+        await _run(db, _BACKUPS, 399, count=1, state=state, tenant=given["tenant"])
+    await _run(db, _BACKUPS, 900, count=1, state="verified", tenant=given["tenant"])
+    await _run(db, _BACKUPS, 900, count=1, state="broken", tenant=given["tenant"])
+    await _run(db, _BACKUPS, 401, count=1, state="missing", tenant=given["tenant"])
     restores = (
         "INSERT INTO restore (restore, tenant, snapshot, state, plan, planned_at)"
         " SELECT gen_random_uuid(), tenant, snapshot, 'completed', '{}',"

@@ -116,7 +116,7 @@ async def test_an_interrupted_restore_is_abandoned_when_its_turn_ends(
         row = await backups.ask(session, tenant, "demand")
         restore = (
             "INSERT INTO restore (restore, tenant, snapshot, state, plan)"
-            " VALUES (:restore, :tenant, :snapshot, :state, '{}')"
+            " VALUES (:restore, :tenant, :backup, :state, '{}')"
         )
         given = {"restore": new_id(), "tenant": tenant, "backup": row["backup"]}
         await session.run(text(restore), given | {"state": state})
