@@ -130,7 +130,7 @@ async def test_requests_that_wait_for_the_directory_ask_it_once(suite: Suite) ->
     """Each of them used to ask when the second was over, and all connections were taken."""
     tenants = [await suite.tenant(name) for name in ("Acme", "Bolt")]
     for tenant in tenants:
-        suite.app.state.provisioning._directory.forget(tenant)
+        suite.app.state.provisioning._addresses.forget(tenant)
     async with suite.database.transaction():
         await suite.database.execute("LOCK TABLE tenant")
         calls = [

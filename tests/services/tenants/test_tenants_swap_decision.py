@@ -99,7 +99,7 @@ async def test_a_swap_holds_one_connection_of_the_pool_at_a_time(
     state = suite.app.state
     db = Database(state.provisioning._db._engine.url.render_as_string(False), size=1)
     leases = Leases(db, suite.hands)
-    directory = state.restore_targets._directory
+    directory = state.restore_targets._addresses
     targets = RestoreTargets(db, suite.hands, leases, directory, state.databases)
     restore_id = RestoreId(UUID(one.restore))
     await targets.swap(TenantId(one.tenant), restore_id, one.database)

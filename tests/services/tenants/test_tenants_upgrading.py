@@ -54,7 +54,7 @@ async def readiness(suite: Suite) -> Any:
 
 
 async def look(suite: Suite, tenant: UUID) -> tuple[int, str]:
-    suite.app.state.provisioning._directory.forget(TenantId(tenant))
+    suite.app.state.provisioning._addresses.forget(TenantId(tenant))
     answer = await suite.user(tenant, "GET", "/records/person")
     return answer.status_code, answer.json().get("type", "")
 
