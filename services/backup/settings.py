@@ -21,6 +21,8 @@ class BackupSettings(ServiceSettings):
     `share_bytes` is how much of the vault one tenant may fill; with less than `free_floor` bytes
     free on the vault's disk the largest tenants' backups stop first.
 
+    Replicas share `vault_dir` and `keyring_dir`: what one writes every other one reads.
+
     The keyring directory must not lie in the vault: whoever deletes a tenant's keyring deletes
     its backups, and the vault's copies must not bring it back.
     """
