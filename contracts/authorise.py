@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.dependencies.models import Dependant
 
 from contracts.access import Person, decide
 from contracts.credentials import Actor, CallerVerifier, access_verifier
@@ -30,6 +31,12 @@ class Rule:
 
     async def __call__(self, request: Request) -> Any:
         return await self._check(request)
+
+
+def permissions_of(dependant: Dependant) -> list[str]:
+    """The permissions that guard a route; a rule test wants exactly one."""
+    own = [dependant.call.permission] if isinstance(dependant.call, Rule) else []
+    return own + [one for inner in dependant.dependencies for one in permissions_of(inner)]
 
 
 def install(app: FastAPI, settings: ServiceSettings, service: str) -> None:

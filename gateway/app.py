@@ -18,6 +18,7 @@ from kit.sealing import SigningKey
 from kit.timers import Timer
 
 SERVICE = "gateway"
+ROUTERS = [problem_pages.router, routes.router]
 _log = logs.get(__name__)
 _CATCH_UP_S, _SWEEP_S = 0.5, 30.0
 
@@ -54,7 +55,7 @@ def create_app(
             name=SERVICE,
             db=db,
             broker=broker or AmqpBroker(settings.amqp_url),
-            routers=[problem_pages.router, routes.router],
+            routers=ROUTERS,
             handlers=consumers.handlers(sweep.wake),
             timers=[Timer("edge", _CATCH_UP_S, edge.catch_up), sweep],
             opening=[publish, seed, remark],

@@ -1,4 +1,5 @@
-"""Writes the generated pages: events in words and as AsyncAPI, and what each problem means."""
+"""Writes the generated pages: events in words and as AsyncAPI, the public API as OpenAPI, and what
+each problem means."""
 
 import json
 from importlib import import_module
@@ -8,6 +9,7 @@ from typing import Any
 from contracts.events import EVENTS
 from kit import problems
 from kit.notice import Notice
+from ops import openapi
 from ops.programs import PROGRAMS
 
 _OURS = {"kit", "contracts", "tenantdb", "services", "gateway"}
@@ -31,6 +33,7 @@ def pages() -> dict[Path, str]:
     return {
         _DOCS / "events.md": _HEAD + "".join(_row(event) for event in EVENTS),
         _DOCS / "asyncapi.json": json.dumps(_asyncapi(), indent=1) + "\n",
+        _DOCS / "openapi.json": json.dumps(openapi.document(), indent=1) + "\n",
         _PROBLEMS: json.dumps(_problems(), indent=1) + "\n",
     }
 

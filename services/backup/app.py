@@ -34,6 +34,7 @@ from services.backup.vault.key_files import KeyFiles
 from services.backup.vault.objects import Vault
 
 NAME = "backup"
+ROUTERS = [router]
 
 
 def create_app(
@@ -84,7 +85,7 @@ def create_app(
             name=NAME,
             db=db,
             broker=broker or AmqpBroker(settings.amqp_url),
-            routers=[router],
+            routers=ROUTERS,
             handlers=handlers(known),
             timers=[
                 runs.timer,

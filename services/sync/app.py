@@ -24,6 +24,7 @@ from services.sync.settings import SyncSettings
 from services.sync.tenant_keys import TenantKeys
 
 NAME = "sync"
+ROUTERS = [tenant_routes, public_routes]
 _LOCK_TIMEOUT_S = 120.0  # a push holds its lock's transaction for ten times that at most
 
 
@@ -51,7 +52,7 @@ def create_app(
             name=NAME,
             db=db,
             broker=broker or AmqpBroker(settings.amqp_url),
-            routers=[tenant_routes, public_routes],
+            routers=ROUTERS,
             handlers=handlers(pusher.wake),
             opening=[key_proof(db, settings.kek, NAME, keyring.check)],
             loops=pusher.loops(),

@@ -1,10 +1,9 @@
 """Every operation says who may call it, exactly once."""
 
 from fastapi import APIRouter, FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from contracts.authorise import LOGIN, PUBLIC, Rule, needs, public
+from contracts.authorise import LOGIN, PUBLIC, needs, permissions_of, public
 from contracts.permissions import OPERATOR_PERMISSIONS, PERMISSIONS
 
 PUBLIC_OPERATIONS = {
@@ -22,11 +21,6 @@ PUBLIC_OPERATIONS = {
 UNGUARDED = {"/livez", "/readyz", "/problems/{slug}"}
 
 
-def rules(dependant: Dependant) -> list[Rule]:
-    own = [dependant.call] if isinstance(dependant.call, Rule) else []
-    return own + [rule for one in dependant.dependencies for rule in rules(one)]
-
-
 def operations(app: FastAPI) -> dict[str, list[str]]:
     """Method and path -> the permissions that guard it."""
     found = {}
@@ -34,8 +28,7 @@ def operations(app: FastAPI) -> dict[str, list[str]]:
         route = context.original_route
         if isinstance(route, APIRoute) and context.path not in UNGUARDED:
             for method in route.methods or ():
-                guards = [rule.permission for rule in rules(route.dependant)]
-                found[f"{method} {context.path}"] = guards
+                found[f"{method} {context.path}"] = permissions_of(route.dependant)
     return found
 
 
