@@ -119,6 +119,15 @@ async def test_a_message_that_the_topology_would_lose_is_not_confirmed(
     assert [message.id for message in await broker.unrouted()] == ["3"]
 
 
+async def test_an_exchange_that_is_missing_is_made(
+    rabbitmq: RabbitMq, raw: AbstractChannel
+) -> None:
+    await raw.exchange_delete(EXCHANGE)
+    other = AmqpBroker(rabbitmq.url)
+    await other.publish(Message("1", "test.nobody", b""))
+    await other.close()
+
+
 async def test_a_consumer_whose_queue_was_deleted_declares_it_again(
     broker: AmqpBroker, raw: AbstractChannel, queue: str
 ) -> None:
