@@ -62,6 +62,9 @@ PUBLIC_PATHS = (
     ),
     PublicPath("key-set", "auth", "/.well-known/jwks.json", "public", token=False, cacheable=True),
     PublicPath("problems", "gateway", "/problems/{word}", "public", token=False),
+    PublicPath(
+        "api-document", "gateway", "/v1/openapi.json", "public", token=False, cacheable=True
+    ),
     PublicPath("egress-addresses", "sync", "/v1/egress-addresses", "public", token=False),
     PublicPath("record-upload", "tenants", f"{_T}/records/{{word}}/{{upload}}", large=True),
     PublicPath("sessions", "auth", f"{_T}/sessions/**"),

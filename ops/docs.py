@@ -15,6 +15,7 @@ from ops.programs import PROGRAMS
 _OURS = {"kit", "contracts", "tenantdb", "services", "gateway"}
 _DOCS = Path(__file__).parents[1] / "docs"
 _PROBLEMS = Path(__file__).parents[1] / "gateway" / "problem_pages.json"
+_OPENAPI = Path(__file__).parents[1] / "gateway" / "openapi.json"
 _HEAD = """# Events
 Generated from `contracts/events.py` by `make docs`; a test fails when this page is stale.
 
@@ -33,7 +34,7 @@ def pages() -> dict[Path, str]:
     return {
         _DOCS / "events.md": _HEAD + "".join(_row(event) for event in EVENTS),
         _DOCS / "asyncapi.json": json.dumps(_asyncapi(), indent=1) + "\n",
-        _DOCS / "openapi.json": json.dumps(openapi.document(), indent=1) + "\n",
+        _OPENAPI: json.dumps(openapi.document(), indent=1) + "\n",
         _PROBLEMS: json.dumps(_problems(), indent=1) + "\n",
     }
 

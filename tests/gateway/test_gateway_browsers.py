@@ -114,6 +114,9 @@ async def test_what_holds_secrets_is_never_compressed(edge: EdgeUnderTest) -> No
         assert "content-encoding" not in headers
 
 
-def test_no_route_of_auth_is_compressed_and_only_the_key_set_is_cacheable() -> None:
+def test_no_route_of_auth_is_compressed_and_only_what_is_for_everybody_is_cacheable() -> None:
     assert not [path.name for path in PUBLIC_PATHS if path.compressed and path.upstream == "auth"]
-    assert [path.name for path in PUBLIC_PATHS if path.cacheable] == ["key-set"]
+    assert [path.name for path in PUBLIC_PATHS if path.cacheable] == [
+        "key-set",
+        "api-document",
+    ]

@@ -99,6 +99,7 @@ def test_only_named_routes_go_without_a_token() -> None:
         "operator-accept",
         "operator-refresh",
         "key-set",
+        "api-document",
         "problems",
         "egress-addresses",
     }

@@ -18,7 +18,7 @@ PUBLIC_OPERATIONS = {
     },
     "sync": {"GET /v1/egress-addresses"},
 }
-UNGUARDED = {"/livez", "/readyz", "/problems/{slug}"}
+UNGUARDED = {"/livez", "/readyz", "/problems/{slug}", "/v1/openapi.json"}
 
 
 def operations(app: FastAPI) -> dict[str, list[str]]:
