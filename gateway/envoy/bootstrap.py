@@ -5,6 +5,13 @@ from gateway.envoy.shapes import Resource, from_file, named, socket, typed
 from gateway.settings import GatewaySettings
 
 _ADMIN = "admin"
+_LOG_LINE = {
+    "at": "%Y-%m-%dT%T.%e%z",
+    "level": "%l",
+    "service": "edge",
+    "logger": "%n",
+    "message": "%j",
+}
 _RUNTIME = {
     # Expressions for paths are ours alone; Envoy's limit of 100 is meant for foreign ones.
     "re2.max_program_size.error_level": 1000,
@@ -27,6 +34,7 @@ def render(settings: GatewaySettings) -> Resource:
         },
         "layered_runtime": {"layers": [{"name": "static", "static_layer": _RUNTIME}]},
         "overload_manager": _overload(settings),
+        "application_log_config": {"log_format": {"json_format": _LOG_LINE}},
     }
 
 
