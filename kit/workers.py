@@ -19,6 +19,7 @@ from kit import logs
 _LENGTH = struct.Struct(">BQ")
 _DONE, _FAILED = 0, 1
 _NICE = 10
+_PIECE = 64 * 1024
 _log = logs.get(__name__)
 
 
@@ -95,8 +96,11 @@ async def _ask(worker: Process, parts: tuple[bytes, ...]) -> tuple[int, bytes]:
     assert worker.stdin is not None
     assert worker.stdout is not None
     worker.stdin.write(_LENGTH.pack(_DONE, sum(map(len, parts))))
-    for part in parts:
-        worker.stdin.write(part)
+    for part in parts:  # piece by piece: a whole body would be copied at once, on the event loop
+        view = memoryview(part)
+        for start in range(0, len(view), _PIECE):
+            worker.stdin.write(view[start : start + _PIECE])
+            await worker.stdin.drain()
     await worker.stdin.drain()
     kind, length = _LENGTH.unpack(await worker.stdout.readexactly(_LENGTH.size))
     return kind, await worker.stdout.readexactly(length)
