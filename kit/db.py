@@ -4,14 +4,21 @@ before anybody is told that it worked."""
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
+from weakref import WeakSet
 
+from prometheus_client import Gauge
 from sqlalchemy import Executable, RowMapping, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import Pool, QueuePool
 
 from kit import clock
 
 Parameters = Mapping[str, Any] | list[dict[str, Any]] | None
+_IN_USE = Gauge(
+    "bulkhead_pool_connections_in_use", "Connections to a control database in use.", ["database"]
+)
+_pools: dict[str, WeakSet[Pool]] = {}
 _READ_ONLY = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
@@ -66,6 +73,7 @@ class Database:
                 },
             },
         )
+        _watch(self._engine.url.database or "", self._engine.pool)
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
@@ -92,3 +100,14 @@ class Database:
 
     async def close(self) -> None:
         await self._engine.dispose()
+
+
+def _watch(database: str, pool: Pool) -> None:
+    """Several pools on one database are counted together, when the gauge is read."""
+    known = _pools.setdefault(database, WeakSet())
+    known.add(pool)
+    _IN_USE.labels(database).set_function(lambda: sum(_checked_out(one) for one in known))
+
+
+def _checked_out(pool: Pool) -> int:
+    return pool.checkedout() if isinstance(pool, QueuePool) else 0

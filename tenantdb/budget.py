@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
+from prometheus_client import Gauge
 
 from contracts.ids import TenantId
 from kit.problems import DependencyDown
@@ -19,6 +20,9 @@ else:
 Opener = Callable[[TenantId], Awaitable[Connection]]
 
 _CLOSE_S = 2.0
+_CONNECTIONS = Gauge(
+    "bulkhead_tenant_connections", "Connections to tenant databases of this process.", ["state"]
+)
 
 
 @dataclass(eq=False)
@@ -53,6 +57,9 @@ class Budget:
         self._idle: OrderedDict[Slot, None] = OrderedDict()
         self._used: set[Slot] = set()
         self._waiting: OrderedDict[asyncio.Future[Slot], TenantId] = OrderedDict()
+        _CONNECTIONS.labels("used").set_function(lambda: len(self._used))
+        _CONNECTIONS.labels("idle").set_function(lambda: len(self._idle))
+        _CONNECTIONS.labels("waited-for").set_function(lambda: len(self._waiting))
 
     async def take(self, tenant: TenantId) -> tuple[Slot, bool]:
         """A slot with an open connection, and whether the connection is a new one."""

@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 from enum import Enum, auto
 
+from prometheus_client import Counter
+
 from kit import logs
 from kit.messaging import HANDLER_DEADLINE_S, Handler, Message
 from kit.problems import Problem
 
+_MESSAGES = Counter("bulkhead_messages", "Messages by what became of them.", ["queue", "outcome"])
 log = logs.get(__name__)
 TRY_AGAIN = frozenset({408, 429, 503})
 
@@ -20,6 +23,12 @@ class Handled(Enum):
 
 async def handle(message: Message, handler: Handler, *, queue: str) -> Handled:
     """Run the handler within the message's trace and a deadline, and judge how it ended."""
+    verdict = await _judged(message, handler, queue)
+    _MESSAGES.labels(queue, verdict.name.lower()).inc()
+    return verdict
+
+
+async def _judged(message: Message, handler: Handler, queue: str) -> Handled:
     with logs.bind_trace(message.headers.get("traceparent")):
         try:
             async with asyncio.timeout(HANDLER_DEADLINE_S):

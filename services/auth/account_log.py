@@ -4,10 +4,13 @@ sets; a user is an id, an address a truncated one; never a name, a password or a
 
 from enum import StrEnum
 
+from prometheus_client import Counter
+
 from contracts.caller import Caller, truncated
 from contracts.ids import SessionId, TenantId, UserId
 from kit import logs
 
+_EVENTS = Counter("bulkhead_account_events", "What is logged of accounts.", ["event", "reason"])
 _log = logs.get(__name__)
 
 
@@ -61,6 +64,7 @@ def write(
 
     Written after the commit: a line says what is so.
     """
+    _EVENTS.labels(event.value, reason.value if reason else "").inc()
     _log.info(
         event.value,
         extra={

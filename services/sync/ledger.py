@@ -3,10 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from contracts.ids import new_id
 from kit.db import Database
 from services.sync.egress import Call
 from services.sync.store import ledger
+
+_CALLS = Counter("bulkhead_crm_calls", "Calls to CRMs by what they answered.", ["answer"])
 
 
 class Ledger:
@@ -41,5 +45,13 @@ class Ledger:
             "duration_ms": duration_ms,
             "error": error or None,
         }
+        _CALLS.labels(_answer(status)).inc()
         async with self._db.write() as session:
             await ledger.complete(session, line, values)
+
+
+def _answer(status: int | None) -> str:
+    """429 apart: it says that we ask too much; "none" where no answer came."""
+    if status is None or status == 429:
+        return "none" if status is None else "429"
+    return f"{status // 100}xx"

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import REGISTRY
 
 from kit.messaging import Broker, Message, handling, memory, subscription
 from kit.messaging.amqp import AmqpBroker
@@ -40,7 +41,10 @@ async def test_a_problem_is_final_unless_it_asks_to_wait(status: int, verdict: H
     async def handler(_: Message) -> None:
         raise refusing(status)
 
+    labels = {"queue": "test", "outcome": verdict.name.lower()}
+    before = REGISTRY.get_sample_value("bulkhead_messages_total", labels) or 0
     assert await handle(MESSAGE, handler, queue="test") is verdict
+    assert REGISTRY.get_sample_value("bulkhead_messages_total", labels) == before + 1
 
 
 async def test_a_handler_that_hangs_is_cut_at_the_deadline_and_the_message_comes_again(

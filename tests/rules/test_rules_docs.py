@@ -137,3 +137,14 @@ def test_the_architecture_names_lint_contracts_that_exist():
 
 def lint() -> str:
     return (ROOT / ".importlinter").read_text()
+
+
+def test_every_metric_stands_in_the_guide():
+    """By the name under which it is scraped: counters end in _total."""
+    guide = (ROOT / "docs" / "guides" / "observe.md").read_text()
+    pattern = re.compile(r'\b(Counter|Gauge|Histogram)\(\s*"(\w+)"')
+    for folder in ("kit", "contracts", "tenantdb", "services", "gateway"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for kind, name in pattern.findall(path.read_text()):
+                ending = "_total" if kind == "Counter" and not name.endswith("_total") else ""
+                assert f"`{name}{ending}" in guide, f"{path.name}: {name}"

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 from uuid import UUID
 
+from prometheus_client import Counter, Histogram
+
 from contracts.events import BackupCompleted, BackupFailed
 from contracts.ids import BackupId, TenantId
 from kit import clock, logs, outbox
@@ -18,6 +20,17 @@ from services.backup.vault.catalogue import Catalogue, Entry
 from services.backup.vault.objects import ObjectMissing
 
 _ATTEMPTS = 3
+_SECONDS = Histogram(
+    "bulkhead_backup_seconds",
+    "How long a full took from its start to its check",
+    buckets=(1, 5, 15, 60, 300, 900, 3_600, 14_400),
+)
+_BYTES = Histogram(
+    "bulkhead_backup_bytes",
+    "What a full takes in the vault",
+    buckets=[float(10**power) for power in range(4, 13)],
+)
+_FAILURES = Counter("bulkhead_backup_failures", "Fulls that failed", ["reason"])
 _log = logs.get(__name__)
 
 
@@ -73,6 +86,8 @@ class FullRun:
             await backups.complete(session, backup, manifest, now)
             await tenants.cover(session, job.tenant, until, now)
             await outbox.add(session, BackupCompleted(tenant=job.tenant, backup=backup))
+        _SECONDS.observe((now - job.started_at).total_seconds())
+        _BYTES.observe(manifest.size)
         _log.info(
             "full backup stored",
             extra={
@@ -91,6 +106,7 @@ class FullRun:
             failures = await tenants.failures(session, job.tenant) + 1
             await tenants.postpone(session, job.tenant, failures, now + pause_after(failures))
             await outbox.add(session, BackupFailed(tenant=job.tenant, backup=backup))
+        _FAILURES.labels(reason).inc()
         _log.error(
             "full backup failed",
             extra={"tenant": str(job.tenant), "backup": str(backup), "reason": reason},

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from prometheus_client import Counter
 from sqlalchemy import RowMapping
 
 from contracts.clients import TenantsClient
@@ -22,6 +23,7 @@ from services.sync.store import connections, outgoing
 from services.sync.store.outgoing import Settlement
 from services.sync.tenant_keys import TenantKeys
 
+_ROWS = Counter("bulkhead_sync_rows", "Rows sent to CRMs by what became of them.", ["state"])
 _STOPPING = (Verdict.WAIT, Verdict.BROKEN)
 
 
@@ -149,6 +151,8 @@ class Sending:
         ]
         async with self.db.write() as session:
             await outgoing.settle(session, self.connection.id, rows)
+        for row in rows:
+            _ROWS.labels(row.state).inc()
         self.sent_rows += len(rows)
         return [outcome for outcome in sent.rows if outcome.verdict in _STOPPING]
 

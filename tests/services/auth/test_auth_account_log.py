@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 
 from kit.logs import FIELDS, _JsonFormatter
 from services.auth.account_log import Event, LoginReason
@@ -74,6 +75,18 @@ def of(event: Event, tenant: UUID | None, user: str = "", **more: object) -> dic
     if user:
         line["user"] = user
     return line | more
+
+
+def counted(event: Event, reason: LoginReason) -> float:
+    labels = {"event": event.value, "reason": reason.value}
+    return REGISTRY.get_sample_value("bulkhead_account_events_total", labels) or 0.0
+
+
+async def test_logins_are_counted_by_what_came_of_them(auth: Auth) -> None:
+    tenant, *_ = await ada(auth)
+    before = counted(Event.LOGIN_FAILED, LoginReason.WRONG_PASSWORD)
+    await auth.login("ada@a.example", WRONG, tenant)
+    assert counted(Event.LOGIN_FAILED, LoginReason.WRONG_PASSWORD) == before + 1
 
 
 async def test_logins_say_who_from_where_and_why(auth: Auth, lines: Lines) -> None:

@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from prometheus_client import REGISTRY
+
 from sandbox.dataverse import DataverseSimulator, Limits
 from sandbox.dataverse.tokens import Secret
 from tests.eventually import eventually
@@ -56,7 +58,13 @@ async def test_a_batch_that_is_refused_as_a_whole_is_split_until_the_row_is_foun
     assert [len(batch) for batch in sync.batches()] == [8, 4, 4]
 
 
+def _counted(metric: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(metric, labels) or 0.0
+
+
 async def test_errors_of_the_server_park_no_row(sync: Sync) -> None:
+    failed = _counted("bulkhead_crm_calls_total", answer="5xx")
+    sent = _counted("bulkhead_sync_rows_total", state="ok")
     sync.peer.fill(3)
     sync.simulator.add_fault(kind="status", path="$batch", status=502, times=4)
     connection = await sync.connect()
@@ -67,6 +75,8 @@ async def test_errors_of_the_server_park_no_row(sync: Sync) -> None:
         return (body["state"], body["reason"], body["retry_at"]) == ("active", "", None)
 
     await eventually(is_well_again)
+    assert _counted("bulkhead_crm_calls_total", answer="5xx") == failed + 4
+    assert _counted("bulkhead_sync_rows_total", state="ok") == sent + 3
 
 
 async def test_retry_after_is_honoured_also_by_a_new_process(
