@@ -1,7 +1,8 @@
-"""Files for Envoy: complete or not there, readable by nobody else."""
+"""Files for Envoy: complete or not there, readable by nobody else, untouched where they stay."""
 
-import os
 from pathlib import Path
+
+from kit import files
 
 
 def write(path: Path, content: bytes) -> bool:
@@ -9,9 +10,5 @@ def write(path: Path, content: bytes) -> bool:
     if path.exists() and path.read_bytes() == content:
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    draft.replace(path)
+    files.replace(path, content)
     return True

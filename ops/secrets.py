@@ -1,13 +1,12 @@
 """Makes the secrets of an installation: random, one file each, mode 0600, never overwritten."""
 
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kit import base64url
+from kit import base64url, files
 from kit.sealing import SigningKey, new_key
 from ops import broker
 from ops.bootstrap import SERVICES
@@ -24,10 +23,7 @@ _RANDOM: dict[str, Callable[[], str]] = {
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    draft.replace(path)
+    files.replace(path, text.encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ The authority's own certificate permits it names under localhost and test and lo
 only, so that a browser which trusts it trusts nothing else.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from kit import files
 
 EDGE_NAMES = ("localhost", "bulkhead.localhost", "127.0.0.1", "::1")
 
@@ -81,7 +82,7 @@ def _make_authority(certificate: Path, key_file: Path) -> None:
         .sign(key, hashes.SHA256())
     )
     _write_key(key_file, key)
-    _write(certificate, built.public_bytes(serialization.Encoding.PEM))
+    files.replace(certificate, built.public_bytes(serialization.Encoding.PEM))
 
 
 def _make_server(paths: ServerCertificate, authority_key: Path, names: Sequence[str]) -> None:
@@ -103,7 +104,7 @@ def _make_server(paths: ServerCertificate, authority_key: Path, names: Sequence[
         .sign(signer, hashes.SHA256())
     )
     _write_key(paths.key, key)
-    _write(paths.certificate, built.public_bytes(serialization.Encoding.PEM))
+    files.replace(paths.certificate, built.public_bytes(serialization.Encoding.PEM))
 
 
 def _builder(
@@ -156,16 +157,7 @@ def _write_key(path: Path, key: EllipticCurvePrivateKey) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    _write(path, pem)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """By a rename, so that a half-written key never stands there; 0600 from the first byte."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    draft.replace(path)
+    files.replace(path, pem)
 
 
 def _now() -> datetime:

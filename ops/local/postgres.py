@@ -14,6 +14,7 @@ from typing import Any
 
 import asyncpg
 
+from kit import files
 from ops.local import leftovers
 from ops.local.accounts import is_open_to_others, own_copied, server_account
 from ops.local.log_files import LogFile
@@ -144,8 +145,7 @@ class LocalPostgres:
 
     def _write(self, name: str, text: str) -> None:
         path = self._data / name
-        path.write_text(text)
-        path.chmod(0o600)
+        files.replace(path, text.encode())
         self._own(path)
 
     def _own(self, path: Path) -> None:

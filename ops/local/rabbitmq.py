@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypedDict
 
+from kit import files
 from ops.local.accounts import is_open_to_others, own_copied, server_account
 from ops.local.ports import Ports, is_free
 from ops.local.rabbitmq_install import RabbitMqUnavailable, find_script, refuse_missing
@@ -128,20 +129,20 @@ class RabbitMq:
         for name in _PORTS:
             if not known[name] or not is_free(known[name]):
                 known[name] = self._ports.free()
-        _write_private(file, json.dumps(known))
+        files.replace(file, json.dumps(known).encode())
         return known
 
     def _write_configuration(self) -> None:
-        files = {"enabled_plugins": "[].\n"}
+        texts = {"enabled_plugins": "[].\n"}
         load = ""
         if self._definitions is not None:
-            files["definitions.json"] = self._definitions(self._identity["password"])
+            texts["definitions.json"] = self._definitions(self._identity["password"])
             load = f"load_definitions = {self.state / 'definitions.json'}\n"
-        files["rabbitmq.conf"] = CONFIGURATION.format(
+        texts["rabbitmq.conf"] = CONFIGURATION.format(
             log=self.state / "node.log", definitions=load, **self._identity
         )
-        for name, content in files.items():
-            _write_private(self.state / name, content)
+        for name, content in texts.items():
+            files.replace(self.state / name, content.encode())
             self._own(self.state / name)
 
     def _environment(self) -> dict[str, str]:
@@ -231,8 +232,3 @@ def _answers_amqp(port: int) -> bool:
             return connection.recv(1) == b"\x01"
     except OSError:
         return False
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.touch(mode=0o600)
-    path.write_text(text)

@@ -1,8 +1,6 @@
 """Tenant keys, one keyring file per tenant: when it is deleted, no copy of that tenant's backups
 can be opened again by anybody."""
 
-import contextlib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from contracts.ids import TenantId
-from kit import base64url, strict_json
+from kit import base64url, files, strict_json
 from kit.sealing import Kek, SealBroken, canonical, new_key
 
 _VERSION = re.compile("[1-9][0-9]{0,8}")
@@ -65,7 +63,7 @@ class KeyFiles:
             "tenant": str(tenant),
             "keys": {"1": base64url.encode(wrapped)},
         }
-        _create(path, canonical(document))
+        files.create(path, canonical(document))
 
     def current(self, tenant: TenantId) -> TenantKey:
         """The key for new backups; raises what `key` raises."""
@@ -102,7 +100,7 @@ class KeyFiles:
     def shred(self, tenant: TenantId) -> None:
         """Delete the keyring: what was sealed for this tenant stays unreadable for ever."""
         self._path(tenant).unlink(missing_ok=True)
-        _sync(self._directory)
+        files.sync(self._directory)
 
     def _wrapped(self, tenant: TenantId) -> dict[int, bytes]:
         try:
@@ -129,27 +127,3 @@ def _keys_of(data: bytes, tenant: TenantId) -> dict[int, bytes]:
     if not all(_VERSION.fullmatch(version) for version in keys):
         raise ValueError
     return {int(version): base64url.decode(wrapped) for version, wrapped in keys.items()}
-
-
-def _create(path: Path, data: bytes) -> None:
-    """Create-only and durable; of two that try at once, one wins and both see the same file."""
-    draft = path.with_suffix(f".{os.getpid()}.{os.urandom(4).hex()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()
-    _sync(path.parent)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import kit.files
+
 _HALF_WRITTEN = re.compile(r"#\d+$")
 _LEFT_BY_US = re.compile(r"[0-9a-f-]+(\.verify)?\.(tbk|json)#\d+")
 
@@ -49,11 +51,7 @@ def sync(root: Path, path: Path) -> None:
     for each in [path, *path.parents]:
         if not each.is_relative_to(root):
             return
-        descriptor = os.open(each, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        kit.files.sync(each)
 
 
 def unlink_leftovers(folder: Path, before: float) -> int:
