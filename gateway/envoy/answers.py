@@ -2,17 +2,11 @@
 
 from gateway.envoy.shapes import Resource, named, typed
 from gateway.settings import GatewaySettings
+from kit.http.security_headers import SECURITY_HEADERS
 
 _FILTERS = "envoy.extensions.filters.http"
 _NO_STORE, _CORS, _COMPRESSION = "bulkhead.no-store", "bulkhead.cors", "bulkhead.compression"
-_SECURITY_HEADERS = {
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-    "strict-transport-security": "max-age=63072000; includeSubDomains",
-    "x-content-type-options": "nosniff",
-    "x-client-request-id": "%REQ(X-CLIENT-REQUEST-ID)%",
-}
+_HEADERS = {**SECURITY_HEADERS, "x-client-request-id": "%REQ(X-CLIENT-REQUEST-ID)%"}
 _PER_ROUTE = f"{_FILTERS}.compressor.v3.CompressorPerRoute"
 _LONG_ANSWERS = ("application/json", "application/x-ndjson", "text/csv")
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
@@ -22,7 +16,7 @@ _TOLD = "etag, link, location, retry-after, x-client-request-id, x-request-id"
 
 def headers(settings: GatewaySettings) -> Resource:
     """First in the chain, so that refusals carry them too."""
-    security = [_header(name, value) for name, value in _SECURITY_HEADERS.items()]
+    security = [_header(name, value) for name, value in _HEADERS.items()]
     if settings.cors_origins:
         security.append(_header("vary", "origin", "APPEND_IF_EXISTS_OR_ADD"))
     return _mutating("bulkhead.security-headers", security)

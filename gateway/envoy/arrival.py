@@ -1,11 +1,10 @@
 """How requests arrive: what is small is here wholly before anything behind the edge hears of it, so
 that slow bodies hold no connection of a service and a refusal finds a client that listens."""
 
+from contracts.body_sizes import MOST_BODY, MOST_UPLOAD
 from gateway.envoy.shapes import Resource, named, script, typed
 
 HEAD, BUFFER = "bulkhead.head", "bulkhead.buffer"
-KIB, MIB = 1024, 1024 * 1024
-SMALL_BODY, LARGE_BODY = 64 * KIB, 32 * MIB
 PAUSE = "pause"
 
 _FILTERS = "envoy.extensions.filters.http"
@@ -15,7 +14,7 @@ _SWITCH = "envoy.config.route.v3.FilterConfig"
 _NOT_WHOLE = {"name": _WHOLE, "present_match": True, "invert_match": True}
 _DECLARED_TOO_LARGE = {
     "name": "content-length",
-    "range_match": {"start": LARGE_BODY + 1, "end": 2**62},
+    "range_match": {"start": MOST_UPLOAD + 1, "end": 2**62},
 }
 
 INTERNAL_HEADERS = [_WHOLE]
@@ -29,14 +28,16 @@ def head() -> Resource:
 
 def buffer() -> list[Resource]:
     """Holds a small request until it is whole, then gives it its own route, see whole.lua."""
-    size = named(BUFFER, f"{_FILTERS}.buffer.v3.Buffer", max_request_bytes=SMALL_BODY)
+    size = named(BUFFER, f"{_FILTERS}.buffer.v3.Buffer", max_request_bytes=MOST_BODY)
     return [size, script("bulkhead.whole", "whole.lua")]
 
 
 def large_limit() -> Resource:
     """For bodies that are passed on as they come."""
     name = "bulkhead.large-limit"
-    return named(name, f"{_FILTERS}.body_size_limit.v3.BodySizeLimit", max_request_bytes=LARGE_BODY)
+    return named(
+        name, f"{_FILTERS}.body_size_limit.v3.BodySizeLimit", max_request_bytes=MOST_UPLOAD
+    )
 
 
 def not_held() -> dict[str, Resource]:
@@ -47,13 +48,13 @@ def not_held() -> dict[str, Resource]:
 def metadata(*, large: bool) -> Resource:
     """What head.lua and whole.lua read of a route: is its body passed on as it comes, and how much
     may it be."""
-    most = {"large": large, "most": LARGE_BODY if large else SMALL_BODY}
+    most = {"large": large, "most": MOST_UPLOAD if large else MOST_BODY}
     return {HEAD: most, "bulkhead.whole": most}
 
 
 def before_uploads() -> Resource:
     """The route of what says itself that it is too large even for an upload."""
-    limits = {"large": False, "most": LARGE_BODY}
+    limits = {"large": False, "most": MOST_UPLOAD}
     notes = {HEAD: limits, "bulkhead.whole": limits}
     return _nowhere_yet("too-large", _DECLARED_TOO_LARGE, _DRAINED_WITHIN, notes)
 

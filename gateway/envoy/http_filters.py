@@ -1,12 +1,12 @@
 """The filter chain, in the order in which a request must satisfy it; the router is always last."""
 
+from contracts.credentials import ACCESS_AUDIENCE
 from gateway.envoy import answers, arrival
 from gateway.envoy.route_table import JWT, LUA
 from gateway.envoy.shapes import Resource, from_file, named, script
 from gateway.settings import GatewaySettings
 
 GLOBAL_LIST, TENANT_LIST = "global-allow", "tenant-allow"
-AUDIENCE = "bulkhead"
 
 _FILTERS = "envoy.extensions.filters.http"
 _RBAC = f"type.googleapis.com/{_FILTERS}.rbac.v3.RBAC"
@@ -79,7 +79,7 @@ def _tokens(settings: GatewaySettings) -> Resource:
     cached token outlives the key that signed it."""
     provider = {
         "issuer": settings.issuer,
-        "audiences": [AUDIENCE],
+        "audiences": [ACCESS_AUDIENCE],
         "require_expiration": True,
         "clock_skew_seconds": 5,
         "forward": True,

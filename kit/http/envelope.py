@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit import logs
 from kit.http.errors import render
+from kit.http.security_headers import SECURITY_HEADERS
 from kit.problems import Internal
 from kit.uuid7 import uuid7
 
@@ -17,14 +18,7 @@ _REQUESTS = Counter("http_requests_total", "Requests", ["service", "method", "ro
 _SECONDS = Histogram("http_request_seconds", "Time to answer", ["service", "route"])
 _REQUEST_ID = re.compile(r"^[0-9a-f-]{36}$")
 _CLIENT_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-_HEADERS = {
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
-    "strict-transport-security": "max-age=63072000; includeSubDomains",
-    "x-content-type-options": "nosniff",
-}
+_HEADERS = {"cache-control": "no-store", **SECURITY_HEADERS}
 _QUIET = {"/livez", "/readyz"}
 _log = logs.get(__name__)
 

@@ -4,10 +4,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+
+from kit.backoff import pause
 
 Say = Callable[[str], None]
 STEADY_S = 60.0
-_FIRST_S, _LONGEST_S, _LOOK_S = 0.4, 10.0, 0.5
+_FIRST_S, _LOOK_S = 0.4, 0.5
+_LONGEST = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Falls:
     def pause_s(self, now: float) -> float:
         """To be asked when it has fallen."""
         self._count = 1 if now - self._lifted_at >= STEADY_S else self._count + 1
-        return float(min(_FIRST_S * 2 ** min(self._count - 1, 10), _LONGEST_S))
+        return pause(self._count, _FIRST_S, _LONGEST).total_seconds()
 
     def lifted(self, now: float) -> None:
         self._lifted_at = now

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from kit import clock
 from kit.db import Database
+from kit.forgetting import in_batches
 from kit.timers import Timer
 from services.backup.store import backups, restores
 
@@ -27,9 +28,6 @@ def forgetting(db: Database, plan_lives: timedelta) -> Timer:
             (restores.forget_ended, now - KEEP),
             (backups.forget, now - KEEP),
         ):
-            forgotten = BATCH
-            while forgotten == BATCH:
-                async with db.write() as session:
-                    forgotten = await forget_some(session, before, BATCH)
+            await in_batches(db, forget_some, before, BATCH)
 
     return Timer("forgetting", EVERY_S, forget)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from kit import clock
 from kit.db import Database
+from kit.forgetting import in_batches
 from kit.timers import Timer
 from services.sync.store import connections, ledger, outgoing
 
@@ -22,9 +23,6 @@ def forgetting(db: Database, keep_ledger: timedelta) -> Timer:
             (outgoing.forget_vanished, now - KEEP_VANISHED),
             (connections.forget_removed, now - keep_ledger),
         ):
-            forgotten = BATCH
-            while forgotten == BATCH:
-                async with db.write() as session:
-                    forgotten = await forget_some(session, before, BATCH)
+            await in_batches(db, forget_some, before, BATCH)
 
     return Timer("forgetting", EVERY_S, forget)

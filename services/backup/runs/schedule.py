@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from contracts.ids import TenantId
+from kit.backoff import pause
 
 _SPREAD = timedelta(hours=20)
 _DAY = timedelta(days=1)
-_FIRST_PAUSE = timedelta(minutes=1)
+_FIRST_PAUSE_S = 60.0
 LONGEST_PAUSE = timedelta(hours=4)
 
 
@@ -37,5 +38,4 @@ def is_due(tenant: TenantId, last: datetime | None, now: datetime) -> bool:
 
 def pause_after(failures: int) -> timedelta:
     """How long to wait after so many failures in a row: doubling, at most four hours."""
-    doublings = max(0, min(failures - 1, 10))
-    return min(_FIRST_PAUSE * (1 << doublings), LONGEST_PAUSE)
+    return pause(failures, _FIRST_PAUSE_S, LONGEST_PAUSE)

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 
 from contracts.authorise import needs_module
+from contracts.body_sizes import MOST_UPLOAD
 from contracts.credentials import Actor
 from kit.problems import MediaTypeUnsupported
 from services.tenants import sessions
@@ -16,11 +17,11 @@ from services.tenants.records.many.slots import Uploads
 from services.tenants.records.modules import Module
 from services.tenants.schemas import BulkDelete, BulkOutcome, DeleteOutcome
 
-_UPLOAD, _IDS = 32 * 1024 * 1024, 512 * 1024
+_MOST_IDS = 512 * 1024
 BODY_LIMITS = {
-    r"/v1/records/[^/]+/(bulk|import)$": _UPLOAD,
-    r"/v1/records/[^/]+/bulk-delete$": _IDS,
-    r"^/internal/tenants/[^/]+/connections/[^/]+/records$": _IDS,
+    r"/v1/records/[^/]+/(bulk|import)$": MOST_UPLOAD,
+    r"/v1/records/[^/]+/bulk-delete$": _MOST_IDS,
+    r"^/internal/tenants/[^/]+/connections/[^/]+/records$": _MOST_IDS,
 }
 
 router = APIRouter(prefix="/t/{tenant}/v1/records/{module}", tags=["bulk"])
