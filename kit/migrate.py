@@ -1,7 +1,8 @@
 """Migrations as plain SQL files: each in one transaction, once, in order, under one lock.
 
 Files are named NNN_pre_words.sql (safe before the new code runs) or NNN_post_words.sql (after the
-old code is gone). A line `-- include kit/outbox` is replaced by the text of kit/outbox/schema.sql.
+old code is gone). A line `-- include kit/outbox 001` is replaced by the text of the step with that
+number, kit/outbox/001_*.sql: what a service has taken stays as it is, whatever comes after it.
 """
 
 import hashlib
@@ -14,7 +15,8 @@ import asyncpg
 from kit import logs
 
 _NAME = re.compile(r"^\d{3}_(pre|post)_[a-z0-9_]+\.sql$")
-_INCLUDE = re.compile(r"^-- include kit/([a-z_]+)$", re.MULTILINE)
+_INCLUDE = re.compile(r"^-- include\b(?: kit/([a-z_]+) (\d{3})$)?", re.MULTILINE)
+_KIT = Path(__file__).parent
 _LOCK = 0x62756C6B  # "bulk": one migration at a time in a database
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migration (
@@ -44,9 +46,20 @@ def files(directory: Path, phase: Phase = "all") -> list[Path]:
 
 
 def read(path: Path) -> str:
-    """The SQL of a migration with its includes."""
-    kit = Path(__file__).parent
-    return _INCLUDE.sub(lambda m: (kit / m[1] / "schema.sql").read_text(), path.read_text())
+    """The SQL of a migration with its includes; ValueError for one that names no step."""
+    return _INCLUDE.sub(lambda found: _step(path, found[1], found[2]), path.read_text())
+
+
+def includes(path: Path) -> list[tuple[str, str]]:
+    """Which steps of the kit a migration takes: folder and number."""
+    return _INCLUDE.findall(path.read_text())
+
+
+def _step(path: Path, folder: str | None, number: str | None) -> str:
+    steps = list((_KIT / folder).glob(f"{number}_*.sql")) if folder else []
+    if len(steps) != 1:
+        raise ValueError(f"{path.name}: an include names one step, like kit/outbox 001")
+    return steps[0].read_text()
 
 
 async def migrate(

@@ -12,7 +12,7 @@ import asyncpg
 
 from kit.notice import Notice
 
-SCHEMA = Path(__file__).parents[1] / "kit" / "outbox" / "schema.sql"
+STEPS = sorted((Path(__file__).parents[1] / "kit" / "outbox").glob("*.sql"))
 EFFECTS = "CREATE TABLE effect (number integer NOT NULL)"
 
 
@@ -58,7 +58,7 @@ async def outbox_database(cluster: Any, service: str = "sync") -> AsyncIterator[
     await cluster.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
     await cluster.execute(f"GRANT CONNECT ON DATABASE {name} TO bulkhead_relay")
     connection = await asyncpg.connect(made.url)
-    await connection.execute(SCHEMA.read_text() + EFFECTS)
+    await connection.execute("".join(step.read_text() for step in STEPS) + EFFECTS)
     await connection.close()
     try:
         yield made

@@ -1,4 +1,4 @@
--- include kit/outbox
+-- include kit/outbox 001
 
 CREATE TABLE allowlist (
     scope text PRIMARY KEY CHECK (

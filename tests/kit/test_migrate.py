@@ -1,11 +1,13 @@
 """Migrations run once, in order, each whole or not at all."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from kit import migrate as module
 from kit.migrate import MigrationChanged, files, migrate, read
 
 
@@ -124,6 +126,42 @@ async def test_a_statement_without_an_end_is_ended(url, tmp_path):
 
 async def test_an_include_is_the_text_of_the_kit(url, tmp_path):
     folder = write(
-        tmp_path, **{"901_pre_inbox": "CREATE TABLE m_a (n int);\n-- include kit/outbox"}
+        tmp_path, **{"901_pre_inbox": "CREATE TABLE m_a (n int);\n-- include kit/outbox 001"}
     )
     assert "CREATE TABLE" in read(folder / "901_pre_inbox.sql").split("m_a", 1)[1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-- include kit/outbox",
+        "-- include kit/outbox 999",
+        "-- include kit/outbox 001 ",
+        "-- include",
+    ],
+)
+def test_an_include_that_names_no_step_is_refused(tmp_path, line):
+    """It would pass for a comment, and the tables would not be there."""
+    folder = write(tmp_path, **{"901_pre_inbox": f"{line}\n"})
+    with pytest.raises(ValueError, match="names one step"):
+        read(folder / "901_pre_inbox.sql")
+
+
+async def test_a_new_step_of_the_kit_reaches_a_database_with_a_new_migration_only(
+    url, tmp_path, monkeypatch
+):
+    kit, service = tmp_path / "kit", tmp_path / "service"
+    shutil.copytree(module._KIT / "outbox", kit / "outbox")
+    service.mkdir()
+    monkeypatch.setattr(module, "_KIT", kit)
+    (kit / "outbox" / "901_first.sql").write_text("CREATE TABLE m_first (n int);")
+    write(service, **{"901_pre_a": "-- include kit/outbox 901\nCREATE TABLE m_own (n int);"})
+    assert await migrate(url, service) == ["901_pre_a.sql"]
+    (kit / "outbox" / "902_second.sql").write_text("CREATE TABLE m_second (n int);")
+    assert await migrate(url, service) == []
+    write(service, **{"902_pre_b": "-- include kit/outbox 902"})
+    assert await migrate(url, service) == ["902_pre_b.sql"]
+    assert await tables(url) == {"m_first", "m_own", "m_second"}
+    (kit / "outbox" / "901_first.sql").write_text("CREATE TABLE m_first (n bigint);")
+    with pytest.raises(MigrationChanged):
+        await migrate(url, service)

@@ -1,4 +1,4 @@
--- include kit/outbox
+-- include kit/outbox 001
 
 -- The tenants that this service has been told of; the tenants service owns them.
 CREATE TABLE tenant (

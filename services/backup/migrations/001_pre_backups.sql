@@ -1,4 +1,4 @@
--- include kit/outbox
+-- include kit/outbox 001
 
 -- What the vault holds is the truth about backups; these tables are the index and the queue.
 CREATE TABLE tenant (

@@ -1,4 +1,4 @@
--- include kit/outbox
+-- include kit/outbox 001
 
 -- Each tenant's own key, wrapped by the key-encryption key that only a file holds.
 CREATE TABLE tenant_key (

@@ -1,5 +1,5 @@
 -- The directory: which tenant has which database, what is leased, restored, and set aside.
--- include kit/outbox
+-- include kit/outbox 001
 
 CREATE TABLE tenant (
     id uuid PRIMARY KEY,
