@@ -5,6 +5,7 @@ from dataclasses import replace
 from fastapi import FastAPI
 
 from contracts import authorise
+from contracts.broker import BULKHEAD
 from contracts.credentials import AccessVerifier
 from contracts.settings import ServiceSettings
 from kit import chassis
@@ -28,7 +29,7 @@ def assemble(
         made = replace(
             made, timers=[*made.timers, keys], needed={**made.needed, "keys": check_keys}
         )
-    app = chassis.build(made)
+    app = chassis.build(replace(made, queue=BULKHEAD.queue_of(made.name)))
     authorise.install(app, settings, made.name)
     if access is not None:
         app.state.access = access

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from contracts.assembly import assemble
+from contracts.broker import open_broker
 from contracts.clients import TenantsClient
 from gateway import api_document, consumers, problem_pages, remarks, routes, store
 from gateway.edge import Edge, publish_static
@@ -13,7 +14,6 @@ from kit import logs
 from kit.chassis import Made
 from kit.db import Database
 from kit.messaging import Broker
-from kit.messaging.amqp import AmqpBroker
 from kit.sealing import SigningKey
 from kit.timers import Timer
 
@@ -54,7 +54,7 @@ def create_app(
         Made(
             name=SERVICE,
             db=db,
-            broker=broker or AmqpBroker(settings.amqp_url),
+            broker=broker or open_broker(settings.amqp_url),
             routers=ROUTERS,
             handlers=consumers.handlers(sweep.wake),
             timers=[Timer("edge", _CATCH_UP_S, edge.catch_up), sweep],

@@ -41,7 +41,8 @@ class Made:
     a wanted one is only shown. A step of `opening` may be repeated, and raises (NotReady with words
     of its own) while the service may not begin.
     `parts` is what its routes work with. `needs_loops`: a loop that has ended makes the service
-    unready (where it serves nobody, its loops are all there is).
+    unready (where it serves nobody, its loops are all there is). Notices for its `handlers` come
+    from `queue` (its name where nothing else is said).
     """
 
     name: str
@@ -49,6 +50,7 @@ class Made:
     db: Database | None = None
     routers: Sequence[APIRouter] = ()
     handlers: Handlers = field(default_factory=dict)
+    queue: str = ""
     loops: Mapping[str, Run] = field(default_factory=dict)
     timers: Sequence[Timer] = ()
     needed: Mapping[str, Check] = field(default_factory=dict)
@@ -167,7 +169,9 @@ class _Running:
     async def _consume(self) -> None:
         made = self._made
         if made.handlers and made.db is not None:
-            self._subscription = await consume(made.broker, made.db, made.name, made.handlers)
+            self._subscription = await consume(
+                made.broker, made.db, made.name, made.handlers, queue=made.queue or made.name
+            )
 
     async def _stop_consuming(self) -> None:
         if self._subscription is not None:

@@ -21,7 +21,9 @@ class NoticeUnknown(Problem, status=422, slug="notice-unknown"):
     """
 
 
-async def consume(broker: Broker, db: Database, service: str, handlers: Handlers) -> Subscription:
+async def consume(
+    broker: Broker, db: Database, service: str, handlers: Handlers, *, queue: str
+) -> Subscription:
     """Hand each notice of the table to its handler within a transaction of `db`.
 
     A handler that raises rolls its transaction back: a Problem parks the notice, anything else
@@ -38,9 +40,4 @@ async def consume(broker: Broker, db: Database, service: str, handlers: Handlers
             if await inbox.once(session, service, message.id):
                 await handler(session, notice)
 
-    return await broker.consume(queue_of(service), sorted(by_topic), on_message)
-
-
-def queue_of(service: str) -> str:
-    """The queue that all replicas of a service share."""
-    return f"bulkhead.{service}"
+    return await broker.consume(queue, sorted(by_topic), on_message)

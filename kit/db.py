@@ -56,9 +56,9 @@ class Database:
     """
 
     def __init__(self, url: str, *, size: int = 5, statement_timeout_s: float = 5.0) -> None:
-        limit_ms = int(statement_timeout_s * 1000)
+        limit_ms, address = int(statement_timeout_s * 1000), make_url(url)
         self._engine = create_async_engine(
-            make_url(url).set(drivername="postgresql+asyncpg"),
+            address.set(drivername="postgresql+asyncpg"),
             pool_size=size,
             max_overflow=0,
             pool_timeout=statement_timeout_s,
@@ -69,7 +69,7 @@ class Database:
                 "server_settings": {
                     "statement_timeout": str(limit_ms),
                     "transaction_timeout": str(limit_ms * 10),
-                    "application_name": "bulkhead",
+                    "application_name": address.username or "",
                 },
             },
         )

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from contracts.events import READERS, topics_of
-from kit.consuming import queue_of
-from kit.messaging.topology import AGAIN, EXCHANGE, plan
+from contracts.broker import BULKHEAD, QUEUES
+from contracts.events import topics_of
+from kit.messaging.topology import plan
 from ops.programs import PROGRAMS
 
 ADMINISTRATOR, OPERATOR = "administrator", "operator"
@@ -54,21 +54,23 @@ def rights_of(name: str) -> Rights:
         case "administrator":
             return Rights(".*", ".*", ".*")
         case "operator":
-            return Rights(write=_exactly(AGAIN), read=r"^bulkhead\.([a-z_]+\.dead|unrouted)$")
+            return Rights(
+                write=_exactly(BULKHEAD.again), read=r"^bulkhead\.([a-z_]+\.dead|unrouted)$"
+            )
         case "relay":
-            return Rights(write=_exactly(EXCHANGE))
+            return Rights(write=_exactly(BULKHEAD.exchange))
         case service:
-            return Rights(read=_exactly(queue_of(service)))
+            return Rights(read=_exactly(BULKHEAD.queue_of(service)))
 
 
 def topics() -> dict[str, tuple[str, ...]]:
     """Queue -> the topics that it is bound to, of every service that reads events."""
-    return {queue_of(service): topics_of(service) for service in READERS}
+    return {queue: topics_of(service) for service, queue in QUEUES.items()}
 
 
 def definitions(passwords: Mapping[str, str]) -> str:
     """The definitions file, with salted hashes of `passwords` (one for each of NAMES)."""
-    wanted, place = plan(topics()), {"vhost": "/"}
+    wanted, place = plan(BULKHEAD, topics()), {"vhost": "/"}
     fixed: dict[str, Any] = {**place, "durable": True, "auto_delete": False}
     content = {
         "vhosts": [{"name": "/"}],

@@ -27,8 +27,7 @@ from kit.messaging import (
 from kit.messaging.link import Link, close_quietly, own_cancellation_only, why_down
 from kit.messaging.subscription import AmqpSubscription, received
 from kit.messaging.topology import (
-    EXCHANGE,
-    UNROUTED,
+    Names,
     dead_letter_queue,
     declare,
     ensure_exchange,
@@ -43,8 +42,12 @@ LOOK_DEADLINE_S = 10.0
 class AmqpBroker:
     """The broker behind one URL; made by `connect`, which does not need it to be up."""
 
-    def __init__(self, url: str, *, retry_pauses_s: tuple[float, ...] = RETRY_PAUSES_S) -> None:
-        self._publishing, self._consuming = Link(url, "publish"), Link(url, "consume")
+    def __init__(
+        self, url: str, names: Names, *, retry_pauses_s: tuple[float, ...] = RETRY_PAUSES_S
+    ) -> None:
+        self._names = names
+        self._publishing = Link(url, f"{names.product} publish")
+        self._consuming = Link(url, f"{names.product} consume")
         self._retry_pauses_s = retry_pauses_s
         self._lock = asyncio.Lock()
         self._channel: AbstractChannel | None = None
@@ -52,9 +55,11 @@ class AmqpBroker:
         self._subscriptions: list[AmqpSubscription] = []
 
     @classmethod
-    async def connect(cls, url: str, *, retry_pauses_s: tuple[float, ...] = RETRY_PAUSES_S) -> Self:
+    async def connect(
+        cls, url: str, names: Names, *, retry_pauses_s: tuple[float, ...] = RETRY_PAUSES_S
+    ) -> Self:
         """A broker that is connected, or (said in the log) will be once the server is up."""
-        broker = cls(url, retry_pauses_s=retry_pauses_s)
+        broker = cls(url, names, retry_pauses_s=retry_pauses_s)
         try:
             await broker.ping()
         except BrokerDown as down:
@@ -75,6 +80,7 @@ class AmqpBroker:
     ) -> Subscription:
         subscription = AmqpSubscription(
             self._consuming,
+            self._names,
             queue,
             topics,
             handler,
@@ -89,7 +95,7 @@ class AmqpBroker:
         return await self._look_into(dead_letter_queue(queue))
 
     async def unrouted(self) -> list[Message]:
-        return await self._look_into(UNROUTED)
+        return await self._look_into(self._names.unrouted)
 
     async def ping(self) -> None:
         try:
@@ -124,9 +130,11 @@ class AmqpBroker:
     async def _open_exchange(self) -> AbstractExchange:
         async with self._lock:
             if self._exchange is None or self._channel is None or self._channel.is_closed:
-                await ensure_exchange(self._publishing)
+                await ensure_exchange(self._publishing, self._names)
                 self._channel = await self._publishing.open_channel(on_return_raises=True)
-                self._exchange = await self._channel.get_exchange(EXCHANGE, ensure=False)
+                self._exchange = await self._channel.get_exchange(
+                    self._names.exchange, ensure=False
+                )
             return self._exchange
 
     async def _forget_channel(self) -> None:
@@ -136,12 +144,12 @@ class AmqpBroker:
             await close_quietly(channel)
 
 
-async def prepare(url: str, topics: Mapping[str, Sequence[str]]) -> None:
+async def prepare(url: str, names: Names, topics: Mapping[str, Sequence[str]]) -> None:
     """Make exchanges and queues (name -> topics) as a user who may. Raises BrokerDown."""
-    link = Link(url, "prepare")
+    link = Link(url, f"{names.product} prepare")
     try:
         async with link.channel() as channel:
-            await declare(channel, plan(topics))
+            await declare(channel, plan(names, topics))
     except CONNECTION_EXCEPTIONS as error:
         raise BrokerDown(why_down(error)) from None
     finally:

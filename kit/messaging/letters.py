@@ -19,7 +19,7 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelNotFoundEntity, De
 from kit.messaging import BrokerDown
 from kit.messaging.link import Link, own_cancellation_only, why_down
 from kit.messaging.subscription import received
-from kit.messaging.topology import AGAIN, UNROUTED, dead_letter_queue
+from kit.messaging.topology import Names, dead_letter_queue
 
 MOST = 10_000
 """So many letters of a queue are looked at in one go."""
@@ -45,8 +45,9 @@ class NoSuchLetter(Exception):
 class Letters:
     """The letters of some queues at one broker; the user needs to read them and to send again."""
 
-    def __init__(self, url: str, queues: Sequence[str]) -> None:
-        self._link, self._queues = Link(url, "letters"), tuple(queues)
+    def __init__(self, url: str, names: Names, queues: Sequence[str]) -> None:
+        self._link, self._names = Link(url, f"{names.product} letters"), names
+        self._queues = tuple(queues)
 
     async def counts(self) -> dict[str | None, int]:
         """How many letters each queue has; None stands for what no queue asked for."""
@@ -54,7 +55,7 @@ class Letters:
         for queue in (*self._queues, None):
             async with self._channel() as channel:
                 try:
-                    declared = await channel.declare_queue(_place(queue), passive=True)
+                    declared = await channel.declare_queue(self._place(queue), passive=True)
                 except ChannelNotFoundEntity:
                     continue
                 found[queue] = declared.declaration_result.message_count or 0
@@ -63,7 +64,7 @@ class Letters:
     async def list(self, queue: str | None, most: int = 100) -> list[Letter]:
         """The oldest letters of a queue; they stay there."""
         async with self._channel() as channel:
-            return [_letter(queue, one) async for one in _taken(channel, queue, most)]
+            return [_letter(queue, one) async for one in _taken(channel, self._place(queue), most)]
 
     async def replay(self, queue: str, wanted: Callable[[Letter], bool]) -> int:
         """Send the letters that are wanted into their queue again, each once; how many."""
@@ -81,9 +82,9 @@ class Letters:
     ) -> int:
         settled = 0
         async with self._channel() as channel, self._channel() as publishing:
-            exchange = await publishing.get_exchange(AGAIN, ensure=False)
+            exchange = await publishing.get_exchange(self._names.again, ensure=False)
             # all are taken before any is sent: what fails at once would come round again for ever
-            for incoming in [one async for one in _taken(channel, queue, MOST)]:
+            for incoming in [one async for one in _taken(channel, self._place(queue), MOST)]:
                 if not wanted(_letter(queue, incoming)):
                     continue
                 if again and queue is not None:
@@ -91,6 +92,9 @@ class Letters:
                 await incoming.ack()
                 settled += 1
         return settled
+
+    def _place(self, queue: str | None) -> str:
+        return self._names.unrouted if queue is None else dead_letter_queue(queue)
 
     @asynccontextmanager
     async def _channel(self) -> AsyncIterator[AbstractChannel]:
@@ -107,15 +111,11 @@ class Letters:
             raise BrokerDown(why_down(error)) from None
 
 
-def _place(queue: str | None) -> str:
-    return UNROUTED if queue is None else dead_letter_queue(queue)
-
-
 async def _taken(
-    channel: AbstractChannel, queue: str | None, most: int
+    channel: AbstractChannel, place: str, most: int
 ) -> AsyncIterator[AbstractIncomingMessage]:
     """Up to so many letters, unacknowledged: with the channel's end they are back."""
-    source = await channel.get_queue(_place(queue), ensure=False)
+    source = await channel.get_queue(place, ensure=False)
     for _ in range(most):
         incoming = await source.get(fail=False)
         if incoming is None:

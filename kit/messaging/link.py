@@ -21,8 +21,9 @@ REFUSALS = {"AuthenticationError", "ProbableAuthenticationError", "ChannelAccess
 class Link:
     """At most one open connection; channels of a broken one report themselves closed."""
 
-    def __init__(self, url: str, purpose: str) -> None:
-        self._url, self._purpose = _with_heartbeat(url), purpose
+    def __init__(self, url: str, name: str) -> None:
+        """`name` is what the broker shows of the connection."""
+        self._url, self._name = _with_heartbeat(url), name
         self._lock = asyncio.Lock()
         self._connection: AbstractConnection | None = None
 
@@ -55,7 +56,7 @@ class Link:
             self._connection = await aio_pika.connect(
                 self._url,
                 timeout=CONNECT_DEADLINE_S,
-                client_properties={"connection_name": f"bulkhead {self._purpose}"},
+                client_properties={"connection_name": self._name},
             )
         return self._connection
 

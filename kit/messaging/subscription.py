@@ -10,7 +10,7 @@ from kit import logs
 from kit.messaging import CLOSE_DEADLINE_S, DELIVERY_LIMIT, Handler, Message
 from kit.messaging.handling import Handled, handle, pause
 from kit.messaging.link import CONNECT_DEADLINE_S, Link, own_cancellation_only, why_down
-from kit.messaging.topology import ensure_queue
+from kit.messaging.topology import Names, ensure_queue
 from kit.supervisor import Loop, spawn
 
 log = logs.get(__name__)
@@ -24,6 +24,7 @@ class AmqpSubscription:
     def __init__(
         self,
         link: Link,
+        names: Names,
         queue: str,
         topics: Sequence[str],
         handler: Handler,
@@ -32,7 +33,8 @@ class AmqpSubscription:
         retry_pauses_s: tuple[float, ...],
     ) -> None:
         self.queue, self._topics, self._handler = queue, topics, handler
-        self._link, self._dead_letter, self._pauses = link, dead_letter, retry_pauses_s
+        self._link, self._names = link, names
+        self._dead_letter, self._pauses = dead_letter, retry_pauses_s
         self._attached, self._closing = asyncio.Event(), asyncio.Event()
         self._loop = Loop(f"consumer {queue}", self._run)
 
@@ -65,7 +67,9 @@ class AmqpSubscription:
             await pause((ATTACH_PAUSE_S,), 0, self._closing)
 
     async def _consume_until_broken(self) -> None:
-        await ensure_queue(self._link, self.queue, self._topics, dead_letter=self._dead_letter)
+        await ensure_queue(
+            self._link, self._names, self.queue, self._topics, dead_letter=self._dead_letter
+        )
         async with self._link.channel() as channel:
             inbound = await self._attach(channel)
             self._attached.set()

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import typer
 
+from contracts.broker import QUEUES, open_letters
 from kit.messaging import BrokerDown
 from kit.messaging.letters import Letter, Letters
-from ops import broker
 from ops.cli.ending import REFUSED, UNREACHABLE, fail
 from ops.cli.files import read_text
 from ops.cli.session import session
@@ -21,14 +21,13 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 _UNROUTED = "unrouted"
-_QUEUES = {queue.removeprefix("bulkhead."): queue for queue in broker.topics()}
 _URL = typer.Option(
     Path(".run/secrets/operator/amqp_url"),
     "--broker",
     envvar="BULKHEAD_AMQP_URL_FILE",
     help="file with the broker's address",
 )
-_SERVICE = typer.Argument(..., help=f"{', '.join(_QUEUES)}, or {_UNROUTED}")
+_SERVICE = typer.Argument(..., help=f"{', '.join(QUEUES)}, or {_UNROUTED}")
 _ID = typer.Argument(None, help="id of the letter")
 _ALL = typer.Option(False, "--all", help="every letter of that queue")
 
@@ -89,8 +88,8 @@ def drop(
 def _queue(service: str) -> str | None:
     if service == _UNROUTED:
         return None
-    names = ", ".join((*_QUEUES, _UNROUTED))
-    return _QUEUES.get(service) or fail(f"no queue of {service}: name one of {names}", REFUSED)
+    names = ", ".join((*QUEUES, _UNROUTED))
+    return QUEUES.get(service) or fail(f"no queue of {service}: name one of {names}", REFUSED)
 
 
 def _wanted(id_: str | None, every: bool) -> Callable[[Letter], bool]:
@@ -109,7 +108,7 @@ def _run(url: Path, work: Callable[[Letters], Awaitable[Any]]) -> Any:
     address = _address(url)
 
     async def whole() -> Any:
-        letters = Letters(address, list(_QUEUES.values()))
+        letters = open_letters(address)
         try:
             return await work(letters)
         finally:

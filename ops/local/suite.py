@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 import httpx2
 
+from contracts.broker import BULKHEAD
 from kit.messaging.amqp import prepare
 from ops import broker
 from ops.bootstrap import bootstrap, role_of
@@ -112,7 +113,7 @@ class Suite:
         await bootstrap(self.postgres.superuser_url, passwords)
         amqp_urls = await asyncio.shield(self._broker)
         if self.rabbitmq is None and len(set(amqp_urls.values())) == 1:
-            await prepare(amqp_urls["relay"], broker.topics())
+            await prepare(amqp_urls["relay"], BULKHEAD, broker.topics())
 
         def database_url(role: str, service: str) -> str:
             return self.postgres.url(role_of(role), passwords[role], role_of(service))

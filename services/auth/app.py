@@ -6,13 +6,13 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from contracts.assembly import assemble
+from contracts.broker import open_broker
 from contracts.clients import TenantsClient
 from contracts.credentials import AccessVerifier
 from kit import clock
 from kit.chassis import Made
 from kit.db import Database
 from kit.messaging import Broker
-from kit.messaging.amqp import AmqpBroker
 from kit.sealing import SigningKey
 from kit.timers import Timer
 from kit.tokens import KeySet
@@ -62,7 +62,7 @@ def create_app(
         Made(
             name=NAME,
             db=db,
-            broker=broker or AmqpBroker(settings.amqp_url),
+            broker=broker or open_broker(settings.amqp_url),
             routers=ROUTERS,
             handlers=HANDLERS,
             timers=_timers(parts),

@@ -6,12 +6,12 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from contracts.assembly import assemble
+from contracts.broker import open_broker
 from contracts.clients import TenantsClient
 from kit.chassis import Made
 from kit.db import Database
 from kit.key_proof import key_proof
 from kit.messaging import Broker
-from kit.messaging.amqp import AmqpBroker
 from kit.sealing import Kek, SigningKey
 from kit.timers import Timer
 from services.backup.backed_up_tenants import BackedUpTenants
@@ -84,7 +84,7 @@ def create_app(
         Made(
             name=NAME,
             db=db,
-            broker=broker or AmqpBroker(settings.amqp_url),
+            broker=broker or open_broker(settings.amqp_url),
             routers=ROUTERS,
             handlers=handlers(known),
             timers=[

@@ -2,8 +2,8 @@
 
 from fastapi import FastAPI
 
+from contracts.broker import open_broker
 from kit.chassis import Made, build
-from kit.messaging.amqp import AmqpBroker
 from kit.relay import Relay
 from kit.timers import Timer
 from services.relay.letter_watch import EVERY_S, LetterWatch
@@ -14,7 +14,7 @@ NAME = "relay"
 
 def create_app(settings: RelaySettings) -> FastAPI:
     """The relay as an app without routes of its own: /livez, /readyz and metrics."""
-    broker = AmqpBroker(settings.amqp_url)
+    broker = open_broker(settings.amqp_url)
     relay, watch = Relay(settings.outbox_urls, broker), LetterWatch(settings.amqp_url)
     return build(
         Made(

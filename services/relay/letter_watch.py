@@ -5,10 +5,8 @@ from functools import partial
 
 from prometheus_client import Gauge
 
-from contracts.events import READERS
+from contracts.broker import BULKHEAD, QUEUES, open_letters
 from kit.causes import NotReady
-from kit.consuming import queue_of
-from kit.messaging.letters import Letters
 
 EVERY_S = 30.0
 _UNROUTED = "unrouted"
@@ -21,10 +19,10 @@ class LetterWatch:
     """Counts dead letters and unrouted messages; the counts are of the last look."""
 
     def __init__(self, url: str) -> None:
-        self._letters = Letters(url, [queue_of(service) for service in READERS])
+        self._letters = open_letters(url)
         self._counts: dict[str, int] = {}
         self._looked_at: float | None = None
-        for queue in (*READERS, _UNROUTED):
+        for queue in (*QUEUES, _UNROUTED):
             _LETTERS.labels(queue).set_function(partial(self._count, queue))
 
     async def look(self) -> None:
@@ -49,4 +47,4 @@ class LetterWatch:
 
 
 def _short(queue: str | None) -> str:
-    return _UNROUTED if queue is None else queue.removeprefix("bulkhead.")
+    return _UNROUTED if queue is None else queue.removeprefix(BULKHEAD.queue_of(""))

@@ -5,12 +5,12 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from contracts.assembly import assemble
+from contracts.broker import open_broker
 from contracts.clients import TenantsClient
 from kit.chassis import Made
 from kit.db import Database
 from kit.key_proof import key_proof
 from kit.messaging import Broker
-from kit.messaging.amqp import AmqpBroker
 from kit.timers import Timer
 from services.sync.consumers import handlers
 from services.sync.egress import Egress
@@ -51,7 +51,7 @@ def create_app(
         Made(
             name=NAME,
             db=db,
-            broker=broker or AmqpBroker(settings.amqp_url),
+            broker=broker or open_broker(settings.amqp_url),
             routers=ROUTERS,
             handlers=handlers(pusher.wake),
             opening=[key_proof(db, settings.kek, NAME, keyring.check)],

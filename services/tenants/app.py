@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from contracts.assembly import assemble
+from contracts.broker import open_broker
 from kit.chassis import Made
 from kit.db import Database
 from kit.key_proof import key_proof
 from kit.messaging import Broker
-from kit.messaging.amqp import AmqpBroker
 from kit.sealing import Kek
 from kit.timers import Timer
 from services.tenants.consumers import handlers
@@ -76,7 +76,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
         Made(
             name=NAME,
             db=db,
-            broker=broker or AmqpBroker(settings.amqp_url),
+            broker=broker or open_broker(settings.amqp_url),
             routers=ROUTERS,
             handlers=handlers(cluster),
             loops={"notices": notices.run},

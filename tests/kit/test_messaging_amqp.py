@@ -13,10 +13,11 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelPreconditionFailed
 
+from contracts.broker import BULKHEAD
 from kit.messaging import LISTED, BrokerDown, Message, PublishFailed, subscription
 from kit.messaging.amqp import AmqpBroker
 from kit.messaging.subscription import PREFETCH
-from kit.messaging.topology import DEAD_LETTERS, EXCHANGE, UNROUTED, declare, plan
+from kit.messaging.topology import declare, plan
 from ops.local.rabbitmq import RabbitMq
 from tests.eventually import eventually
 from tests.kit.frozen import is_frozen
@@ -24,7 +25,7 @@ from tests.kit.frozen import is_frozen
 
 @pytest.fixture
 async def broker(rabbitmq: RabbitMq) -> AsyncIterator[AmqpBroker]:
-    made = await AmqpBroker.connect(rabbitmq.url, retry_pauses_s=(0.0,))
+    made = await AmqpBroker.connect(rabbitmq.url, BULKHEAD, retry_pauses_s=(0.0,))
     yield made
     await made.close()
 
@@ -66,7 +67,7 @@ async def test_publishing_to_a_frozen_broker_fails_at_the_deadline_and_works_aft
 
 
 async def test_a_service_starts_without_the_broker_and_says_that_it_is_not_ready() -> None:
-    broker = await AmqpBroker.connect("amqp://a:b@127.0.0.1:1/")
+    broker = await AmqpBroker.connect("amqp://a:b@127.0.0.1:1/", BULKHEAD)
     with pytest.raises(BrokerDown):
         await broker.ping()
     with pytest.raises(PublishFailed):
@@ -87,19 +88,19 @@ async def test_letters_of_a_queue_that_is_not_there_are_not_taken_for_none(
 async def test_as_many_letters_as_are_listed_are_looked_at_and_all_stay(
     broker: AmqpBroker, raw: AbstractChannel
 ) -> None:
-    await (await raw.get_queue(UNROUTED)).purge()
+    await (await raw.get_queue(BULKHEAD.unrouted)).purge()
     for number in range(LISTED + 1):
         await broker.publish(Message(str(number), "test.nobody", b""))
     assert [one.id for one in await broker.unrouted()] == [str(n) for n in range(LISTED)]
     assert len(await broker.unrouted()) == LISTED
-    assert (await (await raw.get_queue(UNROUTED)).purge()).message_count == LISTED + 1
+    assert (await (await raw.get_queue(BULKHEAD.unrouted)).purge()).message_count == LISTED + 1
 
 
 async def test_a_wrong_password_is_not_told_to_anybody(
     rabbitmq: RabbitMq, caplog: pytest.LogCaptureFixture
 ) -> None:
     url = f"amqp://bulkhead:wr0ng-password@{rabbitmq.url.rpartition('@')[2]}"
-    broker = await AmqpBroker.connect(url)
+    broker = await AmqpBroker.connect(url, BULKHEAD)
     with pytest.raises(PublishFailed) as failed:
         await broker.publish(Message("1", "test", b""))
     await broker.close()
@@ -111,10 +112,10 @@ async def test_a_message_that_the_topology_would_lose_is_not_confirmed(
 ) -> None:
     """Without the queue of unrouted messages `mandatory` returns what nobody asked for."""
     await broker.publish(Message("1", "test.nobody", b""))
-    await raw.queue_delete(UNROUTED)
+    await raw.queue_delete(BULKHEAD.unrouted)
     with pytest.raises(PublishFailed, match="PublishError"):
         await broker.publish(Message("2", "test.nobody", b""))
-    await declare(raw, plan({}))
+    await declare(raw, plan(BULKHEAD, {}))
     await broker.publish(Message("3", "test.nobody", b""))
     assert [message.id for message in await broker.unrouted()] == ["3"]
 
@@ -153,7 +154,7 @@ async def test_queues_are_declared_with_every_rule(
     rules: dict[str, Any] = {
         "x-queue-type": "quorum",
         "x-delivery-limit": 5,
-        "x-dead-letter-exchange": DEAD_LETTERS,
+        "x-dead-letter-exchange": BULKHEAD.dead_letters,
         "x-dead-letter-routing-key": queue,
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
@@ -173,7 +174,7 @@ async def test_letters_are_kept_however_often_they_are_looked_at_and_unrouted_on
     keep: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000}
     bound = {"x-max-length": 1000, "x-overflow": "drop-head"}
     await raw.declare_queue(f"{queue}.dead", durable=True, arguments=keep)
-    await raw.declare_queue(UNROUTED, durable=True, arguments=keep | bound)
+    await raw.declare_queue(BULKHEAD.unrouted, durable=True, arguments=keep | bound)
 
 
 async def test_a_consumer_takes_no_more_than_a_few_messages_ahead(
@@ -203,7 +204,7 @@ async def test_the_pause_before_a_repetition_grows_with_the_deliveries(
     rabbitmq: RabbitMq, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(subscription, "CLOSE_DEADLINE_S", 0.05)
-    broker = await AmqpBroker.connect(rabbitmq.url, retry_pauses_s=(0.0, 3600.0))
+    broker = await AmqpBroker.connect(rabbitmq.url, BULKHEAD, retry_pauses_s=(0.0, 3600.0))
     calls, others = list[str](), list[str]()
 
     async def fail(message: Message) -> None:
@@ -234,7 +235,10 @@ async def test_messages_are_durable_and_the_exchange_is_too(
     assert stored is not None
     assert stored.delivery_mode is aio_pika.DeliveryMode.PERSISTENT
     await raw.declare_exchange(
-        EXCHANGE, "topic", durable=True, arguments={"alternate-exchange": UNROUTED}
+        BULKHEAD.exchange,
+        "topic",
+        durable=True,
+        arguments={"alternate-exchange": BULKHEAD.unrouted},
     )
 
 

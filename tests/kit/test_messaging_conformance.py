@@ -8,6 +8,7 @@ from typing import Protocol
 
 import pytest
 
+from contracts.broker import BULKHEAD
 from kit import logs
 from kit.messaging import (
     DELIVERY_LIMIT,
@@ -91,9 +92,8 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
         await memory.close()
         return
     node: RabbitMq = request.getfixturevalue("rabbitmq")
-    broker = await AmqpBroker.connect(node.url, retry_pauses_s=(0.0,))
-    outage = RealOutage(node)
-    yield Rig(broker, outage)
+    broker = await AmqpBroker.connect(node.url, BULKHEAD, retry_pauses_s=(0.0,))
+    yield Rig(broker, outage := RealOutage(node))
     await outage.end()
     await broker.close()
 

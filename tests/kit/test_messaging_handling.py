@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import REGISTRY
 
+from contracts.broker import BULKHEAD
 from kit.messaging import Broker, Message, handling, memory, subscription
 from kit.messaging.amqp import AmqpBroker
 from kit.messaging.handling import Handled, handle, pause
@@ -99,7 +100,7 @@ async def broker(request: pytest.FixtureRequest) -> AsyncIterator[Broker]:
     made: Broker = MemoryBroker()
     if request.param == "amqp":
         node: RabbitMq = request.getfixturevalue("rabbitmq")
-        made = await AmqpBroker.connect(node.url, retry_pauses_s=(0.0,))
+        made = await AmqpBroker.connect(node.url, BULKHEAD, retry_pauses_s=(0.0,))
     yield made
     await made.close()
 

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from contracts.broker import BULKHEAD
 from kit.messaging import Message, subscription
 from kit.messaging.amqp import AmqpBroker
 from kit.messaging.link import HEARTBEAT_S, Link
@@ -54,7 +55,7 @@ async def test_who_gives_up_publishing_is_cancelled_and_not_told_of_a_failure() 
         writer.close()
 
     async with serving(say_nothing) as port:
-        broker = AmqpBroker(f"amqp://a:b@127.0.0.1:{port}/")
+        broker = AmqpBroker(f"amqp://a:b@127.0.0.1:{port}/", BULKHEAD)
         publishing = asyncio.create_task(broker.publish(Message("1", "test", b"")))
         await asked.wait()
         publishing.cancel()
@@ -90,7 +91,7 @@ async def test_a_consumer_without_its_broker_does_not_ask_without_a_pause(
     async with serving(refuse) as port:
         link = Link(f"amqp://a:b@127.0.0.1:{port}/", "test")
         consumer = AmqpSubscription(
-            link, "test", [], ignore, dead_letter=True, retry_pauses_s=(0.0,)
+            link, BULKHEAD, "test", [], ignore, dead_letter=True, retry_pauses_s=(0.0,)
         )
         starting = asyncio.create_task(consumer.start())
         await asked.wait()

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from contracts.broker import BULKHEAD
 from kit.messaging import Broker, BrokerDown, Message, PublishFailed
 from kit.messaging.amqp import AmqpBroker
 from kit.messaging.memory import MemoryBroker
@@ -74,7 +75,7 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
         await memory.close()
         return
     node: RabbitMq = request.getfixturevalue("rabbitmq")
-    broker = await AmqpBroker.connect(f"{node.url}?heartbeat=1", retry_pauses_s=(0.0,))
+    broker = await AmqpBroker.connect(f"{node.url}?heartbeat=1", BULKHEAD, retry_pauses_s=(0.0,))
     outage = Outage(request.param, broker, node)
     yield Rig(broker, outage)
     await outage.end()
@@ -122,7 +123,7 @@ async def test_publishers_that_share_the_broker_are_all_told_and_none_is_cancell
 
 async def test_a_slow_broker_loses_nothing_that_it_has_confirmed(rabbitmq: RabbitMq) -> None:
     """It stops for a moment again and again, as a machine does that has too much to do."""
-    broker = await AmqpBroker.connect(rabbitmq.url, retry_pauses_s=(0.0,))
+    broker = await AmqpBroker.connect(rabbitmq.url, BULKHEAD, retry_pauses_s=(0.0,))
     rig = Rig(broker, Outage("slow", broker, rabbitmq))
     await broker.consume(rig.queue, [rig.queue], rig.take)
     confirmed: set[str] = set()

@@ -130,7 +130,7 @@ async def test_the_relay_may_read_and_delete_in_the_outbox_and_nothing_else(
 async def test_a_notice_delivered_twice_has_one_effect(
     database: OutboxDatabase, db: Database, broker: MemoryBroker
 ) -> None:
-    await consume(broker, db, "test", {ThingHappened: remember})
+    await consume(broker, db, "test", {ThingHappened: remember}, queue="test")
     message = happened(1).to_message(source="/test")
     for _ in range(3):
         await broker.publish(message)
@@ -163,7 +163,7 @@ async def test_an_effect_that_fails_leaves_nothing_and_is_tried_again(
         if len(calls) == 1:
             raise RuntimeError("between effect and commit")
 
-    await consume(broker, db, "test", {ThingHappened: fail_once})
+    await consume(broker, db, "test", {ThingHappened: fail_once}, queue="test")
     await broker.publish(happened(5).to_message(source="/test"))
     await eventually(lambda: _has(database, [5]))
     assert calls == [5, 5]
@@ -176,14 +176,14 @@ async def test_what_can_never_succeed_is_parked_without_effect(
         await remember(session, notice)
         raise NotFound
 
-    await consume(broker, db, "test", {ThingHappened: refuse})
+    await consume(broker, db, "test", {ThingHappened: refuse}, queue="test")
     good = happened().to_message(source="/test")
     broken = Message(str(uuid.uuid4()), good.topic, b"{")
     for message in (good, broken):
         await broker.publish(message)
 
     async def both_dead() -> bool:
-        return await broker.dead_letters("bulkhead.test") == [good, broken]
+        return await broker.dead_letters("test") == [good, broken]
 
     await eventually(both_dead)
     assert await effects(database) == []
@@ -196,14 +196,14 @@ async def test_a_topic_that_this_release_does_not_know_is_parked_and_seen(
     async def ignore(_: Message) -> None:
         return None
 
-    older = await broker.consume("bulkhead.test", ["test.older.v1"], ignore)
+    older = await broker.consume("test", ["test.older.v1"], ignore)
     await older.close()
-    await consume(broker, db, "test", {ThingHappened: remember})
+    await consume(broker, db, "test", {ThingHappened: remember}, queue="test")
     unknown = Message(str(uuid.uuid4()), "test.older.v1", b"{}")
     await broker.publish(unknown)
 
     async def is_parked() -> bool:
-        return await broker.dead_letters("bulkhead.test") == [unknown]
+        return await broker.dead_letters("test") == [unknown]
 
     await eventually(is_parked)
 
@@ -221,7 +221,7 @@ async def test_two_services_each_have_the_effect_of_one_notice(
     database: OutboxDatabase, db: Database, broker: MemoryBroker
 ) -> None:
     for service in ("one", "two"):
-        await consume(broker, db, service, {ThingHappened: remember})
+        await consume(broker, db, service, {ThingHappened: remember}, queue=service)
     await broker.publish(happened(3).to_message(source="/test"))
     await eventually(lambda: _has(database, [3, 3]))
 

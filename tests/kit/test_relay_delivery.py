@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contracts.broker import BULKHEAD
 from kit import outbox
 from kit.db import Database
 from kit.messaging import Message, PublishFailed
@@ -139,7 +140,7 @@ async def test_nothing_is_lost_when_relay_and_broker_are_killed(
     async def take(message: Message) -> None:
         arrived.append(ThingHappened.from_message(message).number)
 
-    broker = await AmqpBroker.connect(rabbitmq.url)
+    broker = await AmqpBroker.connect(rabbitmq.url, BULKHEAD)
     queue = f"test.relay.{uuid.uuid4()}"
     await broker.consume(queue, [ThingHappened.topic], take)
     writing = asyncio.create_task(write(db, range(300)))

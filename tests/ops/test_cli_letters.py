@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
+from contracts.broker import BULKHEAD
 from contracts.events import ConnectionRemoved
-from kit.consuming import queue_of
 from kit.messaging import Message
 from kit.messaging.amqp import AmqpBroker
 from kit.problems import NotFound
@@ -57,7 +57,7 @@ def letters(file: Path, *words: str, as_json: bool = False) -> tuple[int, str, s
 
 
 async def publish(node: RabbitMq, topic: str) -> str:
-    relay = AmqpBroker(broker.url_of("relay", PASSWORDS["relay"], "127.0.0.1", node.port))
+    relay = AmqpBroker(broker.url_of("relay", PASSWORDS["relay"], "127.0.0.1", node.port), BULKHEAD)
     message = Message(str(uuid4()), topic, b"{}")
     await relay.publish(message)
     await relay.close()
@@ -117,7 +117,7 @@ def listed(file: Path, service: str = "tenants") -> set[str]:
     """The ids of a service's letters, as the command line lists them."""
     code, told, error = letters(file, "list", as_json=True)
     assert (code, error) == (0, "")
-    return {row["id"] for row in json.loads(told) if row["queue"] == queue_of(service)}
+    return {row["id"] for row in json.loads(told) if row["queue"] == BULKHEAD.queue_of(service)}
 
 
 @pytest.fixture
@@ -125,8 +125,8 @@ async def reader(node: RabbitMq) -> AsyncIterator[Reader]:
     """At work for as long as the test lasts."""
     made = Reader()
     url = broker.url_of("tenants", PASSWORDS["tenants"], "127.0.0.1", node.port)
-    at_work = await AmqpBroker.connect(url, retry_pauses_s=(0.0,))
-    await at_work.consume(queue_of("tenants"), [], made.handle)
+    at_work = await AmqpBroker.connect(url, BULKHEAD, retry_pauses_s=(0.0,))
+    await at_work.consume(BULKHEAD.queue_of("tenants"), [], made.handle)
     yield made
     await at_work.close()
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.broker import BULKHEAD
 from kit.messaging import Message
 from kit.messaging.amqp import AmqpBroker
-from kit.messaging.topology import UNROUTED
 from ops.local import rabbitmq_install
 from ops.local.rabbitmq import RabbitMq
 from ops.local.rabbitmq_install import RabbitMqUnavailable, ensure_installed
@@ -64,15 +64,15 @@ def test_its_password_is_readable_by_its_owner_only(node: RabbitMq, state: Path)
 async def test_a_new_launcher_ends_what_a_killed_one_left_and_goes_on_with_its_data(
     node: RabbitMq, state: Path
 ) -> None:
-    before = await AmqpBroker.connect(node.url)
+    before = await AmqpBroker.connect(node.url, BULKHEAD)
     await before.publish(Message("kept", "test.nobody", b""))
     await before.close()
-    await until_on_disk(node, [UNROUTED])
+    await until_on_disk(node, [BULKHEAD.unrouted])
     successor = RabbitMq(state)
     await eventually(lambda: node.pid is None)
     await asyncio.to_thread(successor.start)
     try:
-        after = await AmqpBroker.connect(successor.url)
+        after = await AmqpBroker.connect(successor.url, BULKHEAD)
         assert [message.id for message in await after.unrouted()] == ["kept"]
         await after.close()
     finally:

@@ -12,12 +12,11 @@ import aio_pika
 import pytest
 from aio_pika.exceptions import AMQPError
 
+from contracts.broker import BULKHEAD
 from contracts.events import EVENTS, READERS, TenantSuspended
-from kit.consuming import queue_of
 from kit.messaging import BrokerDown, Message, PublishFailed
 from kit.messaging.amqp import AmqpBroker, prepare
 from kit.messaging.letters import Letter, Letters
-from kit.messaging.topology import AGAIN, EXCHANGE
 from kit.problems import NotFound
 from ops import broker
 from ops.local.rabbitmq import RabbitMq
@@ -68,8 +67,8 @@ async def may(node: RabbitMq, name: str, deed: str, thing: str) -> bool:
     return True
 
 
-QUEUES = [queue_of(service) for service in READERS]
-EXCHANGES = [EXCHANGE, AGAIN, "amq.direct", "bulkhead.dead", "bulkhead.unrouted"]
+QUEUES = [BULKHEAD.queue_of(service) for service in READERS]
+EXCHANGES = [BULKHEAD.exchange, BULKHEAD.again, "amq.direct", "bulkhead.dead", "bulkhead.unrouted"]
 
 
 @pytest.mark.parametrize("name", [one for one in broker.NAMES if one != broker.ADMINISTRATOR])
@@ -77,9 +76,9 @@ async def test_a_user_has_the_rights_of_its_program_and_no_other(node: RabbitMq,
     reads = {q for q in QUEUES if await may(node, name, "read", q)}
     looks = {q for q in QUEUES if await may(node, name, "read", f"{q}.dead")}
     publishes = {e for e in EXCHANGES if await may(node, name, "publish", e)}
-    assert reads == ({queue_of(name)} if name in READERS else set())
+    assert reads == ({BULKHEAD.queue_of(name)} if name in READERS else set())
     assert looks == (set(QUEUES) if name == broker.OPERATOR else set())
-    expected = {"relay": {EXCHANGE}, broker.OPERATOR: {AGAIN}}
+    expected = {"relay": {BULKHEAD.exchange}, broker.OPERATOR: {BULKHEAD.again}}
     assert publishes == expected.get(name, set())
     assert not await may(node, name, "make", f"bulkhead.{name}.more")
 
@@ -87,7 +86,10 @@ async def test_a_user_has_the_rights_of_its_program_and_no_other(node: RabbitMq,
 async def test_a_notice_travels_with_these_users_and_what_is_missing_is_not_made(
     node: RabbitMq,
 ) -> None:
-    relay, reader = AmqpBroker(url(node, "relay")), AmqpBroker(url(node, "gateway"))
+    relay, reader = (
+        AmqpBroker(url(node, "relay"), BULKHEAD),
+        AmqpBroker(url(node, "gateway"), BULKHEAD),
+    )
     got: list[Message] = []
 
     async def take(message: Message) -> None:
@@ -95,7 +97,7 @@ async def test_a_notice_travels_with_these_users_and_what_is_missing_is_not_made
 
     message = TenantSuspended(tenant=uuid4()).to_message(source="/tenants")
     await relay.publish(message)
-    await reader.consume(queue_of("gateway"), [], take)
+    await reader.consume(BULKHEAD.queue_of("gateway"), [], take)
     await eventually(lambda: [one.id for one in got] == [message.id])
     with pytest.raises(PublishFailed):
         await reader.publish(message)
@@ -110,7 +112,7 @@ async def test_a_notice_travels_with_these_users_and_what_is_missing_is_not_made
 async def test_a_consumer_whose_queue_has_gone_is_not_ready_until_it_is_back(
     node: RabbitMq,
 ) -> None:
-    queue, reader = queue_of("sync"), AmqpBroker(url(node, "sync"))
+    queue, reader = BULKHEAD.queue_of("sync"), AmqpBroker(url(node, "sync"), BULKHEAD)
     await reader.consume(queue, [], ignore)
     await reader.ping()
     async with await aio_pika.connect(node.url) as connection:
@@ -124,7 +126,7 @@ async def test_a_consumer_whose_queue_has_gone_is_not_ready_until_it_is_back(
         return words == "ready"
 
     await eventually(partial(says, f"not consuming yet: {queue}"))
-    await prepare(node.url, broker.topics())
+    await prepare(node.url, BULKHEAD, broker.topics())
     await eventually(partial(says, "ready"))
     await reader.close()
 
@@ -132,9 +134,9 @@ async def test_a_consumer_whose_queue_has_gone_is_not_ready_until_it_is_back(
 async def test_every_event_that_is_sent_has_its_queues_and_nothing_is_unrouted(
     node: RabbitMq,
 ) -> None:
-    letters = Letters(url(node, broker.OPERATOR), QUEUES)
+    letters = Letters(url(node, broker.OPERATOR), BULKHEAD, QUEUES)
     await letters.drop(None, lambda _: True)
-    relay = AmqpBroker(url(node, "relay"))
+    relay = AmqpBroker(url(node, "relay"), BULKHEAD)
     for event in EVENTS:
         if event.readers:
             await relay.publish(Message(str(uuid4()), event.topic, b"{}"))
@@ -144,7 +146,7 @@ async def test_every_event_that_is_sent_has_its_queues_and_nothing_is_unrouted(
 
 
 async def test_dead_letters_are_listed_sent_again_and_dropped(node: RabbitMq) -> None:
-    queue, works = queue_of("backup"), False
+    queue, works = BULKHEAD.queue_of("backup"), False
     handled: list[Message] = []
 
     async def handler(message: Message) -> None:
@@ -152,8 +154,11 @@ async def test_dead_letters_are_listed_sent_again_and_dropped(node: RabbitMq) ->
             raise NotFound
         handled.append(message)
 
-    relay, reader = AmqpBroker(url(node, "relay")), AmqpBroker(url(node, "backup"))
-    letters = Letters(url(node, broker.OPERATOR), QUEUES)
+    relay, reader = (
+        AmqpBroker(url(node, "relay"), BULKHEAD),
+        AmqpBroker(url(node, "backup"), BULKHEAD),
+    )
+    letters = Letters(url(node, broker.OPERATOR), BULKHEAD, QUEUES)
     await letters.drop(queue, lambda _: True)
     await reader.consume(queue, [], handler)
     ids = [str(uuid4()) for _ in range(3)]
@@ -196,20 +201,20 @@ async def test_dead_letters_are_listed_sent_again_and_dropped(node: RabbitMq) ->
 
 
 async def test_a_letter_that_cannot_be_sent_again_stays_a_letter(node: RabbitMq) -> None:
-    queue, name = queue_of("backup"), str(uuid4())
-    letters = Letters(url(node, broker.OPERATOR), QUEUES)
+    queue, name = BULKHEAD.queue_of("backup"), str(uuid4())
+    letters = Letters(url(node, broker.OPERATOR), BULKHEAD, QUEUES)
     await letters.drop(queue, lambda _: True)
     async with await aio_pika.connect(node.url) as connection:
         channel = await connection.channel()
         dead = await channel.get_exchange("bulkhead.dead", ensure=False)
         await dead.publish(aio_pika.Message(b"{}", message_id=name, delivery_mode=2), queue)
         place = await channel.get_queue(queue, ensure=False)
-        await place.unbind(AGAIN, queue)
+        await place.unbind(BULKHEAD.again, queue)
         try:
             with pytest.raises(BrokerDown):
                 await letters.replay(queue, lambda _: True)
         finally:
-            await place.bind(AGAIN, queue)
+            await place.bind(BULKHEAD.again, queue)
     assert [one.id for one in await letters.list(queue)] == [name]
     assert await letters.drop(queue, lambda _: True) == 1
     await letters.close()
@@ -223,19 +228,19 @@ async def test_every_queue_has_a_bound(node: RabbitMq, monkeypatch: pytest.Monke
         assert [rule for pattern, rule in small.items() if re.match(pattern, queue)], queue
     node.stop()
     node.start()  # reads the definitions again
-    letters = Letters(url(node, broker.OPERATOR), QUEUES)
+    letters = Letters(url(node, broker.OPERATOR), BULKHEAD, QUEUES)
     async with await aio_pika.connect(node.url) as connection:
         channel = await connection.channel()
         exchange = await channel.get_exchange("bulkhead.dead", ensure=False)
         for number in range(5):
             message = aio_pika.Message(b"", message_id=str(number), delivery_mode=2)
-            await exchange.publish(message, queue_of("auth"))
+            await exchange.publish(message, BULKHEAD.queue_of("auth"))
 
     async def the_newest_are_there() -> bool:
-        return [one.id for one in await letters.list(queue_of("auth"))] == ["2", "3", "4"]
+        return [one.id for one in await letters.list(BULKHEAD.queue_of("auth"))] == ["2", "3", "4"]
 
     await eventually(the_newest_are_there)
-    await letters.drop(queue_of("auth"), lambda _: True)
+    await letters.drop(BULKHEAD.queue_of("auth"), lambda _: True)
     await letters.close()
 
 

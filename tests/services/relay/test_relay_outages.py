@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from contracts.broker import BULKHEAD
 from kit import outbox
 from kit.db import Database
 from kit.messaging import PUBLISH_DEADLINE_S, Message
@@ -110,7 +111,7 @@ async def test_a_broker_that_was_away_past_its_heartbeat_is_told_and_every_outbo
         waiting = [await one.waiting() for one in databases.values()]
         return not any(waiting) and not any((await ages(relay)).values())
 
-    broker = await AmqpBroker.connect(rabbitmq.url)
+    broker = await AmqpBroker.connect(rabbitmq.url, BULKHEAD)
     await broker.consume(queue, [ThingHappened.topic], take)
     relay.start()
     await eventually(relay.is_ready)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
+from contracts.broker import BULKHEAD
 from kit import outbox
 from kit.causes import NotReady
 from kit.db import Database
@@ -64,7 +65,7 @@ async def test_a_killed_relay_loses_nothing_and_goes_on_where_it_was(
     async def take(message: Message) -> None:
         arrived.append(ThingHappened.from_message(message).number)
 
-    broker = await AmqpBroker.connect(rabbitmq.url)
+    broker = await AmqpBroker.connect(rabbitmq.url, BULKHEAD)
     await broker.consume(f"test.relay.{uuid.uuid4()}", [ThingHappened.topic], take)
     await write(open_db(database.url), range(1500))
     for enough in (50, 150):
@@ -165,9 +166,9 @@ def test_settings_without_any_outbox_are_refused(tmp_path: Path) -> None:
 async def test_letters_that_wait_are_named_in_readiness_and_take_nothing_out_of_service(
     rabbitmq: RabbitMq, relay: RelayProcess
 ) -> None:
-    broker = await AmqpBroker.connect(rabbitmq.url)
+    broker = await AmqpBroker.connect(rabbitmq.url, BULKHEAD)
     watch = LetterWatch(rabbitmq.url)
-    letters = Letters(rabbitmq.url, [])
+    letters = Letters(rabbitmq.url, BULKHEAD, [])
     await letters.drop(None, lambda _: True)
     await watch.look()
     await watch.check()
