@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from contracts import log_fields
 from contracts.credentials import AccessVerifier
 from contracts.ids import TenantId
 from kit import logs
@@ -54,7 +55,7 @@ class Setting(BaseModel):
 
 def ours(setting: Setting) -> FastAPI:
     """The real routes with the real tenant sessions; only the key set is fixed."""
-    logs.setup("tenants", "INFO")
+    logs.setup("tenants", "INFO", log_fields.FIELDS)
     address = Address(
         TenantId(setting.tenant),
         setting.host,

@@ -14,6 +14,7 @@ from typing import Generic, NoReturn, Protocol, TypeVar
 
 from fastapi import FastAPI
 
+from contracts import log_fields
 from contracts.settings import ProcessSettings, load
 from kit import logs
 from kit.ending import in_words
@@ -57,7 +58,7 @@ class Program(Generic[S]):
         """Read the command line and the settings, and do what was asked."""
         given = self._parser().parse_args()
         settings = load(self.settings)
-        logs.setup(self.name, settings.log_level)
+        logs.setup(self.name, settings.log_level, log_fields.FIELDS)
         match given.command:
             case "migrate":
                 self._migrate(settings, given.phase)

@@ -138,7 +138,7 @@ class _Running:
             return
         if (why := await self._missing()) is not None:
             if why != self.why_closed:
-                _log.error("not started", extra={"reason": why})
+                _log.error("not started", reason=why)
             self.why_closed = why
             return
         await self._consume()  # the only step that may fail comes first

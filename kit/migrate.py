@@ -106,6 +106,6 @@ async def apply(
             await connection.execute(
                 "INSERT INTO schema_migration (name, sha256) VALUES ($1, $2)", path.name, digest
             )
-        _log.info("migration applied", extra={"migration": path.name})
+        _log.info("migration applied", migration=path.name)
         applied.append(path.name)
     return applied

@@ -141,7 +141,7 @@ class _Outbox:
                 await self._wake.wait()
 
     def _tell(self, what: str, error: Exception) -> None:
-        log.warning(what, extra={"database": self.name, "reason": type(error).__name__})
+        log.warning(what, database=self.name, reason=type(error).__name__)
 
 
 def _message(row: asyncpg.Record) -> Message:

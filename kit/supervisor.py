@@ -41,7 +41,7 @@ def spawn(work: Coroutine[Any, Any, _T], name: str) -> asyncio.Task[_T]:
 def _done(task: asyncio.Task[Any]) -> None:
     _under_way.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
-        _log.info("work failed", extra={"loop": task.get_name(), "error": type(error).__name__})
+        _log.info("work failed", loop=task.get_name(), error=type(error).__name__)
 
 
 class Loop:
@@ -80,7 +80,7 @@ class Loop:
             self._work.cancel()
         _, late = await asyncio.wait({self._attendant}, timeout=STOP_DEADLINE_S)
         if late:
-            _log.error("loop does not stop", extra={"loop": self.name})
+            _log.error("loop does not stop", loop=self.name)
             self._attendant.cancel()
 
     async def _attend(self) -> None:
@@ -101,8 +101,12 @@ class Loop:
         _ENDS.labels(self.name).inc()
         error = None if ended.cancelled() else ended.exception()
         how = "cancelled" if ended.cancelled() else "returned"
-        extra = {"loop": self.name, "error": type(error).__name__ if error else how}
-        _log.error("a loop has ended and is started again", exc_info=error, extra=extra)
+        _log.error(
+            "a loop has ended and is started again",
+            exc_info=error,
+            loop=self.name,
+            error=type(error).__name__ if error else how,
+        )
 
     async def _pause(self) -> None:
         pause_s = self._pauses_s[min(self._falls, len(self._pauses_s)) - 1]

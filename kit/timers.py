@@ -48,7 +48,7 @@ class Timer:
                         await self._work()
             except Exception:
                 _FAILURES.labels(self.name).inc()
-                _log.exception("timer failed", extra={"timer": self.name})
+                _log.exception("timer failed", timer=self.name)
             with contextlib.suppress(TimeoutError):
                 # not wait_for: it loses a cancellation that comes together with the wake
                 async with asyncio.timeout(self._every_s):
@@ -73,7 +73,7 @@ async def each(
             try:
                 await work(item)
             except Exception:
-                _log.exception("item failed", extra={"timer": name, "item": str(item)})
+                _log.exception("item failed", timer=name, item=str(item))
                 failed.append(item)
 
     await asyncio.gather(*(take_turns() for _ in range(at_once)))

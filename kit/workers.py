@@ -53,7 +53,7 @@ class Workers:
                 async with asyncio.timeout(self._within_s):
                     kind, answer = await _ask(worker, parts)
             except (TimeoutError, asyncio.IncompleteReadError, ConnectionError) as error:
-                _log.warning("worker cut", extra={"error": type(error).__name__})
+                _log.warning("worker cut", error=type(error).__name__)
                 raise TooCostly from error
             else:
                 self._idle.append(worker)

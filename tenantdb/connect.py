@@ -185,7 +185,7 @@ async def _fetch_proof(connection: Connection, query: str, *args: object) -> asy
 def _proved(row: asyncpg.Record | None, address: Address) -> asyncpg.Record:
     """The row; raises unless database, role and identity are all the tenant's."""
     if row is None or tuple(row)[:3] != (address.database, address.database, address.tenant):
-        _log.error("tenant database refused", extra={"tenant": str(address.tenant)})
+        _log.error("tenant database refused", tenant=str(address.tenant))
         raise TenantDatabaseRefused
     return row
 

@@ -15,6 +15,8 @@ import pytest
 import trustme
 from xdist.scheduler import LoadScopeScheduling
 
+from contracts import log_fields
+from kit import logs
 from kit.db import Database
 from kit.migrate import migrate
 from ops.bootstrap import SERVICES, bootstrap, role_of
@@ -25,6 +27,8 @@ from tests.ports import PORTS
 
 ROOT = Path(__file__).parents[1]
 _SERVERS = {"scratch", "free_port"}
+logs.name_fields(log_fields.FIELDS)
+logs.Log.refuses = True
 # copies of control databases, one per test, are named bulkhead_<service>_<random>
 _TEST_HBA = "\n".join(
     f"host /^{role_of(name)}_[a-z0-9]+$ {role} all scram-sha-256"

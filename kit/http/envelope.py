@@ -56,7 +56,7 @@ class Envelope:
             try:
                 await self._app(scope, receive, dress)
             except Exception as error:
-                _log.error("unforeseen error", exc_info=error, extra=ids)
+                _log.error("unforeseen error", exc_info=error, **ids)
                 if not status:
                     await render(Internal())(scope, receive, dress)
             finally:
@@ -70,13 +70,11 @@ class Envelope:
         if route not in _QUIET:
             _log.info(
                 "request",
-                extra={
-                    **ids,
-                    "method": scope["method"],
-                    "path": route,
-                    "status": status,
-                    "duration_ms": round(seconds * 1000, 1),
-                },
+                **ids,
+                method=scope["method"],
+                path=route,
+                status=status,
+                duration_ms=round(seconds * 1000, 1),
             )
 
 

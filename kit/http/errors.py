@@ -114,7 +114,7 @@ async def _down(_request: Request, error: Exception) -> JSONResponse:
     """Which words are for the operator (log, /readyz); a full disk is a problem of its own, which
     waiting does not mend."""
     why = cause_of(error)
-    _log.warning("dependency down", extra={"error": type(error).__name__, "reason": why})
+    _log.warning("dependency down", error=type(error).__name__, reason=why)
     return render(problems.DiskFull() if why == DISK_FULL else problems.DependencyDown())
 
 

@@ -54,7 +54,6 @@ async def _verdict(check: tuple[str, Check]) -> str:
         await asyncio.wait_for(probe(), _CHECK_TIMEOUT_S)
     except Exception as error:
         why = cause_of(error)
-        extra = {"dependency": name, "error": type(error).__name__, "reason": why}
-        _log.warning("not ready", extra=extra)
+        _log.warning("not ready", dependency=name, error=type(error).__name__, reason=why)
         return why
     return "ok"

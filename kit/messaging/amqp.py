@@ -63,7 +63,7 @@ class AmqpBroker:
         try:
             await broker.ping()
         except BrokerDown as down:
-            log.warning("broker is down, starting without it", extra={"reason": str(down)})
+            log.warning("broker is down, starting without it", reason=str(down))
         return broker
 
     async def publish(self, message: Message, *, deadline_s: float = PUBLISH_DEADLINE_S) -> None:

@@ -54,11 +54,9 @@ async def pause(pauses_s: tuple[float, ...], failures: int, closing: asyncio.Eve
 def _log(message: Message, queue: str, verdict: Handled, reason: str) -> None:
     log.warning(
         "message not handled",
-        extra={
-            "event_id": message.id,
-            "topic": message.topic,
-            "queue": queue,
-            "state": verdict.name.lower(),
-            "reason": reason,
-        },
+        event_id=message.id,
+        topic=message.topic,
+        queue=queue,
+        state=verdict.name.lower(),
+        reason=reason,
     )

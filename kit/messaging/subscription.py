@@ -60,8 +60,8 @@ class AmqpSubscription:
                 async with own_cancellation_only():
                     await self._consume_until_broken()
             except Exception as error:  # whatever broke it, the cure is to attach again
-                reason = {"queue": self.queue, "error": type(error).__name__}
-                log.warning("consumer is detached", extra=reason | {"reason": why_down(error)})
+                why = {"error": type(error).__name__, "reason": why_down(error)}
+                log.warning("consumer is detached", queue=self.queue, **why)
             finally:
                 self._attached.clear()
             await pause((ATTACH_PAUSE_S,), 0, self._closing)

@@ -7,6 +7,7 @@ variable reaches that argument, and a rule test keeps it so.
 import argparse
 from pathlib import Path
 
+from contracts import log_fields
 from contracts.settings import load
 from kit import http, logs
 from kit.ending import in_words
@@ -23,7 +24,7 @@ def main() -> None:
     parser.add_argument("authority", type=Path)
     given = parser.parse_args()
     settings = load(SyncSettings)
-    logs.setup("sync", settings.log_level)
+    logs.setup("sync", settings.log_level, log_fields.FIELDS)
     with in_words("sync does not start"):
         authority = given.authority.read_text()
     simulator = InjectedName(given.name, "127.0.0.1", given.port, authority)
