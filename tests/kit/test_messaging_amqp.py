@@ -123,8 +123,8 @@ async def test_a_message_that_the_topology_would_lose_is_not_confirmed(
 async def test_an_exchange_that_is_missing_is_made(
     rabbitmq: RabbitMq, raw: AbstractChannel
 ) -> None:
-    await raw.exchange_delete(EXCHANGE)
-    other = AmqpBroker(rabbitmq.url)
+    await raw.exchange_delete(BULKHEAD.exchange)
+    other = AmqpBroker(rabbitmq.url, BULKHEAD)
     await other.publish(Message("1", "test.nobody", b""))
     await other.close()
 
