@@ -33,8 +33,9 @@ from kit.tokens import KeySet
 from kit.uuid7 import uuid7
 from services.tenants.databases.space import Space
 from services.tenants.feed.announce import Notices
+from services.tenants.parts import RecordsParts
 from services.tenants.records.many.slots import Uploads
-from services.tenants.records.routes import many, single
+from services.tenants.routes import many_records, single_records
 from tenantdb import Address, TenantDatabases
 from tenantdb.cluster import Cluster
 
@@ -85,15 +86,18 @@ def ours(setting: Setting) -> FastAPI:
 
     app = build_app(
         title="tenants",
-        routers=[many.router, single.router],
+        routers=[many_records.router, single_records.router],
         checks={},
         lifespan=lifespan,
-        body_limits=many.BODY_LIMITS,
+        body_limits=many_records.BODY_LIMITS,
     )
-    app.state.access, app.state.databases = AccessVerifier(ring, setting.issuer), databases
-    app.state.notices, app.state.uploads = Notices(db, databases), Uploads()
-    hands = Cluster(setting.control_url)
-    app.state.space = Space(db, hands, limit=1 << 40, floor=1, volume=None)
+    app.state.access = AccessVerifier(ring, setting.issuer)
+    app.state.parts = RecordsParts(
+        databases=databases,
+        notices=Notices(db, databases),
+        space=Space(db, Cluster(setting.control_url), limit=1 << 40, floor=1, volume=None),
+        uploads=Uploads(),
+    )
     return app
 
 

@@ -16,14 +16,22 @@ from services.tenants.consumers import handlers
 from services.tenants.databases.addresses import Addresses
 from services.tenants.databases.leases import Leases
 from services.tenants.databases.provisioning import Provisioning
-from services.tenants.databases.routes import directory, leases, targets
 from services.tenants.databases.space import Space
 from services.tenants.databases.targets import RestoreTargets
 from services.tenants.databases.upgrading import AT_ONCE, Upgrades
 from services.tenants.feed.announce import Notices
-from services.tenants.feed.routes import changes, field_choices
+from services.tenants.parts import TenantsParts
 from services.tenants.records.many.slots import Uploads
-from services.tenants.records.routes import many, modules, single
+from services.tenants.routes import (
+    changes,
+    directory,
+    field_choices,
+    leases,
+    many_records,
+    modules,
+    single_records,
+    targets,
+)
 from services.tenants.settings import TenantsSettings
 from tenantdb import TenantDatabases
 from tenantdb.cluster import Cluster
@@ -36,8 +44,8 @@ ROUTERS = [
         leases,
         targets,
         modules,
-        many,
-        single,
+        many_records,
+        single_records,
         field_choices,
         changes,
     )
@@ -60,17 +68,7 @@ class Hands:
 def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> FastAPI:
     """`broker` is for tests: another one than the one that the settings name."""
     hands = hands_of(settings)
-    db, cluster, databases = hands.db, hands.cluster, hands.databases
-    notices, provisioning = Notices(db, databases), hands.provisioning
-    leases_, uploads = Leases(db, cluster), Uploads()
-    restore_targets = RestoreTargets(db, cluster, leases_, hands.addresses, databases)
-    space = Space(
-        db,
-        cluster,
-        limit=settings.space_per_tenant,
-        floor=settings.free_floor,
-        volume=settings.data_volume or settings.data_volume_bytes,
-    )
+    db, parts = hands.db, _parts(hands, settings)
     return assemble(
         settings,
         Made(
@@ -78,32 +76,43 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
             db=db,
             broker=broker or open_broker(settings.amqp_url),
             routers=ROUTERS,
-            handlers=handlers(cluster),
-            loops={"notices": notices.run},
+            handlers=handlers(hands.cluster),
+            loops={"notices": parts.notices.run},
             timers=[
-                Timer("leases", 30.0, leases_.end_overdue),
-                Timer("swaps", 15.0, restore_targets.resume_swaps),
-                Timer("restore targets", 3600.0, restore_targets.sweep),
-                Timer("half-made tenants", 60.0, provisioning.sweep),
-                Timer("suspensions", 30.0, provisioning.apply_pending),
+                Timer("leases", 30.0, parts.leases.end_overdue),
+                Timer("swaps", 15.0, parts.restore_targets.resume_swaps),
+                Timer("restore targets", 3600.0, parts.restore_targets.sweep),
+                Timer("half-made tenants", 60.0, hands.provisioning.sweep),
+                Timer("suspensions", 30.0, hands.provisioning.apply_pending),
                 Timer("upgrades", 60.0, hands.upgrades.run),
-                Timer("space", 60.0, space.measure),
+                Timer("space", 60.0, parts.space.measure),
             ],
             opening=[key_proof(db, hands.kek, NAME, hands.provisioning.check_key)],
             wanted={"tenant databases": hands.upgrades.check},
-            closing=[uploads.close, databases.close],
-            body_limits=many.BODY_LIMITS,
-            state={
-                "databases": databases,
-                "notices": notices,
-                "uploads": uploads,
-                "leases": leases_,
-                "provisioning": provisioning,
-                "upgrades": hands.upgrades,
-                "space": space,
-                "restore_targets": restore_targets,
-            },
+            closing=[parts.uploads.close, hands.databases.close],
+            body_limits=many_records.BODY_LIMITS,
+            parts=parts,
         ),
+    )
+
+
+def _parts(hands: Hands, settings: TenantsSettings) -> TenantsParts:
+    db, cluster, leases_ = hands.db, hands.cluster, Leases(hands.db, hands.cluster)
+    return TenantsParts(
+        databases=hands.databases,
+        notices=Notices(db, hands.databases),
+        space=Space(
+            db,
+            cluster,
+            limit=settings.space_per_tenant,
+            floor=settings.free_floor,
+            volume=settings.data_volume or settings.data_volume_bytes,
+        ),
+        uploads=Uploads(),
+        leases=leases_,
+        provisioning=hands.provisioning,
+        restore_targets=RestoreTargets(db, cluster, leases_, hands.addresses, hands.databases),
+        upgrades=hands.upgrades,
     )
 
 

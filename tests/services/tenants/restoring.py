@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
+from contracts.ids import TenantId
 from tenantdb import template
 from tests.services.tenants.running_tenants import Suite, open_lease
 
@@ -16,7 +17,7 @@ class Restore:
     """A tenant with one record too few, and a target that holds what it should have."""
 
     suite: Suite
-    tenant: UUID
+    tenant: TenantId
     restore: str
     database: str
 

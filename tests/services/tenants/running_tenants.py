@@ -1,7 +1,7 @@
 """The whole tenants service as tests talk to it: an operator, the other services, a user."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,8 +18,12 @@ from contracts.credentials import (
 )
 from contracts.ids import SessionId, TenantId, UserId
 from contracts.permissions import OPERATOR_PERMISSIONS, PERMISSIONS
+from kit.db import Database
+from kit.http import parts_of
 from kit.sealing import SigningKey
 from kit.tokens import Signer
+from services.tenants.databases.space import Space
+from services.tenants.parts import TenantsParts
 from tenantdb.cluster import Cluster
 
 ISSUER = "https://bulkhead"
@@ -35,6 +39,21 @@ class Suite:
     signer: Signer
     peers: dict[str, SigningKey]
     database: Any
+
+    @property
+    def parts(self) -> TenantsParts:
+        """What its routes work with."""
+        return parts_of(self.app, TenantsParts)
+
+    @property
+    def db(self) -> Database:
+        """The control database in the service's own hands."""
+        db: Database = self.app.state.db
+        return db
+
+    def use(self, space: Space) -> None:
+        """Put other walls of space in place of the service's."""
+        self.app.state.parts = replace(self.parts, space=space)
 
     async def operator(
         self, method: str, path: str, body: Any = None, grants: tuple[str, ...] | None = None
@@ -64,11 +83,11 @@ class Suite:
         token = ServiceAuth(self.peers[name], name, "tenants").token()
         return await self._call(method, f"/internal{path}", body, token)
 
-    async def tenant(self, name: str = "Acme") -> UUID:
+    async def tenant(self, name: str = "Acme") -> TenantId:
         """A new tenant."""
         answer = await self.operator("POST", "/v1/tenants", {"name": name})
         assert answer.status_code == 201, answer.text
-        return UUID(answer.json()["id"])
+        return TenantId(UUID(answer.json()["id"]))
 
     async def name_of(self, tenant: UUID) -> str:
         """The tenant's database."""

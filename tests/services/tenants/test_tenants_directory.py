@@ -73,7 +73,7 @@ async def test_an_unknown_user_token_opens_no_internal_route(suite: Suite) -> No
 
 async def test_no_secret_of_a_tenant_stands_in_clear_in_the_directory(suite: Suite) -> None:
     tenant = await suite.tenant()
-    address = await suite.app.state.databases._lookup(tenant)
+    address = await suite.parts.databases._lookup(tenant)
     row = await suite.database.fetchrow("SELECT * FROM tenant")
     assert row is not None
     assert address.password.encode() not in b"".join(
@@ -130,7 +130,7 @@ async def test_requests_that_wait_for_the_directory_ask_it_once(suite: Suite) ->
     """Each of them used to ask when the second was over, and all connections were taken."""
     tenants = [await suite.tenant(name) for name in ("Acme", "Bolt")]
     for tenant in tenants:
-        suite.app.state.provisioning._addresses.forget(tenant)
+        suite.parts.provisioning._addresses.forget(tenant)
     async with suite.database.transaction():
         await suite.database.execute("LOCK TABLE tenant")
         calls = [

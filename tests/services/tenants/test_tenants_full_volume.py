@@ -94,8 +94,8 @@ async def test_a_tenant_that_fills_the_volume_is_stopped_and_the_other_writes_on
     suite: Suite, small_volume: Path
 ) -> None:
     filling, other = await suite.tenant("Filling"), await suite.tenant("Other")
-    wall = Space(suite.app.state.db, suite.hands, limit=1 << 40, floor=FLOOR, volume=small_volume)
-    suite.app.state.space = wall
+    wall = Space(suite.db, suite.hands, limit=1 << 40, floor=FLOOR, volume=small_volume)
+    suite.use(wall)
     statuses = list[int]()
     while not statuses or statuses[-1] == 200:
         assert len(statuses) < VOLUME // MIB, "the volume is never full"

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 import pytest
 
-from contracts.ids import TenantId
 from kit.sealing import SealBroken
 from tenantdb import TenantDatabaseRefused
 from tests.services.tenants.running_tenants import Suite
@@ -53,7 +52,7 @@ async def test_a_directory_row_that_points_to_another_database_is_refused(suite:
         b,
     )
     with pytest.raises(SealBroken):
-        await suite.app.state.databases._lookup(a)
+        await suite.parts.databases._lookup(a)
     assert (await suite.user(a, "GET", "/records/person")).status_code == 500
 
 
@@ -67,7 +66,7 @@ async def test_a_database_of_another_tenant_is_refused_even_with_its_own_passwor
     answer = await suite.user(a, "GET", "/records/person")
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/tenant-database-refused")
     with pytest.raises(TenantDatabaseRefused):
-        async with suite.app.state.databases.read(TenantId(a)):
+        async with suite.parts.databases.read(a):
             pass
 
 

@@ -39,7 +39,7 @@ async def test_the_timer_ends_what_was_not_released(suite: Suite) -> None:
         "UPDATE lease SET ends_at = now() - interval '1 second' WHERE id = $1",
         UUID(late["lease"]),
     )
-    await suite.app.state.leases.end_overdue()
+    await suite.parts.leases.end_overdue()
     assert not await has_role(suite, late)
     assert await has_role(suite, running)
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 
-from contracts.ids import TenantId
 from tests.eventually import eventually
 from tests.services.tenants.running_tenants import Suite
 
@@ -18,8 +17,8 @@ async def told(suite: Suite) -> set[str]:
 
 
 async def test_a_busy_tenant_delays_no_other_and_is_told_later(suite: Suite) -> None:
-    busy, other = TenantId(await suite.tenant("Busy")), TenantId(await suite.tenant("Other"))
-    databases, notices = suite.app.state.databases, suite.app.state.notices
+    busy, other = await suite.tenant("Busy"), await suite.tenant("Other")
+    databases, notices = suite.parts.databases, suite.parts.notices
     async with contextlib.AsyncExitStack() as held:
         for _ in range(CONNECTIONS):
             await held.enter_async_context(databases.read(busy))
@@ -44,9 +43,9 @@ async def test_a_notice_of_a_database_that_is_away_waits_and_a_suspended_tenants
     name = await suite.name_of(away)
     await suite.database.execute(f"ALTER ROLE {name} NOLOGIN")
     await suite.operator("POST", f"/v1/tenants/{suspended}/suspend")
-    notices = suite.app.state.notices
+    notices = suite.parts.notices
     for tenant in (away, suspended):
-        notices.advanced(TenantId(tenant))
+        notices.advanced(tenant)
     await notices.flush()
     assert await told(suite) == set()
     await suite.operator("POST", f"/v1/tenants/{suspended}/resume")

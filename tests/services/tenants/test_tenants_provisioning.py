@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from contracts.events import ConnectionRemoved
-from contracts.ids import TenantId, new_id
+from contracts.ids import new_id
 from kit.messaging.memory import MemoryBroker
 from services.tenants.__main__ import migrate_everything
 from services.tenants.databases.store import directory as store
@@ -55,7 +55,7 @@ async def test_a_making_that_died_is_undone_by_the_sweep(suite: Suite) -> None:
         "UPDATE tenant SET state = 'provisioning', created_at = now() - interval '1 hour'"
     )
     assert (await suite.operator("GET", f"/v1/tenants/{tenant}")).status_code == 404
-    await suite.app.state.provisioning.sweep()
+    await suite.parts.provisioning.sweep()
     assert await suite.database.fetchval("SELECT count(*) FROM tenant") == 0
     assert await left_in_cluster(suite) == before
 
@@ -63,7 +63,7 @@ async def test_a_making_that_died_is_undone_by_the_sweep(suite: Suite) -> None:
 async def test_the_sweep_leaves_a_making_that_may_still_be_running(suite: Suite) -> None:
     await suite.tenant()
     await suite.database.execute("UPDATE tenant SET state = 'provisioning'")
-    await suite.app.state.provisioning.sweep()
+    await suite.parts.provisioning.sweep()
     assert await suite.database.fetchval("SELECT count(*) FROM tenant") == 1
 
 
@@ -73,9 +73,9 @@ async def test_a_making_that_was_finished_meanwhile_is_not_undone(suite: Suite) 
     await suite.database.execute(
         "UPDATE tenant SET state = 'provisioning', created_at = now() - interval '1 hour'"
     )
-    async with suite.app.state.db.write() as session:
-        assert await store.change_state(session, TenantId(tenant), ["provisioning"], "active")
-        sweep = asyncio.create_task(suite.app.state.provisioning.sweep())
+    async with suite.db.write() as session:
+        assert await store.change_state(session, tenant, ["provisioning"], "active")
+        sweep = asyncio.create_task(suite.parts.provisioning.sweep())
         await eventually(lambda: suite.database.fetchval(WAITING))
     await sweep
     assert (await suite.user(tenant, "GET", "/records/person")).status_code == 200
@@ -84,7 +84,7 @@ async def test_a_making_that_was_finished_meanwhile_is_not_undone(suite: Suite) 
 async def test_a_cancelled_making_leaves_nothing(suite: Suite) -> None:
     before = await left_in_cluster(suite)
     for delay in (0.02, 0.1, 0.3):
-        task = asyncio.create_task(suite.app.state.provisioning.create("Acme"))
+        task = asyncio.create_task(suite.parts.provisioning.create("Acme"))
         await asyncio.sleep(delay)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -117,7 +117,7 @@ async def test_a_suspended_tenant_is_refused_and_a_resumed_one_served(suite: Sui
 
 async def test_suspending_ends_sessions_in_other_processes_too(suite: Suite) -> None:
     tenant = await suite.tenant()
-    address = await suite.app.state.databases._lookup(tenant)
+    address = await suite.parts.databases._lookup(tenant)
     login: Callable[[], Awaitable[Any]] = lambda: asyncpg.connect(  # noqa: E731  # said twice below
         host=address.host,
         port=address.port,
@@ -154,8 +154,8 @@ async def test_existing_tenants_are_brought_up_to_the_template(suite: Suite) -> 
     async with suite.hands.inside(name, f"{name}_owner") as connection:
         await connection.execute("REVOKE ALL ON record FROM PUBLIC")
     await suite.database.execute("UPDATE tenant SET schema_version = 0")
-    await suite.app.state.upgrades.run()
-    async with suite.app.state.databases.read(TenantId(tenant)) as session:
+    await suite.parts.upgrades.run()
+    async with suite.parts.databases.read(tenant) as session:
         assert await session.fetchval("SELECT count(*) FROM record") == 0
 
 

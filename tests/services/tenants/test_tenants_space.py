@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -26,18 +26,18 @@ GIB = 1 << 30
 def space(
     suite: Suite, *, limit: int = 1 << 40, floor: int = 1, volume: Path | None = None
 ) -> Space:
-    made = Space(suite.app.state.db, suite.hands, limit=limit, floor=floor, volume=volume)
-    suite.app.state.space = made
+    made = Space(suite.db, suite.hands, limit=limit, floor=floor, volume=volume)
+    suite.use(made)
     return made
 
 
-async def write(suite: Suite, tenant: UUID) -> Any:
+async def write(suite: Suite, tenant: TenantId) -> Any:
     body = {"key": f"K{uuid4().hex}", "fields": {"name": "n"}}
     return await suite.user(tenant, "POST", "/records/organisation", body)
 
 
-async def fill(suite: Suite, tenant: UUID, rows: int = 20_000) -> None:
-    async with suite.app.state.databases.write(TenantId(tenant), actor="user:test") as session:
+async def fill(suite: Suite, tenant: TenantId, rows: int = 20_000) -> None:
+    async with suite.parts.databases.write(tenant, actor="user:test") as session:
         await session.execute(
             "INSERT INTO record (id, module, key, data)"
             " SELECT uuidv7(), 'organisation', 'F' || n, '{\"name\": \"filler\"}'"
@@ -85,7 +85,7 @@ async def test_at_its_limit_a_tenant_is_refused_with_the_number_and_may_read_and
 
 
 async def test_exactly_at_the_limit_there_is_no_room(suite: Suite) -> None:
-    tenant = TenantId(await suite.tenant())
+    tenant = await suite.tenant()
     used = (await suite.hands.sizes())[await suite.name_of(tenant)]
     for limit, has_room in ((used, False), (used + 1, True)):
         wall = space(suite, limit=limit)
@@ -98,7 +98,7 @@ async def test_exactly_at_the_limit_there_is_no_room(suite: Suite) -> None:
 
 
 async def test_what_comes_in_between_two_looks_is_counted(suite: Suite) -> None:
-    tenant = TenantId(await suite.tenant())
+    tenant = await suite.tenant()
     wall = space(suite, limit=GIB)
     await wall.measure()
     wall.check(tenant, GIB)
@@ -141,8 +141,8 @@ async def test_where_the_volume_is_not_seen_its_size_and_what_is_stored_tell_wha
     hands = TenantCluster(cluster.url("tenants"))  # where the bootstrap has made the function
     stored = await hands.stored()
     for free, status in ((2 * GIB, 201), (GIB * 9 // 10, 507)):
-        wall = Space(suite.app.state.db, hands, limit=1 << 40, floor=GIB, volume=stored + free)
-        suite.app.state.space = wall
+        wall = Space(suite.db, hands, limit=1 << 40, floor=GIB, volume=stored + free)
+        suite.use(wall)
         await wall.measure()
         assert (await write(suite, large)).status_code == status
     assert (await write(suite, large)).status_code == 507
@@ -183,12 +183,12 @@ async def test_the_volume_is_told_in_one_way_and_a_folder_that_is_there(
 
 
 async def test_at_most_two_databases_are_set_aside_and_the_newest_stay(suite: Suite) -> None:
-    tenant = TenantId(await suite.tenant())
+    tenant = await suite.tenant()
     sql = """INSERT INTO restore_target (tenant, restore, database, state, aside, drop_aside_at)
         VALUES ($1, $2, $3, 'swapped', $4, now() + $5 * interval '1 day')"""
     for day in (3, 1, 2):
         await suite.database.execute(sql, tenant, uuid4(), f"d{day}", f"aside{day}", day)
-    async with suite.app.state.db.write() as session:
+    async with suite.db.write() as session:
         assert await targets.surplus_asides(session, tenant, clock.now(), 2) == ["aside1"]
     rows = await suite.database.fetch(
         "SELECT aside FROM restore_target WHERE drop_aside_at > now()"

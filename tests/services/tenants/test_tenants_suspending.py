@@ -75,7 +75,7 @@ async def test_what_a_crash_left_undone_is_done_by_the_timer(
         answer = await suite.operator("POST", f"/v1/tenants/{tenant}/{action}")
         assert answer.status_code == 503
     assert not await role_follows(suite, tenant)
-    await suite.app.state.provisioning.apply_pending()
+    await suite.parts.provisioning.apply_pending()
     assert await role_follows(suite, tenant)
     assert await suite.database.fetchval("SELECT is_applied FROM tenant")
 

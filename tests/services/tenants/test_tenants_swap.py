@@ -60,7 +60,7 @@ async def test_a_swap_that_dies_at_any_step_is_completed_later(
         assert (await one.swap()).status_code == 503
         refused = await suite.user(one.tenant, "GET", "/records/person")
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
-    await suite.app.state.restore_targets.resume_swaps()
+    await suite.parts.restore_targets.resume_swaps()
     assert await one.names() == ["Restored"]
     assert (await suite.topics()).count("tenants.database.swapped.v1") == 1
 
@@ -113,13 +113,13 @@ async def test_a_suspended_tenant_stays_suspended(one: Restore, suite: Suite) ->
 async def test_the_old_database_is_dropped_after_its_time(one: Restore, suite: Suite) -> None:
     await one.swap()
     aside = (await one.target())["aside"]
-    await suite.app.state.restore_targets.sweep()
+    await suite.parts.restore_targets.sweep()
     assert await suite.hands.has_database(aside)
     assert await suite.database.fetchval(
         "SELECT drop_aside_at - now() BETWEEN '6 days 23 hours' AND '7 days' FROM restore_target"
     )
     await suite.database.execute("UPDATE restore_target SET drop_aside_at = now()")
-    await suite.app.state.restore_targets.sweep()
+    await suite.parts.restore_targets.sweep()
     assert not await suite.hands.has_database(aside)
 
 
@@ -149,7 +149,7 @@ async def test_a_target_that_is_in_place_cannot_be_dropped(one: Restore, suite: 
 
 async def test_a_forgotten_target_is_dropped(one: Restore, suite: Suite) -> None:
     await suite.database.execute("UPDATE restore_target SET created_at = now() - interval '3 days'")
-    await suite.app.state.restore_targets.sweep()
+    await suite.parts.restore_targets.sweep()
     assert not await suite.hands.has_database(one.database)
     assert await one.target() is None
 

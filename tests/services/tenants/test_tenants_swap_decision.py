@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from contracts.ids import RestoreId, TenantId
+from contracts.ids import RestoreId
 from kit.db import Database
 from services.tenants.databases.leases import Leases
 from services.tenants.databases.targets import RestoreTargets
@@ -25,7 +25,7 @@ async def test_a_swap_that_cannot_be_prepared_is_refused_and_the_tenant_is_serve
         refused = await one.swap()
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/swap-refused")
         assert await one.names() == []
-    await suite.app.state.restore_targets.resume_swaps()
+    await suite.parts.restore_targets.resume_swaps()
     assert (await one.target())["state"] == "open"
     path = f"/tenants/{one.tenant}/restore-targets/{one.database}"
     assert (await suite.peer("backup", "DELETE", path)).status_code == 204
@@ -96,13 +96,13 @@ async def test_an_entity_tag_of_the_old_history_fits_no_restored_record(
 async def test_a_swap_holds_one_connection_of_the_pool_at_a_time(
     one: Restore, suite: Suite
 ) -> None:
-    state = suite.app.state
-    db = Database(state.provisioning._db._engine.url.render_as_string(False), size=1)
+    parts = suite.parts
+    db = Database(parts.provisioning._db._engine.url.render_as_string(False), size=1)
     leases = Leases(db, suite.hands)
-    directory = state.restore_targets._addresses
-    targets = RestoreTargets(db, suite.hands, leases, directory, state.databases)
+    directory = parts.restore_targets._addresses
+    targets = RestoreTargets(db, suite.hands, leases, directory, parts.databases)
     restore_id = RestoreId(UUID(one.restore))
-    await targets.swap(TenantId(one.tenant), restore_id, one.database)
+    await targets.swap(one.tenant, restore_id, one.database)
     await db.close()
     assert await one.names() == ["Restored"]
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID, uuid4
 
+from contracts.ids import RestoreId
 from tests.services.tenants.restoring import Restore
 from tests.services.tenants.running_tenants import Suite, dump_lease, has_role
 
@@ -16,18 +17,18 @@ async def test_a_swap_that_cannot_be_completed_holds_up_no_other(
     sql = """INSERT INTO restore_target (tenant, restore, database, state, aside)
         VALUES ($1, $2, 'not there', 'swapping', 'neither')"""
     await suite.database.execute(sql, broken, uuid4())
-    await suite.app.state.restore_targets._prepare(
-        await suite.app.state.restore_targets._find(one.tenant, UUID(one.restore))
+    await suite.parts.restore_targets._prepare(
+        await suite.parts.restore_targets._find(one.tenant, RestoreId(UUID(one.restore)))
     )
     await suite.database.execute(
         "UPDATE restore_target SET state = 'swapping', aside = $1 WHERE tenant = $2",
         f"{await suite.name_of(one.tenant)}_xaaaaaaaaaaaaa",
         one.tenant,
     )
-    await suite.app.state.restore_targets.resume_swaps()
+    await suite.parts.restore_targets.resume_swaps()
     # like a swap that code of before had begun: its version is unknown until it was looked at
     assert await suite.database.fetchval("SELECT min(schema_version) FROM tenant") == 0
-    await suite.app.state.upgrades.run()
+    await suite.parts.upgrades.run()
     assert await one.names() == ["Restored"]
 
 
@@ -47,7 +48,7 @@ async def test_an_old_database_that_cannot_be_dropped_holds_up_no_other(
     await suite.database.execute(
         "UPDATE restore_target SET drop_aside_at = now() WHERE aside = $1", aside
     )
-    await suite.app.state.restore_targets.sweep()
+    await suite.parts.restore_targets.sweep()
     assert not await suite.hands.has_database(aside)
     assert await suite.hands.has_database(name)
 
@@ -57,7 +58,7 @@ async def test_a_lease_that_cannot_be_ended_holds_up_no_other(suite: Suite) -> N
     await suite.database.execute(BROKEN_LEASE, tenant)
     lease = await dump_lease(suite, tenant)
     await suite.database.execute("UPDATE lease SET ends_at = now() - interval '1 second'")
-    await suite.app.state.leases.end_overdue()
+    await suite.parts.leases.end_overdue()
     assert not await has_role(suite, lease)
 
 
@@ -67,5 +68,5 @@ async def test_a_making_that_cannot_be_undone_holds_up_no_other(suite: Suite) ->
     await suite.database.execute(
         "UPDATE tenant SET state = 'provisioning', created_at = now() - interval '1 hour'"
     )
-    await suite.app.state.provisioning.sweep()
+    await suite.parts.provisioning.sweep()
     assert [row["id"] for row in await suite.database.fetch("SELECT id FROM tenant")] == [stuck]

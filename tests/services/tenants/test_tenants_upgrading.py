@@ -53,8 +53,8 @@ async def readiness(suite: Suite) -> Any:
         return (await http.get("/readyz")).json()["checks"]["tenant databases"]
 
 
-async def look(suite: Suite, tenant: UUID) -> tuple[int, str]:
-    suite.app.state.provisioning._addresses.forget(TenantId(tenant))
+async def look(suite: Suite, tenant: TenantId) -> tuple[int, str]:
+    suite.parts.provisioning._addresses.forget(tenant)
     answer = await suite.user(tenant, "GET", "/records/person")
     return answer.status_code, answer.json().get("type", "")
 
@@ -67,7 +67,7 @@ async def test_what_needs_nothing_is_not_looked_at(suite: Suite) -> None:
     """A start with many tenants that are up to date opens none of their databases."""
     tenant = await suite.tenant()
     await break_database(suite, tenant)  # looking at it would fail
-    await suite.app.state.upgrades.run()
+    await suite.parts.upgrades.run()
     assert await look(suite, tenant) == (200, "")
     assert await readiness(suite) == "ok"
 
@@ -79,7 +79,7 @@ async def test_one_that_is_broken_stops_nobody_and_is_refused_told_and_tried_aga
     good = await digests(suite, other)
     await break_database(suite, broken)
     assert await look(suite, broken) == await look(suite, other) == REFUSED
-    await suite.app.state.upgrades.run()
+    await suite.parts.upgrades.run()
     assert [await version(suite, one) for one in (broken, other)] == [2, newer]
     assert (await look(suite, broken), await look(suite, other)) == (REFUSED, (200, ""))
     assert await readiness(suite) == "1 tenant databases are not up to date: see the log"
@@ -88,7 +88,7 @@ async def test_one_that_is_broken_stops_nobody_and_is_refused_told_and_tried_aga
         for row in good:
             sql = "UPDATE schema_migration SET sha256 = $2 WHERE name = $1"
             await inside.execute(sql, row["name"], row["sha256"])
-    await suite.app.state.upgrades.run()
+    await suite.parts.upgrades.run()
     assert await look(suite, broken) == (200, "")
     assert await readiness(suite) == "ok"
 
@@ -122,8 +122,8 @@ async def test_an_upgrade_does_not_vouch_for_a_database_that_was_swapped_in_mean
     suite: Suite,
 ) -> None:
     tenant = await suite.tenant()
-    async with suite.app.state.db.write() as session:
-        await store.set_version(session, TenantId(tenant), 1, 999)
+    async with suite.db.write() as session:
+        await store.set_version(session, tenant, 1, 999)
     assert await version(suite, tenant) == template.version()
 
 
@@ -132,7 +132,7 @@ async def test_a_tenant_whose_swap_is_under_way_waits_for_it(suite: Suite, newer
     sql = """INSERT INTO restore_target (tenant, restore, database, state, aside)
         VALUES ($1, $2, 'not there', 'swapping', 'neither')"""
     await suite.database.execute(sql, tenant, uuid4())
-    await suite.app.state.upgrades.run()
+    await suite.parts.upgrades.run()
     assert await version(suite, tenant) == 2
 
 

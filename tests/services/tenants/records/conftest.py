@@ -29,9 +29,15 @@ from kit.sealing import SigningKey
 from kit.tokens import KeySet, Signer
 from services.tenants.databases.space import Space
 from services.tenants.feed.announce import Notices
-from services.tenants.feed.routes import changes, field_choices
+from services.tenants.parts import RecordsParts
 from services.tenants.records.many.slots import Uploads
-from services.tenants.records.routes import many, modules, single
+from services.tenants.routes import (
+    changes,
+    field_choices,
+    many_records,
+    modules,
+    single_records,
+)
 from tenantdb import Address, TenantDatabases, names, provision, template
 from tenantdb.cluster import Cluster
 
@@ -207,10 +213,10 @@ async def api(
     key, service_key = SigningKey.generate(), SigningKey.generate()
     app = build_app(
         title="tenants",
-        routers=[r.router for r in (modules, many, single, field_choices, changes)],
+        routers=[r.router for r in (modules, many_records, single_records, field_choices, changes)],
         checks={},
         lifespan=lifespan,
-        body_limits=many.BODY_LIMITS,
+        body_limits=many_records.BODY_LIMITS,
     )
 
     async def keys() -> dict[str, Any]:
@@ -220,7 +226,10 @@ async def api(
     await ring.fetch()
     app.state.access = AccessVerifier(ring, ISSUER)
     app.state.callers = CallerVerifier("tenants", {"sync": service_key.public.to_base64url()})
-    app.state.databases, app.state.db = databases, control
-    app.state.notices, app.state.uploads = Notices(control, databases), uploads
-    app.state.space = Space(control, tenant_cluster, limit=1 << 40, floor=1, volume=None)
+    app.state.parts = RecordsParts(
+        databases=databases,
+        notices=Notices(control, databases),
+        space=Space(control, tenant_cluster, limit=1 << 40, floor=1, volume=None),
+        uploads=uploads,
+    )
     return Api(app, address.tenant, Signer(key, "test"), service_key, chain)

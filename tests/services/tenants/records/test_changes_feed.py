@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from contracts.access import Scope
-from services.tenants.feed.announce import Notices
+from kit.http import parts_of
+from services.tenants.parts import RecordsParts
 
 CHOSEN = ["symbol", "name"]
 
@@ -219,7 +220,7 @@ async def test_the_api_feed_shows_whole_records_of_fully_visible_modules(api: An
 async def test_many_writes_become_one_notice_with_a_position(
     api: Any, control: Any, databases: Any
 ) -> None:
-    notices: Notices = api.app.state.notices
+    notices = parts_of(api.app, RecordsParts).notices
     for n in range(3):
         await api.create({"name": f"{n}"})
     async with control.write() as session:
@@ -239,7 +240,7 @@ async def test_the_notice_loop_writes_soon_and_what_waits_at_the_end(
 ) -> None:
     async with control.write() as session:
         await session.run(text("DELETE FROM outbox"))
-    notices: Notices = api.app.state.notices
+    notices = parts_of(api.app, RecordsParts).notices
     loop = asyncio.create_task(notices.run())
     await api.create({"name": "x"})
     async with asyncio.timeout(10):

@@ -3,14 +3,14 @@
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import Field, model_validator
 
 from contracts.authorise import needs_service
 from contracts.ids import LeaseId, TenantId
 from contracts.schema import Strict, Time
 from kit.http import created
-from services.tenants.databases.leases import Leases
+from services.tenants.parts import With
 
 router = APIRouter(prefix="/internal/tenants/{tenant}/leases", tags=["leases"])
 
@@ -43,18 +43,17 @@ class LeaseView(Strict):
 
 @router.post("", status_code=201)
 async def grant_lease(
-    request: Request,
-    tenant: UUID,
+    parts: With,
+    tenant: TenantId,
     caller: Annotated[str, needs_service("backup")],
     body: NewLease,
     response: Response,
 ) -> LeaseView:
     """Make a role for this purpose, which ends by itself."""
-    leases: Leases = request.app.state.leases
     if body.target is None:
-        lease = await leases.grant_dump(TenantId(tenant))
+        lease = await parts.leases.grant_dump(tenant)
     else:
-        lease = await leases.grant_restore(TenantId(tenant), body.target)
+        lease = await parts.leases.grant_restore(tenant, body.target)
     created(response, f"/internal/tenants/{tenant}/leases/{lease.lease}")
     return LeaseView(
         lease=lease.lease,
@@ -70,8 +69,7 @@ async def grant_lease(
 
 @router.delete("/{lease}", status_code=204)
 async def release_lease(
-    request: Request, tenant: UUID, lease: UUID, caller: Annotated[str, needs_service("backup")]
+    parts: With, tenant: TenantId, lease: LeaseId, caller: Annotated[str, needs_service("backup")]
 ) -> None:
     """End its sessions and drop its role; may be repeated."""
-    leases: Leases = request.app.state.leases
-    await leases.release(TenantId(tenant), LeaseId(lease))
+    await parts.leases.release(tenant, lease)

@@ -1,19 +1,20 @@
 """Many records at once: bulk upsert, CSV import, bulk delete. A 422 means: nothing was written."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
 from contracts.authorise import needs_module
 from contracts.body_sizes import MOST_UPLOAD
 from contracts.credentials import Actor
+from contracts.ids import TenantId
 from kit.problems import MediaTypeUnsupported
 from services.tenants import sessions
+from services.tenants.parts import RecordsParts, WithRecords
 from services.tenants.records import single
 from services.tenants.records.many import csv, delete, ndjson, write
 from services.tenants.records.many.checking import Question
-from services.tenants.records.many.slots import Uploads
 from services.tenants.records.modules import Module
 from services.tenants.schemas import BulkDelete, BulkOutcome, DeleteOutcome
 
@@ -40,22 +41,24 @@ def _body(media_type: str) -> dict[str, Any]:
 @router.post("/bulk", response_model=BulkOutcome, openapi_extra=_body(ndjson.MEDIA_TYPE))
 async def upsert_records(
     request: Request,
-    tenant: UUID,
+    parts: WithRecords,
+    tenant: TenantId,
     module: str,
     actor: Annotated[Actor, needs_module("bulk_edit")],
     on_error: OnError = "refuse",
 ) -> BulkOutcome:
     """Create or update by key, one `{"key", "fields"}` a line; named fields change, null clears."""
     _check_type(request, ndjson.MEDIA_TYPE)
-    definition = await _definition(request, tenant, module)
+    definition = await _definition(parts, tenant, module)
     question = Question("ndjson", definition, on_error == "skip")
-    return await _write(request, tenant, actor, question, "bulk_edit")
+    return await _write(parts, tenant, actor, question, "bulk_edit", request.body)
 
 
 @router.post("/import", response_model=BulkOutcome, openapi_extra=_body(csv.MEDIA_TYPE))
 async def import_records(
     request: Request,
-    tenant: UUID,
+    parts: WithRecords,
+    tenant: TenantId,
     module: str,
     actor: Annotated[Actor, needs_module("import")],
     key: Annotated[
@@ -65,32 +68,36 @@ async def import_records(
 ) -> BulkOutcome:
     """Create or update from CSV with a header of field names; an empty cell clears the field."""
     _check_type(request, csv.MEDIA_TYPE)
-    definition = await _definition(request, tenant, module)
+    definition = await _definition(parts, tenant, module)
     question = Question("csv", definition, on_error == "skip", key)
-    return await _write(request, tenant, actor, question, "import")
+    return await _write(parts, tenant, actor, question, "import", request.body)
 
 
 @router.post("/bulk-delete", response_model=DeleteOutcome)
 async def delete_records(
-    request: Request,
-    tenant: UUID,
+    parts: WithRecords,
+    tenant: TenantId,
     module: str,
     actor: Annotated[Actor, needs_module("delete")],
     body: BulkDelete,
     on_error: OnError = "refuse",
 ) -> DeleteOutcome:
     """Delete by id; an id that is not there, or beyond the caller's scope, is a fault."""
-    async with sessions.writing(request, tenant, actor) as session:
+    async with sessions.writing(parts, tenant, actor) as session:
         return await delete.delete_many(session, actor, module, body.ids, skips=on_error == "skip")
 
 
 async def _write(
-    request: Request, tenant: UUID, actor: Actor, question: Question, action: str
+    parts: RecordsParts,
+    tenant: TenantId,
+    actor: Actor,
+    question: Question,
+    action: str,
+    read: Callable[[], Awaitable[bytes]],
 ) -> BulkOutcome:
-    uploads: Uploads = request.app.state.uploads
-    async with uploads.slot(tenant, request.body) as body:
-        checked = await uploads.check(question, body)
-        async with sessions.growing(request, tenant, actor, len(body)) as session:
+    async with parts.uploads.slot(tenant, read) as body:
+        checked = await parts.uploads.check(question, body)
+        async with sessions.growing(parts, tenant, actor, len(body)) as session:
             return await write.write(
                 session, actor, question.module, checked, action, skips=question.skips
             )
@@ -102,6 +109,6 @@ def _check_type(request: Request, media_type: str) -> None:
         raise MediaTypeUnsupported(f"this route takes {media_type}")
 
 
-async def _definition(request: Request, tenant: UUID, module: str) -> Module:
-    async with sessions.reading(request, tenant) as session:
+async def _definition(parts: RecordsParts, tenant: TenantId, module: str) -> Module:
+    async with parts.databases.read(tenant) as session:
         return await single.load_module(session, module)

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from pydantic import Field
 
 from contracts.authorise import needs_operator, needs_service
@@ -13,8 +13,8 @@ from contracts.ids import TenantId
 from contracts.schema import Strict, Time
 from kit.display_text import DisplayText
 from kit.http import created
-from services.tenants.databases.provisioning import Provisioning
 from services.tenants.databases.store.directory import TenantRow
+from services.tenants.parts import With
 
 router = APIRouter(tags=["tenants"])
 Name = Annotated[DisplayText, Field(min_length=1, max_length=200)]
@@ -43,61 +43,56 @@ class TenantList(Strict):
 
 @router.post("/v1/tenants", status_code=201)
 async def create_tenant(
-    request: Request,
+    parts: With,
     actor: Annotated[Actor, needs_operator("tenant.create")],
     body: NewTenant,
     response: Response,
 ) -> TenantView:
     """Make a tenant with its own database; 409 where the name is taken."""
-    made = _view(await _provisioning(request).create(body.name))
+    made = _view(await parts.provisioning.create(body.name))
     created(response, f"/v1/tenants/{made.id}")
     return made
 
 
 @router.get("/v1/tenants")
 async def list_tenants(
-    request: Request, actor: Annotated[Actor, needs_operator("tenant.view")]
+    parts: With, actor: Annotated[Actor, needs_operator("tenant.view")]
 ) -> TenantList:
     """Every tenant, suspended ones too."""
-    return TenantList(tenants=[_view(row) for row in await _provisioning(request).existing()])
+    return TenantList(tenants=[_view(row) for row in await parts.provisioning.existing()])
 
 
 @router.get("/v1/tenants/{tenant}")
 async def read_tenant(
-    request: Request, tenant: UUID, actor: Annotated[Actor, needs_operator("tenant.view")]
+    parts: With, tenant: TenantId, actor: Annotated[Actor, needs_operator("tenant.view")]
 ) -> TenantView:
     """One tenant."""
-    return _view(await _provisioning(request).find(TenantId(tenant)))
+    return _view(await parts.provisioning.find(tenant))
 
 
 @router.post("/v1/tenants/{tenant}/suspend")
 async def suspend_tenant(
-    request: Request, tenant: UUID, actor: Annotated[Actor, needs_operator("tenant.suspend")]
+    parts: With, tenant: TenantId, actor: Annotated[Actor, needs_operator("tenant.suspend")]
 ) -> TenantView:
     """End every session of the tenant and refuse new ones; its data is kept."""
-    return _view(await _provisioning(request).suspend(TenantId(tenant)))
+    return _view(await parts.provisioning.suspend(tenant))
 
 
 @router.post("/v1/tenants/{tenant}/resume")
 async def resume_tenant(
-    request: Request, tenant: UUID, actor: Annotated[Actor, needs_operator("tenant.suspend")]
+    parts: With, tenant: TenantId, actor: Annotated[Actor, needs_operator("tenant.suspend")]
 ) -> TenantView:
     """Let a suspended tenant in again."""
-    return _view(await _provisioning(request).resume(TenantId(tenant)))
+    return _view(await parts.provisioning.resume(tenant))
 
 
 @router.get("/internal/tenants")
 async def list_for_services(
-    request: Request, caller: Annotated[str, needs_service("auth", "backup", "gateway", "sync")]
+    parts: With, caller: Annotated[str, needs_service("auth", "backup", "gateway", "sync")]
 ) -> TenantEntries:
     """Ids and states: what a service needs to sweep all tenants."""
-    rows = await _provisioning(request).existing()
+    rows = await parts.provisioning.existing()
     return TenantEntries(tenants=[TenantEntry(id=row.id, state=_state(row)) for row in rows])
-
-
-def _provisioning(request: Request) -> Provisioning:
-    provisioning: Provisioning = request.app.state.provisioning
-    return provisioning
 
 
 def _view(row: TenantRow) -> TenantView:

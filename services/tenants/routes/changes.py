@@ -1,17 +1,18 @@
 """Feeds of changed records: for sync (chosen fields only) and for API consumers (whole records)."""
 
 from typing import Annotated, Any
-from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
 from contracts.access import Scope
 from contracts.authorise import needs, needs_service
 from contracts.credentials import Actor
+from contracts.ids import ConnectionId, TenantId
 from kit.problems import NotPermitted
 from services.tenants import sessions
 from services.tenants.feed import changes
 from services.tenants.feed.store.changes import ChosenFields, WholeRecords
+from services.tenants.parts import WithRecords
 from services.tenants.schemas import ChangeList, RecordRows, RecordsAsked
 
 router = APIRouter(tags=["changes"])
@@ -23,15 +24,15 @@ Limit = Annotated[int, Query(ge=1, le=5000, description="journal rows or records
     "/internal/tenants/{tenant}/connections/{connection}/changes", response_model=ChangeList
 )
 async def read_connection_changes(
-    request: Request,
-    tenant: UUID,
-    connection: UUID,
+    parts: WithRecords,
+    tenant: TenantId,
+    connection: ConnectionId,
     caller: Annotated[str, needs_service("sync")],
     after: After = None,
     limit: Limit = 500,
 ) -> Any:
     """Changed records with the connection's chosen fields; no other field leaves the database."""
-    async with sessions.reading(request, tenant) as session:
+    async with parts.databases.read(tenant) as session:
         page = await changes.read(session, ChosenFields(session, connection), after, limit)
     return sessions.json_bytes(page.body())
 
@@ -40,22 +41,22 @@ async def read_connection_changes(
     "/internal/tenants/{tenant}/connections/{connection}/records", response_model=RecordRows
 )
 async def read_connection_records(
-    request: Request,
-    tenant: UUID,
-    connection: UUID,
+    parts: WithRecords,
+    tenant: TenantId,
+    connection: ConnectionId,
     caller: Annotated[str, needs_service("sync")],
     body: RecordsAsked,
 ) -> Any:
     """Present values of the chosen fields; vanished records are absent."""
-    async with sessions.reading(request, tenant) as session:
+    async with parts.databases.read(tenant) as session:
         found = await ChosenFields(session, connection).of_module(body.module, body.ids)
     return sessions.json_bytes(f'{{"rows": [{",".join(found.values())}]}}')
 
 
 @router.get("/t/{tenant}/v1/changes", response_model=ChangeList)
 async def read_changes(
-    request: Request,
-    tenant: UUID,
+    parts: WithRecords,
+    tenant: TenantId,
     actor: Annotated[Actor, needs("export.api_bulk")],
     after: After = None,
     limit: Limit = 500,
@@ -72,6 +73,6 @@ async def read_changes(
     )
     if not viewable:
         raise NotPermitted("needs the view of a module in the scope all")
-    async with sessions.reading(request, tenant) as session:
+    async with parts.databases.read(tenant) as session:
         page = await changes.read(session, WholeRecords(session, viewable), after, limit)
     return sessions.json_bytes(page.body())

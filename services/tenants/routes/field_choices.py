@@ -1,15 +1,15 @@
 """Which fields may leave over a CRM connection: chosen here, by the customer, per module."""
 
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from contracts.authorise import needs
 from contracts.credentials import Actor
-from contracts.ids import TenantId
+from contracts.ids import ConnectionId, TenantId
 from services.tenants import sessions
 from services.tenants.feed import field_choice
+from services.tenants.parts import WithRecords
 from services.tenants.schemas import FieldChoice
 
 router = APIRouter(
@@ -19,28 +19,28 @@ router = APIRouter(
 
 @router.get("", response_model=FieldChoice)
 async def read_field_choice(
-    request: Request,
-    tenant: UUID,
-    connection: UUID,
+    parts: WithRecords,
+    tenant: TenantId,
+    connection: ConnectionId,
     module: str,
     actor: Annotated[Actor, needs("connection.view")],
 ) -> FieldChoice:
     """The chosen fields; empty until somebody chooses."""
-    async with sessions.reading(request, tenant) as session:
+    async with parts.databases.read(tenant) as session:
         return FieldChoice(fields=await field_choice.get(session, connection, module))
 
 
 @router.put("", response_model=FieldChoice)
 async def choose_fields(
-    request: Request,
-    tenant: UUID,
-    connection: UUID,
+    parts: WithRecords,
+    tenant: TenantId,
+    connection: ConnectionId,
     module: str,
     actor: Annotated[Actor, needs("connection.field_choice")],
     body: FieldChoice,
 ) -> FieldChoice:
     """Choose exactly these fields; the connection is told to start over with them."""
-    async with sessions.writing(request, tenant, actor) as session:
+    async with sessions.writing(parts, tenant, actor) as session:
         chosen = await field_choice.put(session, connection, module, body.fields)
-    await request.app.state.notices.field_choice_changed(TenantId(tenant), connection)
+    await parts.notices.field_choice_changed(tenant, connection)
     return FieldChoice(fields=chosen)
