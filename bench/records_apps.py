@@ -94,7 +94,7 @@ def ours(setting: Setting) -> FastAPI:
     app.state.access = AccessVerifier(ring, setting.issuer)
     app.state.parts = RecordsParts(
         databases=databases,
-        notices=Notices(db, databases),
+        notices=Notices(db),
         space=Space(db, Cluster(setting.control_url), limit=1 << 40, floor=1, volume=None),
         uploads=Uploads(),
     )

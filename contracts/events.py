@@ -5,8 +5,10 @@ that nobody reads yet is not sent.
 """
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
+
+from pydantic import model_validator
 
 from kit.notice import Notice
 
@@ -36,12 +38,19 @@ class TenantResumed(Notice):
 
 
 class JournalAdvanced(Notice):
-    """A tenant's journal has reached at least this position."""
+    """A tenant's journal has advanced: who follows it has something to ask for."""
 
     topic: ClassVar[str] = "tenants.journal.advanced.v1"
     readers: ClassVar[tuple[str, ...]] = ("sync",)
     tenant: UUID
-    position: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_position(cls, given: Any) -> Any:
+        """Notices of 0.1 carry a position that nobody reads; some may still wait somewhere."""
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if name != "position"}
 
 
 class DatabaseSwapped(Notice):

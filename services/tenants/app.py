@@ -77,8 +77,8 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
             broker=broker or open_broker(settings.amqp_url),
             routers=ROUTERS,
             handlers=handlers(hands.cluster),
-            loops={"notices": parts.notices.run},
             timers=[
+                parts.notices.timer,
                 Timer("leases", 30.0, parts.leases.end_overdue),
                 Timer("swaps", 15.0, parts.restore_targets.resume_swaps),
                 Timer("restore targets", 3600.0, parts.restore_targets.sweep),
@@ -89,7 +89,7 @@ def create_app(settings: TenantsSettings, *, broker: Broker | None = None) -> Fa
             ],
             opening=[key_proof(db, hands.kek, NAME, hands.provisioning.check_key)],
             wanted={"tenant databases": hands.upgrades.check},
-            closing=[parts.uploads.close, hands.databases.close],
+            closing=[parts.uploads.close, hands.databases.close, parts.notices.close],
             body_limits=many_records.BODY_LIMITS,
             parts=parts,
         ),
@@ -100,7 +100,7 @@ def _parts(hands: Hands, settings: TenantsSettings) -> TenantsParts:
     db, cluster, leases_ = hands.db, hands.cluster, Leases(hands.db, hands.cluster)
     return TenantsParts(
         databases=hands.databases,
-        notices=Notices(db, hands.databases),
+        notices=Notices(db),
         space=Space(
             db,
             cluster,

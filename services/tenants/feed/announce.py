@@ -1,98 +1,63 @@
-"""Tells the other services that a tenant's journal has advanced: at most ten times a second each.
+"""Tells the other services that tenants' journals have advanced: at most ten times a second each.
 
 A notice lost with this process costs delay only: every consumer sweeps the positions anyway.
 """
 
 import asyncio
-from collections.abc import Iterable
 from uuid import UUID
 
 from contracts.events import FieldChoiceChanged, JournalAdvanced
 from contracts.ids import TenantId
-from contracts.problems import TenantIsSuspended
 from kit import logs, outbox
 from kit.db import Database
-from kit.problems import NotFound
-from services.tenants.problems import TenantBeingRestored
-from tenantdb import TenantDatabases, journal
+from kit.timers import Timer
 
 _PAUSE_S = 0.1
-_PAUSE_AFTER_FAILURE_S = 1.0
-_LONGEST_S = 1.0  # for one tenant: the others wait for it
-# its readers are not served either, and are told when they are again
-_DROPPED = (NotFound, TenantIsSuspended, TenantBeingRestored)
+_AGAIN_S = 1.0
+_AT_ONCE = 200
 _log = logs.get(__name__)
 
 
 class Notices:
-    """Collects which journals have advanced and writes one notice for each into the outbox."""
+    """Collects which journals have advanced and writes one notice for each into the outbox.
 
-    def __init__(self, db: Database, databases: TenantDatabases) -> None:
-        self._db, self._databases = db, databases
+    `timer` writes them soon after the first came; after a failure it waits a second.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
         self._advanced: set[TenantId] = set()
-        self._woken = asyncio.Event()
+        self.timer = Timer("notices", _AGAIN_S, self.flush)
 
     def advanced(self, tenant: TenantId) -> None:
         """Call after every committed write; costs nothing."""
+        if not self._advanced:
+            asyncio.get_running_loop().call_later(_PAUSE_S, self.timer.wake)
         self._advanced.add(tenant)
-        self._woken.set()
 
     async def field_choice_changed(self, tenant: TenantId, connection: UUID) -> None:
         """Write the notice of a changed choice at once."""
         async with self._db.write() as session:
             await outbox.add(session, FieldChoiceChanged(tenant=tenant, connection=connection))
 
-    async def run(self) -> None:
-        """Run until cancelled; what is still waiting then is written first."""
-        try:
-            while True:
-                await self._woken.wait()
-                await asyncio.sleep(_PAUSE_S)
-                if not await self._flush_or_keep():
-                    await asyncio.sleep(_PAUSE_AFTER_FAILURE_S)
-        finally:
-            await self._flush_or_keep()
-
     async def flush(self) -> None:
-        """Write what is waiting; on failure it stays waiting.
+        """Write what is waiting, some in each transaction; what fails goes on waiting.
 
-        A tenant whose database does not answer holds up no other, and is asked again later.
+        A tenant stops waiting before its notice is written: who advances meanwhile is told again.
         """
-        self._woken.clear()
-        taken, self._advanced = self._advanced, set()
+        taken, self._advanced = list(self._advanced), set()
         try:
-            await self._write(await asyncio.gather(*map(self._notice, taken)))
-        except BaseException:
-            self._advanced |= taken
-            self._woken.set()
-            raise
+            while taken:
+                async with self._db.write() as session:
+                    for tenant in taken[:_AT_ONCE]:
+                        await outbox.add(session, JournalAdvanced(tenant=tenant))
+                del taken[:_AT_ONCE]
+        finally:
+            self._advanced.update(taken)
 
-    async def _flush_or_keep(self) -> bool:
+    async def close(self) -> None:
+        """Write what still waits; where that fails, the readers' sweeps find it."""
         try:
             await self.flush()
         except Exception as error:
-            _log.warning("notices wait", extra={"error": type(error).__name__})
-            return False
-        return True
-
-    async def _notice(self, tenant: TenantId) -> JournalAdvanced | None:
-        """None where there is nothing to tell, or not yet."""
-        try:
-            async with asyncio.timeout(_LONGEST_S), self._databases.read(tenant) as session:
-                position = await journal.position_now(session)
-        except _DROPPED:
-            return None
-        except Exception as error:
-            extra = {"tenant": str(tenant), "error": type(error).__name__}
-            _log.warning("a notice waits", extra=extra)
-            loop = asyncio.get_running_loop()
-            loop.call_later(_PAUSE_AFTER_FAILURE_S, self.advanced, tenant)
-            return None
-        return JournalAdvanced(tenant=tenant, position=position)
-
-    async def _write(self, notices: Iterable[JournalAdvanced | None]) -> None:
-        waiting = [notice for notice in notices if notice is not None]
-        if waiting:
-            async with self._db.write() as session:
-                for notice in waiting:
-                    await outbox.add(session, notice)
+            _log.warning("notices are lost", extra={"error": type(error).__name__})

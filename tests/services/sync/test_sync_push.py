@@ -39,7 +39,7 @@ async def test_only_changed_fields_of_changed_rows_go_again(sync: Sync) -> None:
     before = len(sync.sent())
     sync.peer.put("K3", sector="Materials")
     sync.peer.put("K4", cik="ANOTHER")  # not chosen: nothing to send
-    await sync.tell(JournalAdvanced(tenant=sync.tenant, position="a:22"))
+    await sync.tell(JournalAdvanced(tenant=sync.tenant))
     await eventually(lambda: len(sync.sent()) > before)
     await sync.settled(connection, ok=20)
     again = sync.sent()[before:]

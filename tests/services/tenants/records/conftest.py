@@ -228,7 +228,7 @@ async def api(
     app.state.callers = CallerVerifier("tenants", {"sync": service_key.public.to_base64url()})
     app.state.parts = RecordsParts(
         databases=databases,
-        notices=Notices(control, databases),
+        notices=Notices(control),
         space=Space(control, tenant_cluster, limit=1 << 40, floor=1, volume=None),
         uploads=uploads,
     )
