@@ -1,12 +1,33 @@
-"""Typed clients of the services' internal routes."""
+"""Typed clients of the services' internal routes, and what those routes take and give."""
 
-from contracts.clients.tenants import (
+from contracts.clients.tenants import TenantsClient
+from contracts.clients.tenants_bodies import (
     ChangedRecord,
     ChangePage,
     Lease,
+    NewLease,
+    NewTarget,
+    PresentRecord,
+    PresentRecords,
+    RecordsAsked,
+    Swap,
+    TargetName,
     TenantEntries,
     TenantEntry,
-    TenantsClient,
 )
 
-__all__ = ["ChangePage", "ChangedRecord", "Lease", "TenantEntries", "TenantEntry", "TenantsClient"]
+__all__ = [
+    "ChangePage",
+    "ChangedRecord",
+    "Lease",
+    "NewLease",
+    "NewTarget",
+    "PresentRecord",
+    "PresentRecords",
+    "RecordsAsked",
+    "Swap",
+    "TargetName",
+    "TenantEntries",
+    "TenantEntry",
+    "TenantsClient",
+]

@@ -8,7 +8,6 @@ from pydantic import FailFast, Field
 from contracts.schema import Strict, Time
 
 Id = Annotated[UUID, Field(strict=False)]
-Name = Annotated[str, Field(max_length=63)]
 Key = Annotated[str, Field(max_length=200)]
 
 
@@ -140,17 +139,4 @@ class ChangeList(Strict):
     position: str
     more: bool
     reset: bool
-    rows: list[ChangedRow]
-
-
-class RecordsAsked(Strict):
-    """Records of a module whose present values a connection asks for."""
-
-    module: Name
-    ids: Annotated[list[Id], Field(max_length=5_000), FailFast()]
-
-
-class RecordRows(Strict):
-    """Present values; vanished records are absent."""
-
     rows: list[ChangedRow]

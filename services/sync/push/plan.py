@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from contracts.clients import ChangedRecord
+from contracts.clients import PresentRecord
 from services.sync.connection import ModuleMapping
 from services.sync.dataverse import Upsert
 from services.sync.dataverse.upserts import key_problem
@@ -43,7 +43,7 @@ class PushPlan:
 
 def plan(
     due: Sequence[Mapping[Any, Any]],
-    present: Mapping[UUID, ChangedRecord],
+    present: Mapping[UUID, PresentRecord],
     mapping: ModuleMapping,
     hash_key: bytes,
     now: datetime,
@@ -52,7 +52,7 @@ def plan(
     made, keys = PushPlan(), set[str]()
     for row in due:
         record = present.get(row["record"])
-        if record is None or record.op == "delete":
+        if record is None:
             made.settled.append(Settlement(row["record"], "removed", now, reason=GONE))
             continue
         key = record.key or str(record.id)

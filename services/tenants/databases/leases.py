@@ -1,9 +1,11 @@
 """Leases: a login for one tenant and one purpose that ends by itself."""
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
+from pydantic import SecretStr
+
+from contracts.clients import Lease
 from contracts.ids import LeaseId, TenantId, new_id
 from kit import clock, logs
 from kit.db import Database
@@ -22,27 +24,13 @@ Purpose = Literal["dump", "restore"]
 _log = logs.get(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class GrantedLease:
-    """What the holder gets once; the password is kept nowhere."""
-
-    lease: LeaseId
-    host: str
-    port: int
-    database: str
-    user: str
-    owner: str
-    ends_at: datetime
-    password: str = field(repr=False)
-
-
 class Leases:
     """Grants and ends leases; the row comes before the role, so no role is forgotten."""
 
     def __init__(self, db: Database, cluster: Cluster) -> None:
         self._db, self._cluster = db, cluster
 
-    async def grant_dump(self, tenant: TenantId) -> GrantedLease:
+    async def grant_dump(self, tenant: TenantId) -> Lease:
         """Reading everything in the tenant's database, suspended or not.
 
         Raises NotFound, and TenantBeingRestored while that database is about to go.
@@ -55,7 +43,7 @@ class Leases:
             raise TenantBeingRestored
         return await self._grant(tenant, "dump", row.database, row.database)
 
-    async def grant_restore(self, tenant: TenantId, target: str) -> GrantedLease:
+    async def grant_restore(self, tenant: TenantId, target: str) -> Lease:
         """Everything inside an open restore target, and nothing else. Raises NotFound."""
         async with self._db.read() as session:
             found = await targets.find_database(session, tenant, target)
@@ -91,9 +79,7 @@ class Leases:
         for row in rows:
             await self._end(LeaseId(row["id"]), row["role"], row["database"])
 
-    async def _grant(
-        self, tenant: TenantId, purpose: Purpose, name: str, database: str
-    ) -> GrantedLease:
+    async def _grant(self, tenant: TenantId, purpose: Purpose, name: str, database: str) -> Lease:
         lease, role, password = LeaseId(new_id()), names.lease_name(), names.password()
         ends_at, verifier = clock.now() + LASTS, names.verifier(password)
         async with self._db.write() as session:
@@ -102,7 +88,7 @@ class Leases:
             await roles.grant_dump(self._cluster, role, verifier, ends_at, name)
         else:
             await roles.grant_restore(self._cluster, role, verifier, ends_at, name, database)
-        return GrantedLease(
+        return Lease(
             lease=lease,
             host=self._cluster.host,
             port=self._cluster.port,
@@ -110,7 +96,7 @@ class Leases:
             user=role,
             owner=names.owner_of(name),
             ends_at=ends_at,
-            password=password,
+            password=SecretStr(password),
         )
 
     async def _end(self, lease: LeaseId, role: str, database: str) -> None:

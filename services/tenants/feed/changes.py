@@ -1,4 +1,4 @@
-"""Feeds of changed records: pages by journal position, each record once with its present values.
+"""Feeds of changed records: pages by journal position, each record once, as it is now.
 
 Without a position, or with one of another chain, a feed starts over: it walks all present records
 by id and then goes on from the position taken at the start, so nothing is missed meanwhile.
@@ -21,8 +21,13 @@ _WALK = re.compile(r"(?P<position>[A-Za-z0-9_-]+)\.(?P<last>[0-9a-f-]{36})")
 
 
 class Source(Protocol):
-    """What a reader may see of the records, cut to size inside the database."""
+    """What a reader may see of the records, cut to size inside the database.
 
+    `blank` is what the row of a vanished record has beside its head.
+    """
+
+    @property
+    def blank(self) -> Mapping[str, object]: ...
     async def modules(self) -> frozenset[str]: ...
     async def is_another(self, after: str) -> bool:
         """Whether what the reader may see was changed since a position."""
@@ -82,25 +87,17 @@ async def _follow(session: TenantSession, source: Source, after: str, limit: int
     present = await source.present(list(latest))
     seen = await source.modules()
     rows = [
-        present[record] if record in present else _deleted(record, change.image or {})
+        present[record] if record in present else _deleted(record, change.image or {}, source.blank)
         for record, change in latest.items()
         if record in present or (change.image or {}).get("module") in seen
     ]
     return FeedPage(page.position, page.more, False, rows)
 
 
-def _deleted(record: UUID, image: Mapping[str, object]) -> str:
+def _deleted(record: UUID, image: Mapping[str, object], blank: Mapping[str, object]) -> str:
     """The row of a record that has vanished, with what it was last called."""
-    return json.dumps(
-        {
-            "id": str(record),
-            "module": image["module"],
-            "key": image["key"],
-            "op": "delete",
-            "version": image["version"],
-            "fields": {},
-        }
-    )
+    head = {"id": str(record), "op": "delete"} | {name: image[name] for name in _MEMBERS}
+    return json.dumps(head | dict(blank))
 
 
 def _uuid(text: str) -> UUID:

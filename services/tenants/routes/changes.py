@@ -1,4 +1,4 @@
-"""Feeds of changed records: for sync (chosen fields only) and for API consumers (whole records)."""
+"""Feeds of changed records: for sync (what has changed, values apart) and for API consumers."""
 
 from typing import Annotated, Any
 
@@ -6,14 +6,15 @@ from fastapi import APIRouter, Query
 
 from contracts.access import Scope
 from contracts.authorise import needs, needs_service
+from contracts.clients import ChangePage, PresentRecords, RecordsAsked
 from contracts.credentials import Actor
 from contracts.ids import ConnectionId, TenantId
 from kit.problems import NotPermitted
 from services.tenants import sessions
 from services.tenants.feed import changes
-from services.tenants.feed.store.changes import ChosenFields, WholeRecords
+from services.tenants.feed.store.changes import ChosenRecords, WholeRecords, chosen_values
 from services.tenants.parts import WithRecords
-from services.tenants.schemas import ChangeList, RecordRows, RecordsAsked
+from services.tenants.schemas import ChangeList
 
 router = APIRouter(tags=["changes"])
 After = Annotated[str | None, Query(max_length=4000, description="a position; absent: start over")]
@@ -21,7 +22,7 @@ Limit = Annotated[int, Query(ge=1, le=5000, description="journal rows or records
 
 
 @router.get(
-    "/internal/tenants/{tenant}/connections/{connection}/changes", response_model=ChangeList
+    "/internal/tenants/{tenant}/connections/{connection}/changes", response_model=ChangePage
 )
 async def read_connection_changes(
     parts: WithRecords,
@@ -31,14 +32,14 @@ async def read_connection_changes(
     after: After = None,
     limit: Limit = 500,
 ) -> Any:
-    """Changed records with the connection's chosen fields; no other field leaves the database."""
+    """What has changed in the modules that the connection may see; no value leaves here."""
     async with parts.databases.read(tenant) as session:
-        page = await changes.read(session, ChosenFields(session, connection), after, limit)
+        page = await changes.read(session, ChosenRecords(session, connection), after, limit)
     return sessions.json_bytes(page.body())
 
 
 @router.post(
-    "/internal/tenants/{tenant}/connections/{connection}/records", response_model=RecordRows
+    "/internal/tenants/{tenant}/connections/{connection}/records", response_model=PresentRecords
 )
 async def read_connection_records(
     parts: WithRecords,
@@ -49,8 +50,8 @@ async def read_connection_records(
 ) -> Any:
     """Present values of the chosen fields; vanished records are absent."""
     async with parts.databases.read(tenant) as session:
-        found = await ChosenFields(session, connection).of_module(body.module, body.ids)
-    return sessions.json_bytes(f'{{"rows": [{",".join(found.values())}]}}')
+        rows = await chosen_values(session, connection, body.module, body.ids)
+    return sessions.json_bytes(f'{{"rows": [{",".join(rows)}]}}')
 
 
 @router.get("/t/{tenant}/v1/changes", response_model=ChangeList)

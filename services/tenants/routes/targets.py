@@ -3,35 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import Field
 
 from contracts.authorise import needs_service
-from contracts.ids import RestoreId, TenantId
-from contracts.schema import Strict
+from contracts.clients import NewTarget, Swap, TargetName
+from contracts.ids import TenantId
 from kit.http import created
 from services.tenants.parts import With
 
 router = APIRouter(prefix="/internal/tenants/{tenant}", tags=["restores"])
-Id = Annotated[RestoreId, Field(strict=False)]
-
-
-class NewTarget(Strict):
-    """The restore that the database is for."""
-
-    restore: Id
-
-
-class TargetView(Strict):
-    """The name of the empty database."""
-
-    database: str
-
-
-class Swap(Strict):
-    """The restored database that is to take the tenant's place."""
-
-    restore: Id
-    database: Annotated[str, Field(max_length=63)]
 
 
 @router.post("/restore-targets", status_code=201)
@@ -41,11 +20,11 @@ async def open_restore_target(
     caller: Annotated[str, needs_service("backup")],
     body: NewTarget,
     response: Response,
-) -> TargetView:
+) -> TargetName:
     """Make an empty database for a restore; the same one when asked again."""
     database = await parts.restore_targets.open(tenant, body.restore)
     created(response, f"/internal/tenants/{tenant}/restore-targets/{database}")
-    return TargetView(database=database)
+    return TargetName(database=database)
 
 
 @router.delete("/restore-targets/{database}", status_code=204)

@@ -1,4 +1,7 @@
-"""A stand-in for the tenants service: its internal routes over real databases and real roles."""
+"""A stand-in for the tenants service: the list, leases, targets and swap, over real databases.
+
+tests/services/tenants/test_tenants_client.py holds it to what the real one does.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,12 +12,24 @@ from uuid import UUID
 import asyncpg
 import httpx2
 from fastapi import Depends, FastAPI, Request
+from pydantic import SecretStr
 from starlette.responses import JSONResponse
 
-from contracts.clients import TenantsClient
+from contracts.clients import (
+    Lease,
+    NewLease,
+    NewTarget,
+    Swap,
+    TargetName,
+    TenantEntries,
+    TenantEntry,
+    TenantsClient,
+)
 from contracts.credentials import CallerVerifier
-from contracts.ids import TenantId, new_id
+from contracts.ids import LeaseId, TenantId, new_id
 from kit import clock
+from kit.http import errors
+from kit.problems import Conflict, NotFound
 from kit.sealing import SigningKey
 from tenantdb import leases, names, provision, swap
 from tenantdb.cluster import Cluster
@@ -38,6 +53,7 @@ class TenantsPeer:
         self.cluster, self._superuser_url = cluster, superuser_url
         self.databases: dict[UUID, Database] = {}
         self.leases: dict[UUID, tuple[str, str]] = {}
+        self.ended: set[UUID] = set()
         self.targets: dict[UUID, str] = {}
         self.swapped: list[UUID] = []
         self.down: set[str] = set()
@@ -104,6 +120,7 @@ class TenantsPeer:
             assert callers.caller(request.headers["authorization"].split()[1]) == "backup"
 
         app = FastAPI(dependencies=[Depends(allowed)])
+        errors.install(app)
         base = "/internal/tenants"
         app.get(base)(self._tenants)
         app.post(base + "/{tenant}/leases")(self._lease)
@@ -126,51 +143,75 @@ class TenantsPeer:
 
         return app
 
-    async def _tenants(self) -> dict[str, Any]:
-        return {"tenants": [{"id": str(one), "state": "active"} for one in self.databases]}
+    async def _tenants(self) -> TenantEntries:
+        return TenantEntries(
+            tenants=[TenantEntry(id=one, state="active") for one in self.databases]
+        )
 
-    async def _lease(self, tenant: UUID, body: dict[str, str]) -> dict[str, Any]:
-        lease, role, password = new_id(), names.lease_name(), names.password()
-        name, ends_at = self.databases[tenant].name, clock.now() + timedelta(hours=1)
-        target, verifier = body.get("target") or name, names.verifier(password)
-        if body["purpose"] == "dump":
+    async def _lease(self, tenant: TenantId, body: NewLease) -> Lease:
+        lease, role, password = LeaseId(new_id()), names.lease_name(), names.password()
+        name, ends_at = self._name_of(tenant), clock.now() + timedelta(hours=1)
+        verifier = names.verifier(password)
+        if body.target is None:
             await leases.grant_dump(self.cluster, role, verifier, ends_at, name)
+        elif body.target in self.targets.values():
+            await leases.grant_restore(self.cluster, role, verifier, ends_at, name, body.target)
         else:
-            await leases.grant_restore(self.cluster, role, verifier, ends_at, name, target)
+            raise NotFound
+        target = body.target or name
         self.leases[lease] = (role, target)
-        return {
-            "lease": str(lease),
-            "host": self.cluster.host,
-            "port": self.cluster.port,
-            "database": target,
-            "user": role,
-            "password": password,
-            "owner": names.owner_of(name),
-            "ends_at": ends_at.isoformat(),
-        }
+        return Lease(
+            lease=lease,
+            host=self.cluster.host,
+            port=self.cluster.port,
+            database=target,
+            user=role,
+            password=SecretStr(password),
+            owner=names.owner_of(name),
+            ends_at=ends_at,
+        )
 
-    async def _release(self, tenant: UUID, lease: UUID) -> None:
+    async def _release(self, tenant: TenantId, lease: LeaseId) -> None:
+        if lease in self.ended:
+            return
+        if lease not in self.leases:
+            raise NotFound
         role, database = self.leases.pop(lease)
         await leases.end(self.cluster, role, database)
+        self.ended.add(lease)
 
-    async def _target(self, tenant: UUID, body: dict[str, UUID]) -> dict[str, str]:
-        name, one = self.databases[tenant].name, body["restore"]
+    async def _target(self, tenant: TenantId, body: NewTarget) -> TargetName:
+        name, one = self._name_of(tenant), body.restore
+        if one in self.swapped:
+            raise Conflict
         if one not in self.targets:
             self.targets[one] = names.target_name(name)
             await swap.make_target(self.cluster, self.targets[one], name)
-        return {"database": self.targets[one]}
+        return TargetName(database=self.targets[one])
 
-    async def _drop(self, tenant: UUID, database: str) -> None:
-        self.targets = {one: name for one, name in self.targets.items() if name != database}
-        await swap.drop_target(self.cluster, database)
-
-    async def _swap(self, tenant: UUID, body: dict[str, str]) -> None:
-        if UUID(body["restore"]) in self.swapped:
+    async def _drop(self, tenant: TenantId, database: str) -> None:
+        restore = next((one for one, name in self.targets.items() if name == database), None)
+        if restore is None:
             return
-        name, target = self.databases[tenant].name, body["database"]
-        await swap.prepare(self.cluster, target, name, TenantId(tenant))
-        await swap.exchange(self.cluster, name, target, names.aside_name(name))
-        self.swapped.append(UUID(body["restore"]))
+        if restore in self.swapped:
+            raise Conflict
+        await swap.drop_target(self.cluster, database)
+        del self.targets[restore]
+
+    async def _swap(self, tenant: TenantId, body: Swap) -> None:
+        if self.targets.get(body.restore) != body.database:
+            raise NotFound
+        if body.restore in self.swapped:
+            return
+        name = self._name_of(tenant)
+        await swap.prepare(self.cluster, body.database, name, tenant)
+        await swap.exchange(self.cluster, name, body.database, names.aside_name(name))
+        self.swapped.append(body.restore)
+
+    def _name_of(self, tenant: TenantId) -> str:
+        if tenant not in self.databases:
+            raise NotFound
+        return self.databases[tenant].name
 
 
 _PERSONS = """

@@ -1,15 +1,28 @@
-"""A stand-in for the tenants service: the two internal routes of the contract, over records in
-memory; it applies the field choice at the source, as the real one does."""
+"""A stand-in for the tenants service: the list, changes and records, over records in memory.
 
-from collections.abc import Awaitable, Callable, Mapping
+It applies the field choice at the source, as the real one does; tests/services/tenants/
+test_tenants_client.py holds both to the same.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from uuid import UUID
 
 import httpx2
 from fastapi import FastAPI
 
-from contracts.clients import TenantsClient
-from contracts.ids import TenantId, new_id
+from contracts.clients import (
+    ChangedRecord,
+    ChangePage,
+    PresentRecord,
+    PresentRecords,
+    RecordsAsked,
+    TenantEntries,
+    TenantEntry,
+    TenantsClient,
+)
+from contracts.ids import ConnectionId, TenantId, new_id
+from kit.http import errors
 from kit.problems import NotFound
 from kit.sealing import SigningKey
 
@@ -21,6 +34,7 @@ class PeerTenants:
         self.tenant, self.state, self.chain = tenant, "active", "a"
         self.others: set[UUID] = set()  # tenants with the same records
         self.records: dict[UUID, dict[str, Any]] = {}
+        self.gone: dict[UUID, dict[str, Any]] = {}
         self.journal: list[UUID] = []
         self.choice: dict[str, list[str]] = {}
         self.choices: dict[UUID, dict[str, list[str]]] = {}  # of a connection, instead of `choice`
@@ -29,6 +43,7 @@ class PeerTenants:
         self.positions: list[str] = []  # that pages were asked for after
         self.refused = 0
         self.asked_for: set[UUID] = set()
+        self._chosen_at: dict[tuple[UUID, str], dict[str, list[str]]] = {}  # position by position
 
     def fill(self, count: int) -> None:
         """`count` records, each with fields that are chosen and fields that are not."""
@@ -53,7 +68,7 @@ class PeerTenants:
         return record
 
     def delete(self, record: UUID) -> None:
-        del self.records[record]
+        self.gone[record] = self.records.pop(record)
         self.journal.append(record)
 
     def client(self) -> TenantsClient:
@@ -64,40 +79,78 @@ class PeerTenants:
 
     def _app(self) -> FastAPI:
         app = FastAPI()
-
-        @app.get("/internal/tenants")
-        async def tenants() -> dict[str, Any]:
-            others = [{"id": str(other), "state": "active"} for other in self.others]
-            return {"tenants": [{"id": str(self.tenant), "state": self.state}, *others]}
-
-        @app.get("/internal/tenants/{tenant}/connections/{connection}/changes")
-        async def changes(
-            tenant: UUID, connection: UUID, after: str = "", limit: int = 500
-        ) -> dict[str, Any]:
-            self._check(tenant)
-            self.positions.append(after)
-            if self.meanwhile is not None:
-                meanwhile, self.meanwhile = self.meanwhile, None
-                await meanwhile()
-            chain, _, index = after.partition(":")
-            reset = chain != self.chain
-            ids = list(self.records) if reset else self.journal[int(index) :][:limit]
-            end = len(self.journal) if reset else int(index) + len(ids)
-            return {
-                "position": f"{self.chain}:{end}",
-                "more": end < len(self.journal),
-                "reset": reset,
-                "rows": [row for id_ in ids if (row := self._row(id_, connection))],
-            }
-
-        @app.post("/internal/tenants/{tenant}/connections/{connection}/records")
-        async def records(tenant: UUID, connection: UUID, body: dict[str, Any]) -> dict[str, Any]:
-            self._check(tenant)
-            known = [UUID(one) for one in body["ids"] if UUID(one) in self.records]
-            rows = [self._row(one, connection) for one in known]
-            return {"rows": [row for row in rows if row and row["module"] == body["module"]]}
-
+        errors.install(app)
+        base = "/internal/tenants"
+        app.get(base)(self._tenants)
+        app.get(base + "/{tenant}/connections/{connection}/changes")(self._changes)
+        app.post(base + "/{tenant}/connections/{connection}/records")(self._records)
         return app
+
+    async def _tenants(self) -> TenantEntries:
+        entries = [{"id": other, "state": "active"} for other in self.others]
+        own = {"id": self.tenant, "state": self.state}
+        return TenantEntries(tenants=[TenantEntry.model_validate(one) for one in (own, *entries)])
+
+    async def _changes(
+        self, tenant: TenantId, connection: ConnectionId, after: str = "", limit: int = 500
+    ) -> ChangePage:
+        self._check(tenant)
+        self.positions.append(after)
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            await meanwhile()
+        page = self._page(connection, after, limit)
+        self._chosen_at[connection, page.position] = dict(self._choice(connection))
+        return page
+
+    async def _records(
+        self, tenant: TenantId, connection: ConnectionId, body: RecordsAsked
+    ) -> PresentRecords:
+        self._check(tenant)
+        chosen = self._choice(connection).get(body.module)
+        found = [self.records[one] for one in body.ids if one in self.records]
+        return PresentRecords(
+            rows=[
+                PresentRecord.model_validate(
+                    one | {"fields": {name: one["fields"].get(name) for name in chosen}}
+                )
+                for one in found
+                if chosen is not None and one["module"] == body.module
+            ]
+        )
+
+    def _page(self, connection: UUID, after: str, limit: int) -> ChangePage:
+        """A page of present records, by id, or of the journal: `chain:index[.last id]`."""
+        chain, _, rest = after.partition(":")
+        index, _, last = rest.partition(".")
+        chosen_then = self._chosen_at.get((connection, after))
+        reset = chain != self.chain or chosen_then != self._choice(connection)
+        if reset:
+            index, last = str(len(self.journal)), str(UUID(int=0))
+        if not last:
+            ids = self.journal[int(index) :][:limit]
+            position = f"{self.chain}:{int(index) + len(ids)}"
+            return self._answer(connection, position, ids, reset=False)
+        ids = sorted(one for one in self.records if one > UUID(last))
+        place = f".{ids[limit - 1]}" if len(ids) > limit else ""
+        position = f"{self.chain}:{index}{place}"
+        return self._answer(connection, position, ids[:limit], reset=reset)
+
+    def _answer(
+        self, connection: UUID, position: str, ids: Iterable[UUID], *, reset: bool
+    ) -> ChangePage:
+        found = [self._head(one) for one in dict.fromkeys(ids)]
+        rows = [one for one in found if one.module in self._choice(connection)]
+        more = position != f"{self.chain}:{len(self.journal)}"
+        return ChangePage(position=position, more=more, reset=reset, rows=rows)
+
+    def _head(self, record: UUID) -> ChangedRecord:
+        present = record in self.records
+        known = self.records[record] if present else self.gone[record]
+        return ChangedRecord.model_validate(known | {"op": "upsert" if present else "delete"})
+
+    def _choice(self, connection: UUID) -> dict[str, list[str]]:
+        return self.choices.get(connection, self.choice)
 
     def _check(self, tenant: UUID) -> None:
         self.asked_for.add(tenant)
@@ -106,22 +159,3 @@ class PeerTenants:
             raise RuntimeError("the peer is down")
         if tenant not in {self.tenant, *self.others}:
             raise NotFound
-
-    def _row(self, id_: UUID, connection: UUID) -> Mapping[str, Any] | None:
-        record = self.records.get(id_)
-        if record is None:
-            module = "organisation"
-            gone: dict[str, Any] = {
-                "id": str(id_),
-                "module": module,
-                "key": None,
-                "version": 1,
-                "fields": {},
-            }
-            return {**gone, "op": "delete"}
-        choice = self.choices.get(connection, self.choice)
-        if record["module"] not in choice:
-            return None
-        chosen = choice[record["module"]]
-        fields = {name: record["fields"].get(name) for name in chosen}
-        return {**record, "id": str(id_), "op": "upsert", "fields": fields}

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from contracts.clients import ChangedRecord
+from contracts.clients import PresentRecord
 from contracts.ids import new_id
 from kit.backoff import is_exhausted, pause
 from services.sync.connection import ModuleMapping
@@ -21,10 +21,8 @@ def row(record: UUID, sent: dict[str, str] | None = None) -> dict[str, Any]:
     return {"record": record, "sent": sent or {}, "attempts": 0, "failing_since": None}
 
 
-def record(id_: UUID, key: str | None, **fields: Any) -> ChangedRecord:
-    return ChangedRecord(
-        id=id_, module="organisation", key=key, op="upsert", version=1, fields=fields
-    )
+def record(id_: UUID, key: str | None, **fields: Any) -> PresentRecord:
+    return PresentRecord(id=id_, module="organisation", key=key, version=1, fields=fields)
 
 
 def test_only_what_differs_from_the_acknowledged_hashes_is_sent() -> None:
@@ -71,14 +69,6 @@ def test_a_plan_sends_each_key_once_and_settles_what_needs_no_call() -> None:
     ]
     settled = {one.record: one.state for one in made.settled}
     assert settled == {ids[1]: "ok", ids[3]: "parked", ids[5]: "removed"}
-
-
-def test_a_record_that_was_deleted_is_not_sent_though_its_values_are_there() -> None:
-    id_ = new_id()
-    gone = record(id_, "A", name="x").model_copy(update={"op": "delete"})
-    made = plan([row(id_)], {id_: gone}, MAPPING, KEY, NOW)
-    assert made.items == []
-    assert [(one.record, one.state) for one in made.settled] == [(id_, "removed")]
 
 
 def test_equal_values_in_two_columns_or_two_keys_have_different_hashes() -> None:

@@ -1,43 +1,28 @@
-"""SQL of the feeds: present values of records, cut to the chosen fields inside the database."""
+"""What the readers of feeds may see, cut to size inside the database: see changes.sql."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from pathlib import Path
 from uuid import UUID
 
+from asyncpg import Record
+
+from contracts.ids import ConnectionId
+from kit import statements
 from tenantdb import TenantSession, array, journal
 
-_ROW = """json_build_object('id', r.id, 'module', r.module, 'key', r.key, 'op', 'upsert',
-    'version', r.version, 'fields', {fields})::text AS json"""
-# A chosen field without a value leaves as null, so that clearing it reaches the other side.
-_CHOSEN_ROW = _ROW.format(
-    fields="(SELECT jsonb_object_agg(f, r.data -> f) FROM unnest(c.fields) AS f)"
-)
-_WHOLE_ROW = _ROW.format(fields="r.data")
-_CHOICE = """WITH choice AS MATERIALIZED (
-    SELECT module, array_agg(field) AS fields FROM field_choice
-    WHERE connection = $1 GROUP BY module)"""
-
-_MODULES = "SELECT DISTINCT module FROM field_choice WHERE connection = $1 ORDER BY module"
-_PRESENT = f"""{_CHOICE} SELECT r.id, {_CHOSEN_ROW} FROM record r JOIN choice c USING (module)
-    WHERE r.id = ANY ($2::text::uuid[]) AND ($3::text IS NULL OR r.module = $3)"""  # noqa: S608 - constants
-_WALK = f"""{_CHOICE} SELECT r.id, {_CHOSEN_ROW} FROM record r JOIN choice c USING (module)
-    WHERE ($2::text IS NULL OR r.id > $2::text::uuid)
-    ORDER BY r.id LIMIT $3"""  # noqa: S608 - constants
-_WHOLE_PRESENT = f"""SELECT r.id, {_WHOLE_ROW} FROM record r
-    WHERE r.module = ANY ($1::text::text[]) AND r.id = ANY ($2::text::uuid[])"""  # noqa: S608 - constants
-_WHOLE_WALK = f"""SELECT r.id, {_WHOLE_ROW} FROM record r
-    WHERE r.module = ANY ($1::text::text[]) AND ($2::text IS NULL OR r.id > $2::text::uuid)
-    ORDER BY r.id LIMIT $3"""  # noqa: S608 - constants
+_SQL = statements.load(Path(__file__).with_suffix(".sql"))
 
 
-class ChosenFields:
-    """What a connection may see: records of the modules with a choice, chosen fields only."""
+class ChosenRecords:
+    """What a connection may know of: records of the modules with a choice, without their values."""
 
-    def __init__(self, session: TenantSession, connection: UUID) -> None:
+    blank: Mapping[str, object] = {}
+
+    def __init__(self, session: TenantSession, connection: ConnectionId) -> None:
         self._session, self._connection = session, connection
 
     async def modules(self) -> frozenset[str]:
-        rows = await self._session.fetch(_MODULES, self._connection)
+        rows = await self._session.fetch(_SQL["modules"], self._connection)
         return frozenset(row["module"] for row in rows)
 
     async def is_another(self, after: str) -> bool:
@@ -48,24 +33,19 @@ class ChosenFields:
 
     async def present(self, ids: Sequence[UUID]) -> Mapping[UUID, str]:
         """The JSON of those of the records that exist."""
-        return await self._present(ids, None)
-
-    async def of_module(self, module: str, ids: Sequence[UUID]) -> Mapping[UUID, str]:
-        """The same for records of one module."""
-        return await self._present(ids, module)
-
-    async def _present(self, ids: Sequence[UUID], module: str | None) -> Mapping[UUID, str]:
-        rows = await self._session.fetch(_PRESENT, self._connection, array(ids), module)
-        return {row["id"]: cast(str, row["json"]) for row in rows}
+        rows = await self._session.fetch(_SQL["chosen_present"], self._connection, array(ids))
+        return _by_id(rows)
 
     async def walk(self, after: UUID | None, limit: int) -> Mapping[UUID, str]:
         """The next records by id."""
-        rows = await self._session.fetch(_WALK, self._connection, _text(after), limit)
-        return {row["id"]: cast(str, row["json"]) for row in rows}
+        found = [self._connection, _text(after), limit]
+        return _by_id(await self._session.fetch(_SQL["chosen_walk"], *found))
 
 
 class WholeRecords:
     """What an API consumer may see: whole records of the modules that it may view in full."""
+
+    blank: Mapping[str, object] = {"fields": {}}
 
     def __init__(self, session: TenantSession, names: frozenset[str]) -> None:
         self._session, self._names = session, names
@@ -78,13 +58,24 @@ class WholeRecords:
         return False
 
     async def present(self, ids: Sequence[UUID]) -> Mapping[UUID, str]:
-        rows = await self._session.fetch(_WHOLE_PRESENT, array(sorted(self._names)), array(ids))
-        return {row["id"]: cast(str, row["json"]) for row in rows}
+        found = [array(sorted(self._names)), array(ids)]
+        return _by_id(await self._session.fetch(_SQL["whole_present"], *found))
 
     async def walk(self, after: UUID | None, limit: int) -> Mapping[UUID, str]:
-        names = array(sorted(self._names))
-        rows = await self._session.fetch(_WHOLE_WALK, names, _text(after), limit)
-        return {row["id"]: cast(str, row["json"]) for row in rows}
+        found = [array(sorted(self._names)), _text(after), limit]
+        return _by_id(await self._session.fetch(_SQL["whole_walk"], *found))
+
+
+async def chosen_values(
+    session: TenantSession, connection: ConnectionId, module: str, ids: Sequence[UUID]
+) -> list[str]:
+    """Records of a module with their chosen fields, as JSON; no other field leaves."""
+    rows = await session.fetch(_SQL["chosen_values"], connection, module, array(ids))
+    return [row["json"] for row in rows]
+
+
+def _by_id(rows: Sequence[Record]) -> Mapping[UUID, str]:
+    return {row["id"]: row["json"] for row in rows}
 
 
 def _text(record: UUID | None) -> str | None:

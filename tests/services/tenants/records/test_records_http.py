@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from contracts.clients import ChangePage, PresentRecords
 from contracts.schema import TIME_PATTERN
-from services.tenants.schemas import ChangeList, ModuleList, RecordPage, RecordRows, RecordView
+from services.tenants.schemas import ChangeList, ModuleList, RecordPage, RecordView
 
 FIELDS = {"name": "3M", "symbol": "MMM", "date_added": "1957-03-04"}
 
@@ -110,11 +111,12 @@ async def test_rows_for_a_connection_are_what_the_descriptions_say(api: Any) -> 
     assert (await api.call("PUT", choice, json={"fields": ["name"]})).status_code == 200
     path = f"/connections/{connection}"
     changes = await api.internal("GET", f"{path}/changes")
-    [row] = ChangeList.model_validate_json(changes.content).rows
-    assert row.fields == {"name": "3M"}
+    [head] = ChangePage.model_validate_json(changes.content).rows
+    assert changes.json()["rows"] == [head.model_dump(mode="json")], "and nothing beside it"
     body = {"module": "organisation", "ids": [made["id"]]}
     rows = await api.internal("POST", f"{path}/records", json=body)
-    [row] = RecordRows.model_validate_json(rows.content).rows
+    [row] = PresentRecords.model_validate_json(rows.content).rows
+    assert rows.json()["rows"] == [row.model_dump(mode="json")]
     assert row.fields == {"name": "3M"}
 
 
