@@ -37,6 +37,15 @@ _ERRNO = {
     errno.ECONNREFUSED: "nothing listens there",
 }
 UNKNOWN = "down"
+DATABASE_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+)
+"""The database is away, out of resources, or has cancelled the statement at its time-out: asking
+again may help. What SQLAlchemy wraps is none of these classes; see `is_database_away`."""
+_AWAY_STATES = {"08", "53", "57"}
 
 
 class NotReady(Exception):
@@ -54,6 +63,15 @@ def cause_of(error: BaseException) -> str:
 def is_disk_full(error: BaseException) -> bool:
     """Whether this machine, or PostgreSQL's, has no room left."""
     return cause_of(error) == DISK_FULL
+
+
+def is_database_away(error: BaseException) -> bool:
+    """Whether it is one of DATABASE_AWAY, or made of one."""
+    return any(
+        isinstance(one, DATABASE_AWAY)
+        or str(getattr(one, "sqlstate", None) or "")[:2] in _AWAY_STATES
+        for one in _chain(error)
+    )
 
 
 def _say(error: BaseException) -> str | None:

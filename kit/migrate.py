@@ -13,11 +13,12 @@ from typing import Literal
 import asyncpg
 
 from kit import logs
+from kit.locks import lock
 
 _NAME = re.compile(r"^\d{3}_(pre|post)_[a-z0-9_]+\.sql$")
 _INCLUDE = re.compile(r"^-- include\b(?: kit/([a-z_]+) (\d{3})$)?", re.MULTILINE)
 _KIT = Path(__file__).parent
-_LOCK = 0x62756C6B  # "bulk": one migration at a time in a database
+_LOCK = lock("bulk")  # one migration at a time in a database
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migration (
     name text PRIMARY KEY,

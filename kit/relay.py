@@ -18,6 +18,7 @@ from prometheus_client import Counter, Gauge
 
 from kit import clock, logs
 from kit.causes import NotReady
+from kit.locks import lock
 from kit.messaging import Broker, Message, PublishFailed
 from kit.supervisor import Run
 
@@ -27,7 +28,7 @@ POLL_S = 1.0
 RETRY_S = 1.0
 LOOK_LATE_S = 10.0  # a look comes every second; one that is later than this is an alarm
 DEADLINE_S = 5.0
-LEADER_LOCK = 0x72656C61  # "rela"
+LEADER_LOCK = lock("rela")
 SELECT = """
 SELECT seq, event_id, topic, body, headers, created_at FROM outbox ORDER BY seq LIMIT $1"""
 DELETE = "DELETE FROM outbox WHERE seq = ANY ($1::text::bigint[])"

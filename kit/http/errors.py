@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -12,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from kit import logs, problems
-from kit.causes import DISK_FULL, READ_ONLY, cause_of
+from kit.causes import DATABASE_AWAY, DISK_FULL, READ_ONLY, cause_of, is_database_away
 from kit.problems import Problem
 
 _log = logs.get(__name__)
@@ -22,14 +21,6 @@ _BY_STATUS: dict[int, type[Problem]] = {
     413: problems.BodyTooLarge,
     415: problems.MediaTypeUnsupported,
 }
-# the database is away, out of resources, or has cancelled the statement at its time-out
-_GONE = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InterfaceError,
-)
-_GONE_STATES = {"08", "53", "57"}
 
 
 def install(app: FastAPI) -> None:
@@ -40,8 +31,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ConnectionError, _down)
     app.add_exception_handler(InterfaceError, _down)
     app.add_exception_handler(PoolTimeout, _down)
-    for gone in _GONE:
-        app.add_exception_handler(gone, _down)
+    for away in DATABASE_AWAY:
+        app.add_exception_handler(away, _down)
     app.add_exception_handler(DBAPIError, _database)
     app.add_exception_handler(OSError, _disk)
 
@@ -104,8 +95,7 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DBAPIError)
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    if error.connection_invalidated or state[:2] in _GONE_STATES:
+    if error.connection_invalidated or is_database_away(error):
         return await _down(request, error)
     raise error
 

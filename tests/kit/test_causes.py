@@ -6,7 +6,15 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from kit.causes import DISK_FULL, READ_ONLY, UNKNOWN, NotReady, cause_of, is_disk_full
+from kit.causes import (
+    DISK_FULL,
+    READ_ONLY,
+    UNKNOWN,
+    NotReady,
+    cause_of,
+    is_database_away,
+    is_disk_full,
+)
 
 
 def wrapped(error: Exception) -> Exception:
@@ -51,3 +59,23 @@ def test_a_circle_of_causes_comes_to_an_end():
     one, two = RuntimeError(), RuntimeError()
     one.__cause__, two.__cause__ = two, one
     assert cause_of(one) == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (asyncpg.ConnectionDoesNotExistError("x"), True),
+        (asyncpg.TooManyConnectionsError("x"), True),
+        (asyncpg.DiskFullError("x"), True),
+        (asyncpg.CannotConnectNowError("x"), True),
+        (asyncpg.QueryCanceledError("x"), True),
+        (asyncpg.InterfaceError("connection is closed"), True),
+        (asyncpg.UniqueViolationError("x"), False),
+        (asyncpg.InsufficientPrivilegeError("x"), False),
+        (ValueError("x"), False),
+    ],
+)
+def test_a_database_that_is_away_is_told_from_one_that_refuses(error, away):
+    assert is_database_away(error) is away
+    assert is_database_away(wrapped(error)) is away
+    assert is_database_away(DBAPIError("SELECT", None, error)) is away
