@@ -15,6 +15,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Callable
 
 from kit import logs
+from kit.supervisor import spawn
 
 _LENGTH = struct.Struct(">BQ")
 _DONE, _FAILED = 0, 1
@@ -84,7 +85,7 @@ class Workers:
     async def _end(self, worker: Process) -> None:
         self._all.discard(worker)
         _kill(worker)
-        await asyncio.shield(worker.communicate())
+        await asyncio.shield(spawn(worker.communicate(), "end of a worker"))
 
 
 def _kill(worker: Process) -> None:

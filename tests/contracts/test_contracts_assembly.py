@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from contracts import authorise
 from contracts.assembly import assemble
+from contracts.broker import BULKHEAD
 from contracts.credentials import AccessVerifier, ServiceAuth
 from contracts.settings import ServiceSettings
 from kit import base64url
@@ -118,3 +119,7 @@ def test_a_token_for_another_service_is_not_for_this_one(
     assert callers.caller(ServiceAuth(peer, "sync", "test").token()) == "sync"
     with pytest.raises(NotAuthenticated):
         callers.caller(ServiceAuth(peer, "sync", "other").token())
+
+
+def test_a_service_reads_the_queue_that_is_bound_for_it(settings: ServiceSettings) -> None:
+    assert assemble(settings, made()).state.made.queue == BULKHEAD.queue_of("test")
