@@ -17,6 +17,7 @@ from services.sync.egress import Egress
 from services.sync.environments import Environments
 from services.sync.forgetting import forgetting
 from services.sync.ledger import Ledger
+from services.sync.parts import SyncParts
 from services.sync.push import Pusher
 from services.sync.registry import Registry
 from services.sync.routes import public_routes, tenant_routes
@@ -45,6 +46,7 @@ def create_app(
         settings.database_url, size=settings.workers, statement_timeout_s=_LOCK_TIMEOUT_S
     )
     client = tenants or TenantsClient(settings.tenants_url, key=settings.identity_key, service=NAME)
+    registry = Registry(db, keyring, environments, settings.connections_most)
     pusher = Pusher(db, locks, client, keyring, environments, settings)
     return assemble(
         settings,
@@ -61,11 +63,6 @@ def create_app(
                 forgetting(db, timedelta(days=settings.ledger_keep_days)),
             ],
             closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],
-            state={
-                "keyring": keyring,
-                "pusher": pusher,
-                "registry": Registry(db, keyring, environments, settings.connections_most),
-                "egress_addresses": settings.egress_addresses,
-            },
+            parts=SyncParts(db, registry, pusher, keyring, settings.egress_addresses),
         ),
     )

@@ -15,6 +15,7 @@ from contracts.credentials import AccessVerifier, Actor, claims_of
 from contracts.ids import SessionId, TenantId, UserId, new_id
 from contracts.permissions import PERMISSIONS
 from kit import base64url, clock
+from kit.http import parts_of
 from kit.messaging.memory import MemoryBroker
 from kit.notice import Notice
 from kit.sealing import SigningKey, VerifyKey, new_key
@@ -22,6 +23,7 @@ from kit.tokens import KeySet, Signer
 from sandbox.dataverse import DataverseSimulator
 from services.sync.app import create_app
 from services.sync.egress import CallLimits, Egress, InjectedName
+from services.sync.parts import SyncParts
 from services.sync.settings import SyncSettings
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
@@ -84,6 +86,10 @@ class Sync:
         transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {token(tenant, *permissions)}"}
         return httpx2.AsyncClient(transport=transport, base_url="http://sync", headers=headers)
+
+    @property
+    def parts(self) -> SyncParts:
+        return parts_of(self.app, SyncParts)
 
     @property
     def path(self) -> str:

@@ -10,11 +10,11 @@ from tests.services.sync.running_sync import Sync
 async def add_stranger(sync: Sync, tenant: TenantId | None = None) -> tuple[TenantId, ConnectionId]:
     """A connection like the first one of the sync's tenant; the peer knows nothing of it."""
     tenant, connection = tenant or TenantId(new_id()), ConnectionId(new_id())
-    async with sync.app.state.db.read() as session:
+    async with sync.parts.db.read() as session:
         row = (await connections.of_tenant(session, sync.tenant))[0]
     secret = sync.simulator.client_secret
-    version, sealed = await sync.app.state.keyring.seal(tenant, connection, "current", secret)
-    async with sync.app.state.db.write() as session:
+    version, sealed = await sync.parts.keyring.seal(tenant, connection, "current", secret)
+    async with sync.parts.db.write() as session:
         await connections.add(session, {**row, "id": connection, "tenant": tenant}, 100)
         await connections.put_credential(session, connection, "current", version, sealed)
     return tenant, connection
@@ -35,5 +35,5 @@ async def is_quiet(sync: Sync) -> bool:
         "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
         " WHERE locktype = 'advisory' AND d.datname = current_database()"
     )
-    async with sync.app.state.db.read() as session:
+    async with sync.parts.db.read() as session:
         return bool(await session.scalar(text(query)) == 0)

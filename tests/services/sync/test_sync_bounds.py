@@ -33,10 +33,10 @@ async def test_a_tenant_whose_crm_hangs_leaves_workers_to_the_others(
         hanging = [UUID(await sync.connect(name=f"CRM {number}")) for number in range(4)]
         simulator.add_fault(kind="slow", path="$batch", seconds=60.0, times=None)
         for one in hanging:
-            sync.app.state.pusher.wake(sync.tenant, ConnectionId(one), 0.0)
+            sync.parts.pusher.wake(sync.tenant, ConnectionId(one), 0.0)
         await eventually(lambda: len(simulator.requests("$batch")) == 1)
         stranger, connection = await add_stranger(sync)
-        sync.app.state.pusher.wake(stranger, connection, 0.0)
+        sync.parts.pusher.wake(stranger, connection, 0.0)
         await eventually(lambda: stranger in peer.asked_for)
         assert len(simulator.requests("$batch")) == 1
 
@@ -50,7 +50,7 @@ async def test_a_push_that_lasts_too_long_rests_longer_each_time(
         connection = await sync.connect()
 
         async def has_rested() -> bool:
-            async with sync.app.state.db.read() as session:
+            async with sync.parts.db.read() as session:
                 row = await connections.get(session, ConnectionId(UUID(connection)))
             assert row is not None
             return row["failures"] >= 3 and row["retry_at"] is not None
@@ -88,7 +88,7 @@ async def test_a_suspended_tenant_ends_its_running_push(
         await sync.connect()
         await eventually(lambda: len(sync.batches()) >= 2)
         peer.state = "suspended"
-        await sync.app.state.pusher.sweep()
+        await sync.parts.pusher.sweep()
         sent = len(sync.batches())
         await eventually(lambda: is_quiet(sync))
         assert len(sync.batches()) <= sent + 1
@@ -103,7 +103,7 @@ async def test_a_changed_choice_ends_the_running_push_and_begins_another(
         connection = await sync.connect()
         await eventually(lambda: len(sync.batches()) >= 2)
         read = len(peer.positions)
-        async with sync.app.state.db.write() as session:
+        async with sync.parts.db.write() as session:
             await connections.start_over(session, sync.tenant)
         await eventually(lambda: len(peer.positions) > read)
         assert len(sync.batches()) < 30
@@ -131,7 +131,7 @@ async def test_a_tenant_has_a_limited_number_of_connections(
 
 async def test_two_connections_at_once_are_counted_one_after_the_other(sync: Sync) -> None:
     await sync.connect()
-    db = sync.app.state.db
+    db = sync.parts.db
     async with db.read() as session:
         row = dict((await connections.of_tenant(session, sync.tenant))[0])
 

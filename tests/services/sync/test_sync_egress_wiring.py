@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from kit.http import parts_of
 from services.sync.app import create_app
 from services.sync.egress import Egress
+from services.sync.parts import SyncParts
 from services.sync.settings import SyncSettings
 from tests.services.sync.running_sync import settings_for
 
@@ -63,4 +65,4 @@ async def test_the_production_app_has_the_plain_guard(
     monkeypatch.setattr(Egress, "__init__", recording)
     app = create_app(settings_for("postgresql://nobody:x@127.0.0.1:1/none", tmp_path))
     assert made == [{}]
-    await app.state.db.close()
+    await parts_of(app, SyncParts).db.close()

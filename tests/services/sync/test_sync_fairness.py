@@ -29,7 +29,7 @@ def patient(simulator: DataverseSimulator) -> Egress:
 
 def push(sync: Sync, *which: tuple[TenantId, ConnectionId]) -> None:
     for tenant, connection in which:
-        sync.app.state.pusher.wake(tenant, connection, 0.0)
+        sync.parts.pusher.wake(tenant, connection, 0.0)
 
 
 async def test_hanging_crms_of_several_tenants_leave_workers_to_a_quiet_one(
@@ -68,7 +68,7 @@ async def test_what_makes_way_goes_on_in_its_turn(
         push(sync, *slow)
 
         async def have_pushed() -> bool:
-            async with sync.app.state.db.read() as session:
+            async with sync.parts.db.read() as session:
                 rows = [await connections.get(session, one) for _, one in slow]
             return all(row and row["pushed_at"] for row in rows)
 
@@ -125,7 +125,7 @@ async def test_a_sweep_over_many_tenants_keeps_nobody_waiting(
         many = [(await add_neighbour(sync))[0] for _ in range(60)]
         quiet = await add_neighbour(sync)
         peer.asked_for.clear()
-        await sync.app.state.pusher.sweep()
+        await sync.parts.pusher.sweep()
         push(sync, quiet)
         await eventually(lambda: quiet[0] in peer.asked_for)
         assert len(peer.asked_for & set(many)) < 30
@@ -152,7 +152,7 @@ async def test_a_tenant_looks_at_few_crms_at_once_and_holds_up_no_other(
             assert refused.json()["type"] == "/problems/too-many-requests"
             assert refused.headers["retry-after"]
         assert len(simulator.requests("WhoAmI")) == looked + 4
-        async with sync.app.state.db.read() as session:
+        async with sync.parts.db.read() as session:
             kept = await session.scalar(text("SELECT count(*) FROM credential WHERE slot = 'next'"))
         assert kept == 0
         async with sync.as_user(other) as neighbour:
@@ -171,11 +171,11 @@ async def test_a_look_at_a_crm_has_its_end(
 ) -> None:
     async with running_sync(sync_url, tmp_path, simulator, peer) as sync:
         await sync.connect()
-        async with sync.app.state.db.read() as session:
+        async with sync.parts.db.read() as session:
             row = (await connections.of_tenant(session, sync.tenant))[0]
         simulator.add_fault(kind="slow", path="WhoAmI", seconds=100.0, times=None)
         environments = Environments(
-            sync.app.state.db, sync.app.state.keyring, patient(simulator), Ledger(sync.app.state.db)
+            sync.parts.db, sync.parts.keyring, patient(simulator), Ledger(sync.parts.db)
         )
         probes = Probes(environments, longest_s=0.5)
         found = await probes.look(Connection.of(row), simulator.client_secret)

@@ -28,12 +28,12 @@ _ROW = (
 
 
 async def run(sync: Sync, sql: str, **values: object) -> None:
-    async with sync.app.state.db.write() as session:
+    async with sync.parts.db.write() as session:
         await session.run(text(sql), values)
 
 
 async def count(sync: Sync, sql: str) -> int:
-    async with sync.app.state.db.read() as session:
+    async with sync.parts.db.read() as session:
         return int(await session.scalar(text(sql)))
 
 
@@ -44,7 +44,7 @@ async def forgotten(sync: Sync, question: str) -> None:
         return await count(sync, question) == 0
 
     assert not await is_gone()
-    async with running([forgetting(sync.app.state.db, timedelta(days=400))]):
+    async with running([forgetting(sync.parts.db, timedelta(days=400))]):
         await eventually(is_gone)
 
 

@@ -17,7 +17,7 @@ from tests.services.sync.strangers import is_quiet
 
 async def stored(sync: Sync, connection: str) -> tuple[str | None, int]:
     """How far the connection has read, and how many records it knows."""
-    async with sync.app.state.db.read() as session:
+    async with sync.parts.db.read() as session:
         row = await connections.get(session, ConnectionId(UUID(connection)))
         rows = await session.scalar(text("SELECT count(*) FROM outgoing"))
     assert row is not None
@@ -32,7 +32,7 @@ async def test_a_page_that_was_asked_for_before_a_fresh_start_is_not_saved(sync:
     sync.peer.positions.clear()
 
     async def choose_again() -> None:
-        async with sync.app.state.db.write() as session:
+        async with sync.parts.db.write() as session:
             await connections.start_over(session, sync.tenant, ConnectionId(UUID(connection)))
 
     sync.peer.meanwhile = choose_again
@@ -57,11 +57,11 @@ async def test_a_connection_that_stopped_while_a_page_was_read_saves_nothing(
         connection = await sync.connect()
 
         async def stop() -> None:
-            async with sync.app.state.db.write() as session:
+            async with sync.parts.db.write() as session:
                 await session.run(text(f"UPDATE connection SET {change}"))
 
         peer.meanwhile = stop
-        sync.app.state.pusher.wake(sync.tenant, ConnectionId(UUID(connection)), 0.0)
+        sync.parts.pusher.wake(sync.tenant, ConnectionId(UUID(connection)), 0.0)
         await eventually(lambda: peer.positions)
         await eventually(lambda: is_quiet(sync))
         assert await stored(sync, connection) == (None, 0)
@@ -75,11 +75,11 @@ async def test_a_long_journal_is_read_page_by_page_each_after_the_one_before(
         sync_url, tmp_path, simulator, peer, sweep_s=600.0, settle_s=600.0, page_rows=2
     ) as sync:
         connection = await sync.connect()
-        sync.app.state.pusher.wake(sync.tenant, ConnectionId(UUID(connection)), 0.0)
+        sync.parts.pusher.wake(sync.tenant, ConnectionId(UUID(connection)), 0.0)
         await eventually(lambda: len(peer.positions) == 1)
         await eventually(lambda: is_quiet(sync))
         peer.fill(5)
-        sync.app.state.pusher.wake(sync.tenant, ConnectionId(UUID(connection)), 0.0)
+        sync.parts.pusher.wake(sync.tenant, ConnectionId(UUID(connection)), 0.0)
         await sync.settled(connection, ok=5)
         assert peer.positions == ["", "a:0", "a:2", "a:4"]
         assert (await stored(sync, connection))[0] == "a:5"

@@ -179,12 +179,12 @@ async def test_a_suspended_tenant_sends_nothing_until_it_is_resumed(sync: Sync) 
     await sync.tell(TenantSuspended(tenant=sync.tenant))
 
     async def is_suspended() -> object:
-        async with sync.app.state.db.read() as session:
+        async with sync.parts.db.read() as session:
             return await session.scalar(text("SELECT suspended FROM connection"))
 
     await eventually(is_suspended)
     sync.peer.fill(3)
-    await sync.app.state.pusher.sweep()
+    await sync.parts.pusher.sweep()
     assert sync.batches() == []
     sync.peer.state = "active"
     await sync.settled(connection, ok=3)

@@ -1,0 +1,25 @@
+"""What the routes work with; `create_app` puts it together once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from kit.db import Database
+from kit.http import given
+from services.sync.push import Pusher
+from services.sync.registry import Registry
+from services.sync.tenant_keys import TenantKeys
+
+
+@dataclass(frozen=True)
+class SyncParts:
+    """`egress_addresses` are those that calls to CRMs come from, published as they are."""
+
+    db: Database
+    registry: Registry
+    pusher: Pusher
+    keyring: TenantKeys
+    egress_addresses: Sequence[str]
+
+
+With = Annotated[SyncParts, given(SyncParts)]
