@@ -22,6 +22,7 @@ from services.sync.push import Pusher
 from services.sync.registry import Registry
 from services.sync.routes import public_routes, tenant_routes
 from services.sync.settings import SyncSettings
+from services.sync.suspended_tenants import SuspendedTenants
 from services.sync.tenant_keys import TenantKeys
 
 NAME = "sync"
@@ -48,6 +49,13 @@ def create_app(
     client = tenants or TenantsClient(settings.tenants_url, key=settings.identity_key, service=NAME)
     registry = Registry(db, keyring, environments, settings.connections_most)
     pusher = Pusher(db, locks, client, keyring, environments, settings)
+    suspended = SuspendedTenants(db, client, pusher.wake)
+    looking = Timer("tenants", settings.sweep_s, suspended.look)
+
+    async def sweep() -> None:
+        await suspended.look()  # first of all: nothing goes out on what was known yesterday
+        await pusher.sweep()
+
     return assemble(
         settings,
         Made(
@@ -55,11 +63,12 @@ def create_app(
             db=db,
             broker=broker or open_broker(settings.amqp_url),
             routers=ROUTERS,
-            handlers=handlers(pusher.wake),
+            handlers=handlers(pusher.wake, looking.wake),
             opening=[key_proof(db, settings.kek, NAME, keyring.check)],
             loops=pusher.loops(),
             timers=[
-                Timer("sweep", settings.sweep_s, pusher.sweep),
+                looking,
+                Timer("sweep", settings.sweep_s, sweep),
                 forgetting(db, timedelta(days=settings.ledger_keep_days)),
             ],
             closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],

@@ -1,8 +1,10 @@
-"""What sync does when others tell it something; each effect is also reached by the sweep."""
+"""What sync does when others tell it something: it looks, sooner than the sweep would have.
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from typing import Any
+No notice decides anything: what changed is asked for, so one that comes late, twice or before an
+older one has no other effect than a look.
+"""
+
+from collections.abc import Callable
 
 from contracts.events import (
     DatabaseSwapped,
@@ -14,52 +16,28 @@ from contracts.events import (
 from contracts.ids import ConnectionId, TenantId
 from kit.consuming import Handlers
 from kit.db import WriteSession
-from kit.notice import Notice
 from services.sync.store import connections
 
-Wake = Callable[[TenantId, ConnectionId], None]
 
+def handlers(
+    wake: Callable[[TenantId, ConnectionId], None], look_at_tenants: Callable[[], None]
+) -> Handlers:
+    """The table. `wake` has a connection's feed read, which says itself where it starts over;
+    `look_at_tenants` has the directory read."""
 
-async def push_soon(wake: Wake, session: WriteSession, notice: JournalAdvanced) -> None:
-    await _wake_all(wake, session, TenantId(notice.tenant))
+    async def wake_tenant(
+        session: WriteSession, notice: JournalAdvanced | DatabaseSwapped | FieldChoiceChanged
+    ) -> None:
+        for tenant, connection in await connections.pushable(session, TenantId(notice.tenant)):
+            wake(tenant, connection)
 
+    async def look(_session: WriteSession, _notice: TenantSuspended | TenantResumed) -> None:
+        look_at_tenants()
 
-async def read_all_again(wake: Wake, session: WriteSession, notice: DatabaseSwapped) -> None:
-    await connections.start_over(session, TenantId(notice.tenant))
-    await _wake_all(wake, session, TenantId(notice.tenant))
-
-
-async def read_connection_again(
-    wake: Wake, session: WriteSession, notice: FieldChoiceChanged
-) -> None:
-    tenant, id_ = TenantId(notice.tenant), ConnectionId(notice.connection)
-    await connections.start_over(session, tenant, id_)
-    wake(tenant, id_)
-
-
-async def stop_tenant(_wake: Wake, session: WriteSession, notice: TenantSuspended) -> None:
-    await connections.set_suspended(session, TenantId(notice.tenant), suspended=True)
-
-
-async def resume_tenant(wake: Wake, session: WriteSession, notice: TenantResumed) -> None:
-    await connections.set_suspended(session, TenantId(notice.tenant), suspended=False)
-    await _wake_all(wake, session, TenantId(notice.tenant))
-
-
-async def _wake_all(wake: Wake, session: WriteSession, tenant: TenantId) -> None:
-    for owner, connection in await connections.pushable(session, tenant):
-        wake(owner, connection)
-
-
-def handlers(wake: Wake) -> Handlers:
-    """The table, with the pusher's `wake` filled in."""
-    return {kind: partial(handler, wake) for kind, handler in HANDLERS.items()}
-
-
-HANDLERS: Mapping[type[Notice], Callable[[Wake, WriteSession, Any], Awaitable[None]]] = {
-    JournalAdvanced: push_soon,
-    DatabaseSwapped: read_all_again,
-    FieldChoiceChanged: read_connection_again,
-    TenantSuspended: stop_tenant,
-    TenantResumed: resume_tenant,
-}
+    return {
+        JournalAdvanced: wake_tenant,
+        DatabaseSwapped: wake_tenant,
+        FieldChoiceChanged: wake_tenant,
+        TenantSuspended: look,
+        TenantResumed: look,
+    }

@@ -7,6 +7,7 @@ cookie, read a proxy from the environment or decode a body. One pool per tenant.
 import asyncio
 import time
 from dataclasses import dataclass
+from typing import Self
 
 import httpcore2
 
@@ -62,7 +63,7 @@ class Egress:
         self._pools = Pools(self._pool, self._limits.idle_pools)
 
     @classmethod
-    def injecting(cls, name: InjectedName, *, limits: CallLimits | None = None) -> "Egress":
+    def injecting(cls, name: InjectedName, *, limits: CallLimits | None = None) -> Self:
         """A guard in which one name leads elsewhere; for tests and the local launcher."""
         return cls(
             resolver=InjectedResolver(name, SystemResolver()),

@@ -9,15 +9,12 @@ from contracts.clients import ChangedRecord, ChangePage, TenantsClient
 from contracts.ids import TenantId
 from kit.db import Database
 from services.sync.connection import Connection
+from services.sync.push.lock import Overtaken
 from services.sync.store import connections, outgoing
 
 
-class StartedOver(Exception):
-    """A fresh read was asked for, or the connection stopped: the page at hand is not saved."""
-
-
 async def pull(db: Database, tenants: TenantsClient, row: RowMapping, page_rows: int) -> None:
-    """Read to the journal's end. Raises StartedOver, and what the client raises."""
+    """Read to the journal's end. Raises Overtaken, and what the client raises."""
     connection = Connection.of(row)
     position, more = row["position"], True
     while more:
@@ -30,13 +27,13 @@ async def pull(db: Database, tenants: TenantsClient, row: RowMapping, page_rows:
 
 async def _save(db: Database, connection: Connection, generation: int, page: ChangePage) -> None:
     async with db.write() as session:
+        if not await connections.advance(session, connection.id, generation, page.position):
+            raise Overtaken
         if page.reset:
             await outgoing.mark_all(session, connection.id)
         rows, gone = _sorted(page.rows, connection)
         await outgoing.mark(session, connection.id, rows)
-        await outgoing.mark_vanished(session, connection.id, gone)
-        if not await connections.advance(session, connection.id, generation, page.position):
-            raise StartedOver
+        await outgoing.mark_again(session, connection.id, gone)
 
 
 def _sorted(

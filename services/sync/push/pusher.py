@@ -2,8 +2,6 @@
 
 import asyncio
 
-from sqlalchemy import text
-
 from contracts.clients import TenantsClient
 from contracts.ids import ConnectionId, TenantId
 from kit import clock, logs
@@ -13,15 +11,15 @@ from kit.problems import Problem
 from kit.supervisor import Run
 from services.sync.connection import Connection
 from services.sync.environments import Environments
-from services.sync.push.pulling import StartedOver, pull
+from services.sync.push.lock import Overtaken, locked
+from services.sync.push.pulling import pull
 from services.sync.push.queue import PushQueue
-from services.sync.push.sending import Sending, Stopped, may_send
+from services.sync.push.sending import Sending, Stopped
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing
 from services.sync.tenant_keys import TenantKeys
 
 _log = logs.get(__name__)
-_LOCK = text("SELECT pg_try_advisory_xact_lock(:number)")
 _BUSY_S = 1.0
 _REST_PART = 0.1
 _SWEEP_STEP_S = 0.02
@@ -64,10 +62,6 @@ class Pusher:
 
         One after the other: a notice that comes in between has its turn before most of them.
         """
-        entries = await self._tenants.tenants()
-        active = [TenantId(entry.id) for entry in entries if entry.state == "active"]
-        async with self._db.write() as session:
-            await connections.suspend_all_but(session, active)
         async with self._db.read() as reading:
             found = await connections.pushable(reading)
         step_s = min(_SWEEP_STEP_S, self._settings.sweep_s / 2 / max(len(found), 1))
@@ -106,7 +100,7 @@ class Pusher:
             sent = await self._push_in_time(tenant, connection)
         except Stopped as stopped:
             _log.warning("push stopped", extra={**extra, "reason": str(stopped)})
-        except StartedOver:
+        except Overtaken:
             self.wake(tenant, connection)
         except Problem as problem:
             _log.warning("push failed", extra={**extra, "slug": problem.slug})
@@ -156,14 +150,13 @@ class Pusher:
 
     async def push(self, tenant: TenantId, id_: ConnectionId) -> int:
         """One push; how many rows went out, 0 where another process is at it. Raises Stopped."""
-        number = int.from_bytes(id_.bytes[8:], "big", signed=True)
-        async with self._locks.write() as lock:
-            if not await lock.scalar(_LOCK, {"number": number}):
+        async with locked(self._locks, id_) as is_free:
+            if not is_free:
                 self.wake(tenant, id_, _BUSY_S)
                 return 0
-            async with self._db.read() as session:
-                row = await connections.get(session, id_)
-            if row is None or not may_send(row, clock.now()):
+            async with self._db.write() as session:
+                row = await connections.begin_push(session, id_)
+            if row is None:
                 return 0
             secret = await self._environments.secret(row)
             await pull(self._db, self._tenants, row, self._settings.page_rows)

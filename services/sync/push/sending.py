@@ -1,8 +1,9 @@
 """Sending what is due: intent before the call, outcome after it, present values every time."""
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,8 +17,8 @@ from kit.backoff import is_exhausted, pause
 from kit.db import Database, ReadSession, WriteSession
 from services.sync.connection import Connection, ModuleMapping
 from services.sync.dataverse import Environment, Outcome, Sent, Verdict
+from services.sync.push.lock import Overtaken
 from services.sync.push.plan import Item, plan
-from services.sync.push.pulling import StartedOver
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing
 from services.sync.store.outgoing import Settlement
@@ -58,7 +59,7 @@ class Sending:
         return self.environment.connection
 
     async def run(self) -> int:
-        """Send until nothing is due; how many rows. Raises Stopped, and StartedOver."""
+        """Send until nothing is due; how many rows. Raises Stopped, and Overtaken."""
         hash_key = await self.keyring.hash_key(self.connection.tenant)
         for module, mapping in self.connection.modules.items():
             while await self._round(module, mapping, hash_key):
@@ -79,12 +80,24 @@ class Sending:
         )
         made = plan(due, {one.id: one for one in found}, mapping, hash_key, clock.now())
         intents = {item.record: json.dumps(item.difference.in_flight) for item in made.items}
-        async with self.db.write() as session:
+        async with self._writing() as session:
             await outgoing.settle(session, self.connection.id, made.settled)
             await outgoing.intend(session, self.connection.id, intents)
         if made.items:
             await self._send_all(mapping, made.items)
         return True
+
+    @contextlib.asynccontextmanager
+    async def _writing(self) -> AsyncIterator[WriteSession]:
+        """A transaction behind the fence: no other push begins before its end."""
+        async with self.db.write() as session:
+            if not await self._is_current(session):
+                raise Overtaken
+            yield session
+
+    async def _is_current(self, session: WriteSession, *, alone: bool = False) -> bool:
+        id_, generation = self.connection.id, self.row["generation"]
+        return await connections.is_current(session, id_, generation, alone=alone)
 
     def _batches_at_once(self) -> int:
         """As many as the CRM recommends; one until it has said so."""
@@ -96,7 +109,7 @@ class Sending:
         if row is None or not may_send(row, clock.now()):
             raise Stopped("the connection may not send any more")
         if row["generation"] != self.row["generation"]:
-            raise StartedOver
+            raise Overtaken
 
     async def _send_all(self, mapping: ModuleMapping, items: Sequence[Item]) -> None:
         """All batches come to their end before what one of them was told is obeyed."""
@@ -107,6 +120,7 @@ class Sending:
         ends = await asyncio.gather(
             *(self._send(mapping, batch) for batch in batches), return_exceptions=True
         )
+        await self._doubt_if_overtaken(items)
         stopping = [one for end in ends if not isinstance(end, BaseException) for one in end]
         if stopping:
             # BROKEN before the others, and of the waits the longest one.
@@ -114,10 +128,21 @@ class Sending:
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
-        async with self.db.write() as session:
+        async with self._writing() as session:
             await connections.release(session, self.connection.id)
             if self.parallel_hint is not None:
                 await connections.note_hint(session, self.connection.id, self.parallel_hint)
+
+    async def _doubt_if_overtaken(self, items: Sequence[Item]) -> None:
+        """What has just left may have reached the CRM after what the other push has sent."""
+        fields = {item.record: json.dumps(item.difference.in_flight) for item in items}
+        async with self.db.write() as session:
+            is_current = await self._is_current(session, alone=True)
+            if not is_current:
+                await outgoing.intend(session, self.connection.id, fields)
+                await outgoing.mark_again(session, self.connection.id, list(fields))
+        if not is_current:
+            raise Overtaken
 
     async def _send(self, mapping: ModuleMapping, items: Sequence[Item]) -> list[Outcome]:
         """Send one batch, in halves where it is refused as a whole; what stops the connection."""
@@ -149,7 +174,7 @@ class Sending:
             for item, outcome in zip(items, sent.rows, strict=True)
             if outcome.verdict not in _STOPPING
         ]
-        async with self.db.write() as session:
+        async with self._writing() as session:
             await outgoing.settle(session, self.connection.id, rows)
         for row in rows:
             _ROWS.labels(row.state).inc()
@@ -181,7 +206,7 @@ class Sending:
 
     async def _stop(self, outcome: Outcome) -> None:
         """Write down why nothing more goes out, for this process and the next."""
-        async with self.db.write() as session:
+        async with self._writing() as session:
             if outcome.verdict is Verdict.BROKEN:
                 await self._break(session, outcome)
             else:

@@ -13,6 +13,12 @@ from kit.db import ReadSession, WriteSession
 from services.sync.tables import connection, credential
 
 _NOW = func.now()
+_LOOKING = 0x5375_7370  # the key of the lock of whoever copies suspensions
+_MAY_SEND = (
+    connection.c.state == "active",
+    connection.c.suspended.is_(False),
+    or_(connection.c.retry_at.is_(None), connection.c.retry_at <= _NOW),
+)
 _LOCK_TENANT = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 0))")
 
 
@@ -58,15 +64,29 @@ async def pushable(
     session: ReadSession, tenant: TenantId | None = None
 ) -> list[tuple[TenantId, ConnectionId]]:
     """The connections, of one tenant or all, that may send at this moment."""
-    query = select(connection.c.tenant, connection.c.id).where(
-        connection.c.state == "active",
-        connection.c.suspended.is_(False),
-        or_(connection.c.retry_at.is_(None), connection.c.retry_at <= _NOW),
-    )
+    query = select(connection.c.tenant, connection.c.id).where(*_MAY_SEND)
     if tenant is not None:
         query = query.where(connection.c.tenant == tenant)
     rows = await session.all(query)
     return [(TenantId(row["tenant"]), ConnectionId(row["id"])) for row in rows]
+
+
+async def begin_push(session: WriteSession, id_: ConnectionId) -> RowMapping | None:
+    """Begin a push: none that has begun before writes any more. None where nothing may be sent."""
+    query = update(connection).where(connection.c.id == id_, *_MAY_SEND)
+    begun = query.values(generation=connection.c.generation + 1)
+    return await session.first(begun.returning(*connection.c))
+
+
+async def is_current(
+    session: WriteSession, id_: ConnectionId, generation: int, *, alone: bool = False
+) -> bool:
+    """Whether no other push has begun since; none begins before this transaction ends.
+
+    With `alone`, neither does any other transaction that asks this.
+    """
+    query = select(connection.c.generation).where(connection.c.id == id_)
+    return bool(await session.scalar(query.with_for_update(read=not alone)) == generation)
 
 
 async def set_state(
@@ -109,7 +129,7 @@ async def note_push(session: WriteSession, id_: ConnectionId, at: datetime) -> N
 
 
 async def advance(session: WriteSession, id_: ConnectionId, generation: int, position: str) -> bool:
-    """Save how far the journal was read; False where reading has to start over or to stop."""
+    """Save how far the journal was read; False where another push has begun, or it has to stop."""
     query = update(connection).where(
         connection.c.id == id_,
         connection.c.generation == generation,
@@ -119,16 +139,6 @@ async def advance(session: WriteSession, id_: ConnectionId, generation: int, pos
     return await session.run(query.values(position=position)) == 1
 
 
-async def start_over(
-    session: WriteSession, tenant: TenantId, id_: ConnectionId | None = None
-) -> None:
-    """Read all present records again (of one connection, or of all of the tenant)."""
-    query = update(connection).where(connection.c.tenant == tenant)
-    if id_ is not None:
-        query = query.where(connection.c.id == id_)
-    await session.run(query.values(position=None, generation=connection.c.generation + 1))
-
-
 async def forget_removed(session: WriteSession, before: datetime, most: int) -> int:
     """Delete connections that were removed before this moment; returns how many."""
     gone = (connection.c.state == "removed", connection.c.updated_at < before)
@@ -136,16 +146,25 @@ async def forget_removed(session: WriteSession, before: datetime, most: int) -> 
     return await session.run(delete(connection).where(connection.c.id.in_(old)))
 
 
-async def set_suspended(session: WriteSession, tenant: TenantId, *, suspended: bool) -> None:
-    query = update(connection).where(connection.c.tenant == tenant)
-    await session.run(query.values(suspended=suspended))
+async def only_looker(session: WriteSession) -> None:
+    """Until this transaction ends, nobody else copies the directory's word."""
+    await session.run(select(func.pg_advisory_xact_lock(_LOOKING)))
 
 
 async def suspend_all_but(session: WriteSession, active: Sequence[TenantId]) -> None:
-    """Make `suspended` equal to what the directory says."""
-    wanted = connection.c.tenant.not_in(active)
-    query = update(connection).where(connection.c.suspended.is_distinct_from(wanted))
-    await session.run(query.values(suspended=wanted))
+    """Suspend the connections of all tenants that are not among these."""
+    gone = (connection.c.tenant.not_in(active), connection.c.suspended.is_(False))
+    await session.run(update(connection).where(*gone).values(suspended=True))
+
+
+async def resume(
+    session: WriteSession, active: Sequence[TenantId]
+) -> list[tuple[TenantId, ConnectionId]]:
+    """Take these tenants' suspension back; the connections that had been suspended."""
+    back = (connection.c.tenant.in_(active), connection.c.suspended.is_(True))
+    query = update(connection).where(*back).values(suspended=False)
+    rows = await session.all(query.returning(connection.c.tenant, connection.c.id))
+    return [(TenantId(row["tenant"]), ConnectionId(row["id"])) for row in rows]
 
 
 async def put_credential(

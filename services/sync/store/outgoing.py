@@ -59,10 +59,10 @@ async def mark(
     )
 
 
-async def mark_vanished(
+async def mark_again(
     session: WriteSession, connection: ConnectionId, records: Sequence[UUID]
 ) -> None:
-    """These records are gone at the source; rows that were never known stay unknown."""
+    """Look at these records once more, whatever became of them; unknown ones stay unknown."""
     if records:
         query = update(outgoing).where(
             outgoing.c.connection == connection, outgoing.c.record.in_(records)

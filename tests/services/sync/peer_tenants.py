@@ -5,7 +5,7 @@ test_tenants_client.py holds both to the same.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import httpx2
@@ -39,7 +39,9 @@ class PeerTenants:
         self.choice: dict[str, list[str]] = {}
         self.choices: dict[UUID, dict[str, list[str]]] = {}  # of a connection, instead of `choice`
         self.meanwhile: Callable[[], Awaitable[None]] | None = None  # once, while a page is read
+        self.once_read: Callable[[], Awaitable[None]] | None = None  # once, with values read
         self.down = False
+        self.looks = 0  # how often the list of tenants was asked for
         self.positions: list[str] = []  # that pages were asked for after
         self.refused = 0
         self.asked_for: set[UUID] = set()
@@ -87,6 +89,7 @@ class PeerTenants:
         return app
 
     async def _tenants(self) -> TenantEntries:
+        self.looks += 1
         entries = [{"id": other, "state": "active"} for other in self.others]
         own = {"id": self.tenant, "state": self.state}
         return TenantEntries(tenants=[TenantEntry.model_validate(one) for one in (own, *entries)])
@@ -96,9 +99,7 @@ class PeerTenants:
     ) -> ChangePage:
         self._check(tenant)
         self.positions.append(after)
-        if self.meanwhile is not None:
-            meanwhile, self.meanwhile = self.meanwhile, None
-            await meanwhile()
+        await self._let("meanwhile")
         page = self._page(connection, after, limit)
         self._chosen_at[connection, page.position] = dict(self._choice(connection))
         return page
@@ -109,7 +110,7 @@ class PeerTenants:
         self._check(tenant)
         chosen = self._choice(connection).get(body.module)
         found = [self.records[one] for one in body.ids if one in self.records]
-        return PresentRecords(
+        present = PresentRecords(
             rows=[
                 PresentRecord.model_validate(
                     one | {"fields": {name: one["fields"].get(name) for name in chosen}}
@@ -118,6 +119,14 @@ class PeerTenants:
                 if chosen is not None and one["module"] == body.module
             ]
         )
+        await self._let("once_read")
+        return present
+
+    async def _let(self, name: Literal["meanwhile", "once_read"]) -> None:
+        happens: Callable[[], Awaitable[None]] | None = getattr(self, name)
+        if happens is not None:
+            setattr(self, name, None)
+            await happens()
 
     def _page(self, connection: UUID, after: str, limit: int) -> ChangePage:
         """A page of present records, by id, or of the journal: `chain:index[.last id]`."""

@@ -31,6 +31,7 @@ from tests.services.sync.peer_tenants import PeerTenants
 HOST = "contoso.crm.example"
 ISSUER = "https://bulkhead"
 FIELDS = {"name": "name", "sector": "bulkhead_sector", "headquarters": "bulkhead_headquarters"}
+LIMITS = CallLimits(read_s=5.0, total_s=10.0)
 _KEY = SigningKey.generate()
 
 
@@ -59,12 +60,15 @@ def settings_for(database_url: str, folder: Path, **changes: Any) -> SyncSetting
     return SyncSettings(**{**given, **changes})
 
 
+def injected_name(simulator: DataverseSimulator, port: int | None = None) -> InjectedName:
+    """The simulator's name, leading to it."""
+    authority = simulator.authority.certificate.decode()
+    return InjectedName(HOST, "127.0.0.1", port or simulator.port, authority)
+
+
 def injected(simulator: DataverseSimulator, port: int | None = None) -> Egress:
     """A guard in which the simulator's name leads to it."""
-    name = InjectedName(
-        HOST, "127.0.0.1", port or simulator.port, simulator.authority.certificate.decode()
-    )
-    return Egress.injecting(name, limits=CallLimits(read_s=5.0, total_s=10.0))
+    return Egress.injecting(injected_name(simulator, port), limits=LIMITS)
 
 
 @dataclass

@@ -24,21 +24,49 @@ async def stored(sync: Sync, connection: str) -> tuple[str | None, int]:
     return row["position"], int(rows)
 
 
-async def test_a_page_that_was_asked_for_before_a_fresh_start_is_not_saved(sync: Sync) -> None:
-    connection = await sync.connect()
-    await eventually(lambda: sync.peer.positions)
-    await sync.settled(connection)
+async def test_a_page_that_was_asked_for_before_another_push_began_is_not_saved(
+    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+) -> None:
+    peer.fill(3)
+    async with running_sync(
+        sync_url, tmp_path, simulator, peer, sweep_s=600.0, settle_s=600.0
+    ) as sync:
+        connection = await sync.connect()
+        id_ = ConnectionId(UUID(connection))
+
+        async def begin_another() -> None:
+            async with sync.parts.db.write() as session:
+                assert await connections.begin_push(session, id_)
+            assert await stored(sync, connection) == (None, 0)
+
+        peer.meanwhile = begin_another
+        sync.parts.pusher.wake(sync.tenant, id_, 0.0)
+        await eventually(lambda: peer.positions)
+        await eventually(lambda: is_quiet(sync))
+        assert await stored(sync, connection) == (None, 0)
+        sync.parts.pusher.wake(sync.tenant, id_, 0.0)
+        await sync.settled(connection, ok=3)
+        assert peer.positions == ["", ""]
+
+
+async def test_a_choice_that_changes_while_a_page_is_read_is_obeyed_by_the_next_one(
+    sync: Sync,
+) -> None:
+    """Nothing tells of it: the feed starts over by itself."""
     sync.peer.fill(3)
-    sync.peer.positions.clear()
-
-    async def choose_again() -> None:
-        async with sync.parts.db.write() as session:
-            await connections.start_over(session, sync.tenant, ConnectionId(UUID(connection)))
-
-    sync.peer.meanwhile = choose_again
+    connection = await sync.connect()
     await sync.settled(connection, ok=3)
-    # What was asked for after "a:0" came to nothing: all records were asked for again.
-    assert sync.peer.positions[:2] == ["a:0", ""]
+    before = len(sync.sent())
+
+    async def choose() -> None:
+        sync.peer.choice = {"organisation": ["name"]}
+
+    sync.peer.meanwhile = choose
+    for key in ("K0", "K1", "K2"):
+        sync.peer.put(key, name=f"{key} new", sector="Materials")
+    await eventually(lambda: len(sync.sent()) == before + 3)
+    await sync.settled(connection, ok=3)
+    assert {name for _, body in sync.sent()[before:] for name in body} == {"name"}
 
 
 @pytest.mark.parametrize("change", ["state = 'paused'", "state = 'removed'", "suspended = true"])
@@ -81,8 +109,10 @@ async def test_a_long_journal_is_read_page_by_page_each_after_the_one_before(
         peer.fill(5)
         sync.parts.pusher.wake(sync.tenant, ConnectionId(UUID(connection)), 0.0)
         await sync.settled(connection, ok=5)
-        assert peer.positions == ["", "a:0", "a:2", "a:4"]
-        assert (await stored(sync, connection))[0] == "a:5"
+        assert [after.rpartition(":")[2] for after in peer.positions] == ["", "0", "2", "4"]
+        position, _ = await stored(sync, connection)
+        assert position is not None
+        assert position.endswith(":5")
 
 
 async def test_the_last_change_of_a_record_within_a_page_counts(sync: Sync) -> None:
