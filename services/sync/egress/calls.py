@@ -1,8 +1,8 @@
 """One call through the guard and its line in the tenant's ledger: what goes out, what came back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from contracts.ids import ConnectionId, TenantId
@@ -43,7 +43,7 @@ class CallLedger(Protocol):
     async def begin(self, call: Call, host: str) -> UUID:
         """Write that the call is about to happen; without this line it does not."""
 
-    async def end(
+    def end(
         self, line: UUID, *, status: int | None, response_bytes: int, duration_ms: int, error: str
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Complete the line; a line without an end is a call whose outcome is unknown."""

@@ -11,6 +11,7 @@ from typing import Self
 
 import httpcore2
 
+from kit.supervisor import spawn
 from services.sync.egress import tls
 from services.sync.egress.backend import GuardedBackend
 from services.sync.egress.calls import Call, CallLedger, Reply
@@ -79,7 +80,7 @@ class Egress:
         if call.method not in _METHODS:
             raise AddressRefused("this method is never sent")
         line = await ledger.begin(call, goal.host)
-        started, status, size, error = time.monotonic(), None, 0, "cancelled"
+        started, status, size, error = time.monotonic(), None, 0, "failed"
         try:
             reply = await self._exchange(call, goal)
             status, size, error = reply.status, len(reply.body), ""
@@ -87,13 +88,15 @@ class Egress:
         except EgressError as failure:
             error = failure.reason
             raise
+        except asyncio.CancelledError:
+            error = "cancelled"
+            raise
         finally:
             duration = int((time.monotonic() - started) * 1000)
-            await asyncio.shield(
-                ledger.end(
-                    line, status=status, response_bytes=size, duration_ms=duration, error=error
-                )
+            ending = ledger.end(
+                line, status=status, response_bytes=size, duration_ms=duration, error=error
             )
+            await asyncio.shield(spawn(ending, "end of a ledger line"))
 
     async def close(self) -> None:
         """Close every pool."""

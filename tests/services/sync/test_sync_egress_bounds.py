@@ -108,6 +108,18 @@ async def test_a_call_that_is_cancelled_says_so_in_the_ledger() -> None:
     assert (ledger.ends[0]["error"], ledger.ends[0]["status"]) == ("cancelled", None)
 
 
+async def test_a_call_that_fails_for_no_known_reason_is_not_called_cancelled() -> None:
+    class Faulty(RecordingDialler):
+        async def connect_tcp(self, *_: object, **__: object) -> httpcore2.AsyncNetworkStream:
+            raise RuntimeError("a bug of ours")
+
+    ledger = RecordingLedger()
+    guard = Egress(resolver=RecordingResolver(), dialler=Faulty())
+    with pytest.raises(RuntimeError):
+        await guard.send(call(f"https://{HOST}/", HOST), ledger)
+    assert (ledger.ends[0]["error"], ledger.ends[0]["status"]) == ("failed", None)
+
+
 async def test_a_body_of_the_largest_size_is_read_and_one_byte_more_is_refused() -> None:
     assert len((await fetch(sized(1000))).body) == 1000
     with pytest.raises(ReplyRefused, match="larger than allowed"):
