@@ -19,7 +19,7 @@ from ops.local.layout import Layout
 from ops.local.suite import Suite, SuiteFailed, running
 from ops.printing import say
 from ops.secrets import read_json, write_private
-from ops.story.crm import Crm
+from ops.story.crm import StoryCrm
 from ops.story.play import play
 from ops.story.scene import Scene, scene
 from ops.story.teller import StepFailed
@@ -112,7 +112,7 @@ async def _tell(layout: Layout, suite: Suite) -> None:
     say("The story on real input:")
     operator = await first_operator(layout, suite)
     ca = layout.certificates / "authority.pem"
-    crm = Crm(layout.ports["simulator"], ca, layout.root / "simulator")
+    crm = StoryCrm(layout.ports["simulator"], ca, layout.root / "simulator")
     async with scene(layout.url, ca, operator, crm, layout.crm_url) as played:
         await play(played)
         _remember(layout, played)

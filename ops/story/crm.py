@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 
-class Crm:
+class StoryCrm:
     """The simulator's control interface and credentials."""
 
     def __init__(self, port: int, ca: Path, state: Path) -> None:

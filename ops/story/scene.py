@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.api import Api, Login
-from ops.story.crm import Crm
+from ops.story.crm import StoryCrm
 from ops.story.teller import StepFailed
 
 CHOSEN = {
@@ -82,7 +82,7 @@ class Scene:
     url: str
     ca: Path
     operator: Api
-    simulator: Crm | None
+    simulator: StoryCrm | None
     crm_url: str
     stack: contextlib.AsyncExitStack
     callers: Callers = field(default_factory=lambda: ON_THIS_MACHINE)
@@ -93,7 +93,7 @@ class Scene:
     before: dict[str, dict[str, tuple[int, str]]] = field(default_factory=dict)
 
     @property
-    def crm(self) -> Crm:
+    def crm(self) -> StoryCrm:
         """The CRM's side; acts that need it are not played where there is none."""
         if self.simulator is None:
             raise StepFailed("this installation has no CRM simulator")
@@ -122,7 +122,7 @@ async def scene(
     url: str,
     ca: Path,
     operator: Login,
-    crm: Crm | None,
+    crm: StoryCrm | None,
     crm_url: str,
     *,
     callers: Callers = ON_THIS_MACHINE,

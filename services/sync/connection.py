@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Protocol
 
 from contracts.ids import ConnectionId, TenantId
 
@@ -16,33 +16,27 @@ class ModuleMapping:
     fields: Mapping[str, str]
 
 
+class CrmAddress(Protocol):
+    """Where a CRM is, in the form of its kind."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """All that is ever called on behalf of the connection."""
+
+
 @dataclass(frozen=True)
 class Connection:
     """Everything about a connection but its secret."""
 
     id: ConnectionId
     tenant: TenantId
-    environment_host: str
-    authority_host: str
-    directory_id: str
-    client_id: str
+    address: CrmAddress
     modules: Mapping[str, ModuleMapping]
 
     @property
     def names(self) -> frozenset[str]:
         """The hosts that this connection registered; it may call no others."""
-        return frozenset({self.environment_host, self.authority_host})
-
-    @classmethod
-    def of(cls, row: Mapping[Any, Any]) -> Self:
-        """From a row of the table `connection`."""
-        modules = {name: ModuleMapping(**mapping) for name, mapping in row["modules"].items()}
-        return cls(
-            ConnectionId(row["id"]),
-            TenantId(row["tenant"]),
-            row["environment_host"],
-            row["authority_host"],
-            row["directory_id"],
-            row["client_id"],
-            modules,
-        )
+        return self.address.hosts

@@ -1,11 +1,11 @@
-"""Environments from rows: opens the secret, and gives every call the guard and the ledger."""
+"""CRMs from rows: opens the secret, and gives every call the guard and the ledger."""
 
 from sqlalchemy import RowMapping
 
 from contracts.ids import ConnectionId, TenantId
 from kit.db import Database
 from services.sync.connection import Connection
-from services.sync.dataverse import Environment, Tokens
+from services.sync.crm import KINDS, Crm
 from services.sync.egress import CallLedger, Egress
 from services.sync.problems import SecretMissing
 from services.sync.store import connections
@@ -21,7 +21,7 @@ class Environments:
         self, db: Database, keyring: TenantKeys, egress: Egress, ledger: CallLedger
     ) -> None:
         self._db, self._keyring = db, keyring
-        self._egress, self._ledger, self._tokens = egress, ledger, Tokens()
+        self._kinds = {name: kind.start(egress, ledger) for name, kind in KINDS.items()}
 
     async def secret(self, row: RowMapping) -> str:
         """The current secret of a connection's row; raises SecretMissing."""
@@ -37,9 +37,9 @@ class Environments:
             found["sealed"],
         )
 
-    def of(self, connection: Connection, secret: str) -> Environment:
-        return Environment(connection, secret, self._egress, self._ledger, self._tokens)
+    def of(self, connection: Connection, secret: str) -> Crm:
+        return self._kinds[connection.address.kind].open(connection, secret)
 
-    def for_probe(self, connection: Connection, secret: str) -> Environment:
-        """With a token of its own, so that the secret itself is put to the proof."""
-        return Environment(connection, secret, self._egress, self._ledger, Tokens())
+    def for_probe(self, connection: Connection, secret: str) -> Crm:
+        """With nothing that a push has left, so that the secret itself is put to the proof."""
+        return self._kinds[connection.address.kind].open_afresh(connection, secret)

@@ -7,7 +7,7 @@ from collections import Counter
 from contracts.ids import TenantId
 from kit.problems import TooManyRequests
 from services.sync.connection import Connection
-from services.sync.dataverse import Probe, ProbeStep, probe
+from services.sync.crm import Probe, ProbeStep
 from services.sync.environments import Environments
 
 _AT_ONCE = 4  # of one tenant
@@ -29,7 +29,7 @@ class Probes:
         self._under_way[tenant] += 1
         try:
             async with asyncio.timeout(self._longest_s):
-                return await probe(self._environments.for_probe(connection, secret))
+                return await self._environments.for_probe(connection, secret).probe()
         except TimeoutError:
             return Probe((ProbeStep("time", "the CRM took too long to answer all questions"),))
         finally:

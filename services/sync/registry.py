@@ -11,18 +11,14 @@ from contracts.ids import ConnectionId, TenantId, new_id
 from kit import outbox
 from kit.db import Database, WriteSession
 from kit.problems import NotFound, Problem
-from services.sync.connection import Connection
-from services.sync.dataverse import Probe
-from services.sync.egress import AddressRefused, origin
+from services.sync.crm import NewConnection, Probe, connection_of, stored_address
 from services.sync.environments import CURRENT, NEXT, Environments
 from services.sync.probes import Probes
 from services.sync.problems import (
     ConnectionStateConflict,
     ConnectionsTooMany,
-    CrmAddressRefused,
     CrmProbeFailed,
 )
-from services.sync.schemas import NewConnection
 from services.sync.store import connections, outgoing
 from services.sync.tenant_keys import TenantKeys
 
@@ -46,7 +42,7 @@ class Registry:
         with _limited(self._most):
             async with self._db.read() as reading:
                 await connections.require_room(reading, tenant, self._most)
-        connection, secret = Connection.of(row), wanted.client_secret.get_secret_value()
+        connection, secret = connection_of(row), wanted.client_secret.get_secret_value()
         _require(await self._probes.look(connection, secret))
         version, sealed = await self._keyring.seal(tenant, connection.id, CURRENT, secret)
         with _limited(self._most):
@@ -61,7 +57,7 @@ class Registry:
         """Probe with the present secret; one that is well sends again without further waiting."""
         row = await self._get(tenant, id_)
         secret = await self._environments.secret(row)
-        found = await self._probes.look(Connection.of(row), secret)
+        found = await self._probes.look(connection_of(row), secret)
         if found.failed is None and row["state"] != "paused":
             await self.set_state(tenant, id_, "active", was=("active", "broken"))
         return found
@@ -71,7 +67,7 @@ class Registry:
         row = await self._get(tenant, id_)
         await self._put_secret(tenant, id_, NEXT, secret)
         try:
-            _require(await self._probes.look(Connection.of(row), secret))
+            _require(await self._probes.look(connection_of(row), secret))
         except Problem:
             async with self._db.write() as session:
                 await connections.drop_credentials(session, id_, NEXT)
@@ -131,19 +127,9 @@ def _row(tenant: TenantId, wanted: NewConnection) -> dict[str, Any]:
         "name": wanted.name,
         "kind": wanted.kind,
         "state": "active",
-        "environment_host": _host(wanted.environment_url, "/environment_url"),
-        "authority_host": _host(wanted.authority_url, "/authority_url"),
-        "directory_id": wanted.directory_id,
-        "client_id": wanted.client_id,
+        "address": stored_address(wanted),
         "modules": {name: mapping.model_dump() for name, mapping in wanted.modules.items()},
     }
-
-
-def _host(url: str, pointer: str) -> str:
-    try:
-        return origin(url)
-    except AddressRefused as refused:
-        raise CrmAddressRefused(refused.reason, pointer=pointer) from None
 
 
 @contextmanager

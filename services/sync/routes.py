@@ -11,7 +11,7 @@ from contracts.ids import ConnectionId, TenantId
 from kit.db import ReadSession
 from kit.http import Read, created
 from kit.problems import NotFound
-from services.sync import schemas, views
+from services.sync import crm, schemas, views
 from services.sync.parts import With
 from services.sync.store import connections, ledger, outgoing
 
@@ -20,9 +20,7 @@ public_routes = APIRouter(prefix="/v1", tags=["egress"])
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-async def _view(
-    db: ReadSession, tenant: TenantId, connection: ConnectionId
-) -> schemas.ConnectionView:
+async def _view(db: ReadSession, tenant: TenantId, connection: ConnectionId) -> crm.ConnectionView:
     found = await connections.of_tenant(db, tenant, connection)
     if not found:
         raise NotFound
@@ -33,11 +31,11 @@ async def _view(
 @tenant_routes.post("", status_code=201)
 async def create_connection(
     tenant: TenantId,
-    wanted: schemas.NewConnection,
+    wanted: crm.NewConnection,
     response: Response,
     parts: With,
     _actor: Annotated[Actor, needs("connection.manage")],
-) -> schemas.ConnectionView:
+) -> crm.ConnectionView:
     """Look at the CRM with the given credentials and, if all is well, save the connection."""
     id_ = await parts.registry.register(tenant, wanted)
     parts.pusher.wake(tenant, id_)
@@ -49,12 +47,12 @@ async def create_connection(
 @tenant_routes.get("")
 async def list_connections(
     tenant: TenantId, db: Read, _actor: Annotated[Actor, needs("connection.view")]
-) -> schemas.ConnectionList:
+) -> crm.ConnectionList:
     """All connections of the tenant."""
     rows = await connections.of_tenant(db, tenant)
     counts = await outgoing.counts(db, [ConnectionId(row["id"]) for row in rows])
     found = [views.connection(row, counts.get(row["id"], {})) for row in rows]
-    return schemas.ConnectionList(connections=found)
+    return crm.ConnectionList(connections=found)
 
 
 @tenant_routes.get("/{connection}")
@@ -63,7 +61,7 @@ async def get_connection(
     connection: ConnectionId,
     db: Read,
     _actor: Annotated[Actor, needs("connection.view")],
-) -> schemas.ConnectionView:
+) -> crm.ConnectionView:
     """One connection with its state and the counts of its rows."""
     return await _view(db, tenant, connection)
 

@@ -39,17 +39,10 @@ class Mapping(Strict):
         return ModuleMapping(self.table, self.key_attribute, self.fields)
 
 
-class NewConnection(Strict):
-    """A connection to a Dataverse environment with an application user's credentials."""
+class NewConnectionBase(Strict):
+    """What a new connection is of, whatever kind its CRM is of."""
 
     name: Annotated[DisplayText, Field(min_length=1, max_length=100)]
-    kind: Literal["dataverse"] = "dataverse"
-    environment_url: Annotated[str, StringConstraints(max_length=2048)]
-    authority_url: Annotated[str, StringConstraints(max_length=2048)] = (
-        "https://login.microsoftonline.com"
-    )
-    directory_id: Identifier
-    client_id: Identifier
     client_secret: Secret
     modules: Annotated[dict[Ours, Mapping], Field(min_length=1, max_length=50), at_most(50)]
 
@@ -58,27 +51,18 @@ class NewCredentials(Strict):
     client_secret: Secret
 
 
-class ConnectionView(BaseModel):
-    """A connection as its tenant sees it; `outcomes` counts rows by state."""
+class ConnectionViewBase(BaseModel):
+    """What is shown of a connection, whatever kind its CRM is of."""
 
     id: UUID
     name: str
-    kind: str
     state: State
     reason: str
-    environment_url: str
-    authority_url: str
-    directory_id: str
-    client_id: str
     modules: dict[str, Mapping]
     outcomes: dict[str, int]
     retry_at: Time | None
     pushed_at: Time | None
     created_at: Time
-
-
-class ConnectionList(BaseModel):
-    connections: list[ConnectionView]
 
 
 class StepView(BaseModel):

@@ -7,9 +7,8 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 
 from contracts.ids import ConnectionId, TenantId
-from services.sync.dataverse import Probe
+from services.sync.crm import ConnectionView, Probe
 from services.sync.schemas import (
-    ConnectionView,
     LedgerLine,
     LedgerPage,
     OutcomePage,
@@ -19,15 +18,14 @@ from services.sync.schemas import (
 )
 from services.sync.tenant_keys import TenantKeys
 
-_COPIED = ("id", "name", "kind", "state", "reason", "directory_id", "client_id", "modules")
+_COPIED = ("id", "name", "kind", "state", "reason", "modules")
 _TIMES = ("retry_at", "pushed_at", "created_at")
 
 
 def connection(row: RowMapping, outcomes: Mapping[str, int]) -> ConnectionView:
     return ConnectionView(
         **{name: row[name] for name in (*_COPIED, *_TIMES)},
-        environment_url=f"https://{row['environment_host']}",
-        authority_url=f"https://{row['authority_host']}",
+        **row["address"],
         outcomes=dict(outcomes),
     )
 

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from ops.api import Api, Login, until
 from ops.local.layout import CRM_NAME
-from ops.story.crm import Crm
+from ops.story.crm import StoryCrm
 from ops.story.play import play
 from ops.story.scene import Callers, Scene, scene
 from ops.story.teller import Teller, must
@@ -77,7 +77,7 @@ class Installation:
             await api.accept(invitation)
         return login
 
-    def crm(self) -> Crm | None:
+    def crm(self) -> StoryCrm | None:
         """The simulator's control interface, where the installation has one."""
         if not self.has_crm:
             return None
@@ -89,7 +89,7 @@ class Installation:
             self.project.read("simulator", f"{_SIMULATOR}/authority.pem")
         )
         port = int(self.project.variables["CRM_PORT"])
-        return Crm(port, state / "authority.pem", state)
+        return StoryCrm(port, state / "authority.pem", state)
 
 
 async def _answers(nobody: Api) -> bool:

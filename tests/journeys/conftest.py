@@ -8,7 +8,7 @@ import pytest
 from ops.local.first_operator import first_operator
 from ops.local.layout import Layout
 from ops.local.suite import Suite, running
-from ops.story.crm import Crm
+from ops.story.crm import StoryCrm
 from ops.story.scene import Scene, scene
 from tests.ports import PORTS
 
@@ -32,6 +32,6 @@ async def stage(suite: Suite) -> AsyncIterator[Scene]:
     layout = suite.layout
     operator = await first_operator(layout, suite)
     ca = layout.certificates / "authority.pem"
-    crm = Crm(layout.ports["simulator"], ca, layout.root / "simulator")
+    crm = StoryCrm(layout.ports["simulator"], ca, layout.root / "simulator")
     async with scene(layout.url, ca, operator, crm, layout.crm_url) as made:
         yield made

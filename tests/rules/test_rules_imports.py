@@ -35,6 +35,7 @@ PLANTED = [
     ("services/sync/consumers.py", "from aio_pika import connect", {"owner-amqp"}),
     ("services/auth/login.py", "from nacl.secret import SecretBox", {"owner-nacl"}),
     ("services/auth/sessions.py", "from argon2 import PasswordHasher", {"owner-argon2"}),
+    ("services/sync/registry.py", "import services.sync.crm.dataverse", {"owner-crm-kinds"}),
     ("services/sync/ledger.py", "import obstore", {"owner-obstore"}),
     ("services/backup/vault/archive.py", "import httpx2", {"owner-egress"}),
     ("kit/timers.py", "def late():\n    import socket", {"owner-egress"}),

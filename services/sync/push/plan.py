@@ -1,6 +1,6 @@
 """What to do with each due row, decided from its present values before anything is sent; pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,7 @@ from uuid import UUID
 
 from contracts.clients import PresentRecord
 from services.sync.connection import ModuleMapping
-from services.sync.dataverse import Upsert
-from services.sync.dataverse.upserts import key_problem
+from services.sync.crm import Upsert
 from services.sync.push.difference import Difference, difference
 from services.sync.store.outgoing import Settlement
 
@@ -47,6 +46,7 @@ def plan(
     mapping: ModuleMapping,
     hash_key: bytes,
     now: datetime,
+    key_problem: Callable[[str], str | None],
 ) -> PushPlan:
     """Sort the due rows: one row per key, only fields that are mapped, chosen and changed."""
     made, keys = PushPlan(), set[str]()

@@ -9,13 +9,14 @@ from contracts.clients import ChangedRecord, ChangePage, TenantsClient
 from contracts.ids import TenantId
 from kit.db import Database
 from services.sync.connection import Connection
+from services.sync.crm import connection_of
 from services.sync.push.lock import Overtaken
 from services.sync.store import connections, outgoing
 
 
 async def pull(db: Database, tenants: TenantsClient, row: RowMapping, page_rows: int) -> None:
     """Read to the journal's end. Raises Overtaken, and what the client raises."""
-    connection = Connection.of(row)
+    connection = connection_of(row)
     position, more = row["position"], True
     while more:
         page = await tenants.changes(

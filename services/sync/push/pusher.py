@@ -9,7 +9,7 @@ from kit.backoff import pause
 from kit.db import Database
 from kit.problems import Problem
 from kit.supervisor import Run
-from services.sync.connection import Connection
+from services.sync.crm import connection_of
 from services.sync.environments import Environments
 from services.sync.push.lock import Overtaken, locked
 from services.sync.push.pulling import pull
@@ -160,9 +160,10 @@ class Pusher:
                 return 0
             secret = await self._environments.secret(row)
             await pull(self._db, self._tenants, row, self._settings.page_rows)
-            environment = self._environments.of(Connection.of(row), secret)
+            connection = connection_of(row)
+            crm = self._environments.of(connection, secret)
             sending = Sending(
-                self._db, self._tenants, self._keyring, self._settings, environment, row
+                self._db, self._tenants, self._keyring, self._settings, connection, crm, row
             )
             return await sending.run()
 

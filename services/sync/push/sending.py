@@ -16,7 +16,7 @@ from kit import clock, outbox
 from kit.backoff import is_exhausted, pause
 from kit.db import Database, ReadSession, WriteSession
 from services.sync.connection import Connection, ModuleMapping
-from services.sync.dataverse import Environment, Outcome, Sent, Verdict
+from services.sync.crm import Crm, Outcome, Sent, Verdict
 from services.sync.push.lock import Overtaken
 from services.sync.push.plan import Item, plan
 from services.sync.settings import SyncSettings
@@ -46,17 +46,14 @@ class Sending:
     tenants: TenantsClient
     keyring: TenantKeys
     settings: SyncSettings
-    environment: Environment
+    connection: Connection
+    crm: Crm
     row: RowMapping
     sent_rows: int = field(default=0, init=False)
     parallel_hint: int | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.parallel_hint = self.row["parallel_hint"]
-
-    @property
-    def connection(self) -> Connection:
-        return self.environment.connection
 
     async def run(self) -> int:
         """Send until nothing is due; how many rows. Raises Stopped, and Overtaken."""
@@ -78,7 +75,8 @@ class Sending:
         found = await self.tenants.read_records(
             self.connection.tenant, self.connection.id, module, [row["record"] for row in due]
         )
-        made = plan(due, {one.id: one for one in found}, mapping, hash_key, clock.now())
+        present = {one.id: one for one in found}
+        made = plan(due, present, mapping, hash_key, clock.now(), self.crm.key_problem)
         intents = {item.record: json.dumps(item.difference.in_flight) for item in made.items}
         async with self._writing() as session:
             await outgoing.settle(session, self.connection.id, made.settled)
@@ -113,7 +111,7 @@ class Sending:
 
     async def _send_all(self, mapping: ModuleMapping, items: Sequence[Item]) -> None:
         """All batches come to their end before what one of them was told is obeyed."""
-        if refusal := await self.environment.refusal():
+        if refusal := await self.crm.refusal():
             await self._stop(refusal)
         size = self.settings.batch_rows
         batches = [items[start : start + size] for start in range(0, len(items), size)]
@@ -146,7 +144,7 @@ class Sending:
 
     async def _send(self, mapping: ModuleMapping, items: Sequence[Item]) -> list[Outcome]:
         """Send one batch, in halves where it is refused as a whole; what stops the connection."""
-        sent = await self.environment.upsert(mapping, [item.upsert for item in items])
+        sent = await self.crm.upsert(mapping, [item.upsert for item in items])
         self.parallel_hint = sent.parallel_hint or self.parallel_hint
         whole = sent.whole
         if whole is not None and whole.verdict is Verdict.SPLIT:

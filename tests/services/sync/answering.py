@@ -4,7 +4,7 @@ import httpcore2
 
 from contracts.ids import ConnectionId, TenantId, new_id
 from services.sync.connection import Connection, ModuleMapping
-from services.sync.dataverse import Environment, Tokens
+from services.sync.crm.dataverse import DataverseAddress, Environment, Tokens
 from services.sync.egress import Egress
 from tests.services.sync.recording import RecordingLedger, RecordingResolver
 
@@ -12,10 +12,12 @@ MAPPING = ModuleMapping("accounts", "bulkhead_symbol", {"name": "name"})
 CONNECTION = Connection(
     ConnectionId(new_id()),
     TenantId(new_id()),
-    "crm.example.com",
-    "login.example.com",
-    "directory",
-    "client",
+    DataverseAddress(
+        environment_url="https://crm.example.com",
+        authority_url="https://login.example.com",
+        directory_id="directory",
+        client_id="client",
+    ),
     {"organisation": MAPPING},
 )
 TOKEN = b'{"access_token":"t","expires_in":3599}'

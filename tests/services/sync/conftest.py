@@ -7,13 +7,22 @@ import pytest
 
 from contracts.ids import TenantId, new_id
 from sandbox.dataverse import DataverseSimulator
+from services.sync.crm import KINDS
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import FIELDS, HOST, Sync, running_sync
 
+SIMULATORS = {"dataverse": DataverseSimulator.serve}
+
+
+@pytest.fixture(params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest) -> str:
+    """Every test that sends runs once for each kind of CRM; each needs a simulator."""
+    return str(request.param)
+
 
 @pytest.fixture
-async def simulator() -> AsyncIterator[DataverseSimulator]:
-    async with DataverseSimulator.serve(host=HOST) as running:
+async def simulator(kind: str) -> AsyncIterator[DataverseSimulator]:
+    async with SIMULATORS[kind](host=HOST) as running:
         yield running
 
 

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from services.sync.dataverse.operations import BATCH, TABLE, UPSERT, NotDocumented, documented
-from services.sync.dataverse.replies import ReplyUnreadable, parts
-from services.sync.dataverse.upserts import Upsert, batch, key_problem
+from services.sync.crm.dataverse.operations import BATCH, TABLE, UPSERT, NotDocumented, documented
+from services.sync.crm.dataverse.replies import ReplyUnreadable, parts
+from services.sync.crm.dataverse.upserts import batch, key_problem
+from services.sync.crm.port import Upsert
 
 TYPE = "multipart/mixed; boundary=batchresponse_1"
 

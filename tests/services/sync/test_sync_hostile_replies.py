@@ -10,10 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.sync.dataverse import Sent, SignInRefused, TableMissing, Upsert, Verdict, probe
-from services.sync.dataverse import errors as crm_errors
-from services.sync.dataverse.outcomes import of_batch, of_row, retry_after
-from services.sync.dataverse.replies import ReplyUnreadable, parts
+from services.sync.crm import Sent, Upsert, Verdict
+from services.sync.crm.dataverse import SignInRefused, TableMissing, probe
+from services.sync.crm.dataverse import errors as crm_errors
+from services.sync.crm.dataverse.outcomes import of_batch, of_row, retry_after
+from services.sync.crm.dataverse.replies import ReplyUnreadable, parts
 from services.sync.egress import AddressRefused, CallFailed
 from tests.services.sync.answering import CONNECTION, MAPPING, TOKEN, environment, http
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.sync.dataverse.errors import number, read
-from services.sync.dataverse.outcomes import Outcome, Verdict, of_batch, of_row, retry_after
+from services.sync.crm.dataverse.errors import number, read
+from services.sync.crm.dataverse.outcomes import of_batch, of_row, retry_after
+from services.sync.crm.outcome import Outcome, Verdict
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 JSON = {"content-type": "application/json"}

@@ -21,6 +21,11 @@ def row(record: UUID, sent: dict[str, str] | None = None) -> dict[str, Any]:
     return {"record": record, "sent": sent or {}, "attempts": 0, "failing_since": None}
 
 
+def slash_problem(key: str) -> str | None:
+    """As if a CRM could not address a row by a key with a slash."""
+    return "a slash" if "/" in key else None
+
+
 def record(id_: UUID, key: str | None, **fields: Any) -> PresentRecord:
     return PresentRecord(id=id_, module="organisation", key=key, version=1, fields=fields)
 
@@ -62,7 +67,7 @@ def test_a_plan_sends_each_key_once_and_settles_what_needs_no_call() -> None:
         ids[3]: record(ids[3], "C/D", name="x"),
         ids[4]: record(ids[4], None, name="no key"),
     }
-    made = plan(due, present, MAPPING, KEY, NOW)
+    made = plan(due, present, MAPPING, KEY, NOW, slash_problem)
     assert [(item.key, dict(item.difference.values)) for item in made.items] == [
         ("A", {"name": "x"}),
         (str(ids[4]), {"name": "no key"}),
@@ -88,7 +93,9 @@ def test_only_fields_that_were_chosen_are_cleared() -> None:
     """A field that is mapped but not chosen is absent, and absent is not empty."""
     id_ = new_id()
     known = dict(difference(KEY, id_, "A", {"name": "x", "b_sector": "y"}, {}).hashes)
-    made = plan([row(id_, known)], {id_: record(id_, "A", name=None)}, MAPPING, KEY, NOW)
+    made = plan(
+        [row(id_, known)], {id_: record(id_, "A", name=None)}, MAPPING, KEY, NOW, slash_problem
+    )
     assert [dict(item.difference.values) for item in made.items] == [{"name": None}]
 
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.sync.dataverse import Upsert
-from services.sync.dataverse import errors as crm_errors
-from services.sync.dataverse.aside import aside
-from services.sync.dataverse.metadata import columns, tables
-from services.sync.dataverse.outcomes import of_row, retry_after
-from services.sync.dataverse.replies import ReplyUnreadable, parts
+from services.sync.crm import Upsert
+from services.sync.crm.dataverse import errors as crm_errors
+from services.sync.crm.dataverse.aside import aside
+from services.sync.crm.dataverse.metadata import columns, tables
+from services.sync.crm.dataverse.outcomes import of_row, retry_after
+from services.sync.crm.dataverse.replies import ReplyUnreadable, parts
 from services.sync.egress import CallFailed, Reply
 from tests.growth import growth
 from tests.services.sync.answering import MAPPING, environment, http

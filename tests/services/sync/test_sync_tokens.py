@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from contracts.ids import ConnectionId, new_id
-from services.sync.dataverse import SignInRefused, Tokens, Verdict
-from services.sync.dataverse.operations import Operation
+from services.sync.crm import Verdict
+from services.sync.crm.dataverse import SignInRefused, Tokens
+from services.sync.crm.dataverse.operations import Operation
 from services.sync.egress import Reply
 from tests.services.sync.answering import CONNECTION
 

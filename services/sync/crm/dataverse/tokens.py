@@ -12,8 +12,10 @@ from weakref import WeakValueDictionary
 from contracts.ids import ConnectionId
 from kit import clock, strict_json
 from services.sync.connection import Connection
-from services.sync.dataverse.operations import TOKEN, Operation, documented
-from services.sync.dataverse.outcomes import Outcome, Verdict, retry_after
+from services.sync.crm.dataverse.address import address_of
+from services.sync.crm.dataverse.operations import TOKEN, Operation, documented
+from services.sync.crm.dataverse.outcomes import retry_after
+from services.sync.crm.outcome import Outcome, Verdict
 from services.sync.egress import Reply
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]{1,16384}={0,2}")
@@ -82,13 +84,14 @@ class Tokens:
 
 
 async def _ask(connection: Connection, secret: str, send: Send) -> tuple[str, int]:
+    address = address_of(connection)
     form = {
         "grant_type": "client_credentials",
-        "client_id": connection.client_id,
+        "client_id": address.client_id,
         "client_secret": secret,
-        "scope": f"https://{connection.environment_host}/.default",
+        "scope": f"https://{address.environment_host}/.default",
     }
-    path = documented(TOKEN, f"/{connection.directory_id}/oauth2/v2.0/token")
+    path = documented(TOKEN, f"/{address.directory_id}/oauth2/v2.0/token")
     reply = await send(TOKEN, path, urlencode(form).encode())
     if reply.status != 200:
         raise SignInRefused(_refusal(reply))

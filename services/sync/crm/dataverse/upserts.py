@@ -2,25 +2,16 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 from urllib.parse import quote
 from uuid import uuid4
 
-from services.sync.dataverse.operations import API, UPSERT, documented
+from services.sync.crm.dataverse.operations import API, UPSERT, documented
+from services.sync.crm.port import Upsert
 
 # Dataverse cannot address a row by a key value that holds one of these.
 _FORBIDDEN = re.compile(r"[/<>*%&:\\?+\x00-\x1f\x7f]")
 _KEY_LENGTH = 850
-
-
-@dataclass(frozen=True)
-class Upsert:
-    """One row: `values` are columns of theirs, without the key."""
-
-    key: str
-    values: Mapping[str, Any]
 
 
 def key_problem(key: str) -> str | None:

@@ -5,11 +5,10 @@ A row is parked only for what lies in the row; what lies in the connection never
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import Enum, auto
 
-from services.sync.dataverse import errors
+from services.sync.crm.dataverse import errors
+from services.sync.crm.outcome import Outcome, Verdict
 
 _LIMITS = {0x80072321, 0x80072322, 0x80072326}
 _RACES = {0x80060892, 0x80040237}
@@ -30,25 +29,6 @@ _DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H
 _LONGEST_DATE = 40
 _LONGEST_WAIT_S = 24 * 3600.0
 _USUAL_WAIT_S = 30.0
-
-
-class Verdict(Enum):
-    OK = auto()
-    WAIT = auto()  # nothing more before wait_s has passed
-    BACK_OFF = auto()  # try the current row again, later each time
-    REJECTED = auto()  # park the row with its reason
-    BROKEN = auto()  # the connection needs a person: credentials, privileges, mapping
-    SPLIT = auto()  # the batch was refused as a whole: find the row
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """`reason` is our text; `detail` is the CRM's, which may quote record data."""
-
-    verdict: Verdict
-    reason: str = ""
-    wait_s: float = 0.0
-    detail: str = field(default="", repr=False)
 
 
 def of_row(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:

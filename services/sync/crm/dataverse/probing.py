@@ -1,32 +1,13 @@
 """A look before anything is saved: token, identity, and each mapped table, key and field."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from services.sync.connection import ModuleMapping
-from services.sync.dataverse.environment import Environment, TableMissing
-from services.sync.dataverse.metadata import Column, Table
-from services.sync.dataverse.tokens import SignInRefused
+from services.sync.crm.dataverse.environment import Environment, TableMissing
+from services.sync.crm.dataverse.metadata import Column, Table
+from services.sync.crm.dataverse.tokens import SignInRefused
+from services.sync.crm.port import Probe, ProbeStep
 from services.sync.egress import AddressRefused, CallFailed
-
-
-@dataclass(frozen=True)
-class ProbeStep:
-    """One thing that was looked at; `reason` is empty where it is well."""
-
-    step: str
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """The steps in order; the probe ends at the first one that fails."""
-
-    steps: tuple[ProbeStep, ...]
-
-    @property
-    def failed(self) -> ProbeStep | None:
-        return next((step for step in self.steps if step.reason), None)
 
 
 async def probe(environment: Environment) -> Probe:
@@ -47,7 +28,7 @@ async def _token(environment: Environment) -> ProbeStep:
     except SignInRefused as refused:
         return ProbeStep("token", refused.outcome.reason)
     except (CallFailed, AddressRefused) as failure:
-        return ProbeStep("token", f"{environment.connection.authority_host}: {failure.reason}")
+        return ProbeStep("token", f"{environment.address.authority_host}: {failure.reason}")
     return ProbeStep("token")
 
 
@@ -57,7 +38,7 @@ async def _identity(environment: Environment) -> ProbeStep:
     except SignInRefused as refused:
         return ProbeStep("identity", refused.outcome.reason)
     except (CallFailed, AddressRefused) as failure:
-        host = environment.connection.environment_host
+        host = environment.address.environment_host
         return ProbeStep("identity", f"{host}: {failure.reason}")
     if reply.status != 200:
         reason = f"the CRM refuses this application user (status {reply.status})"

@@ -7,10 +7,11 @@ from uuid import uuid4
 
 from kit import clock
 from services.sync.connection import Connection, ModuleMapping
-from services.sync.dataverse import metadata, outcomes, replies, upserts
-from services.sync.dataverse.aside import aside
-from services.sync.dataverse.metadata import Column, Table
-from services.sync.dataverse.operations import (
+from services.sync.crm.dataverse import metadata, outcomes, replies, upserts
+from services.sync.crm.dataverse.address import DataverseAddress, address_of
+from services.sync.crm.dataverse.aside import aside
+from services.sync.crm.dataverse.metadata import Column, Table
+from services.sync.crm.dataverse.operations import (
     API,
     BATCH,
     COLUMNS,
@@ -19,9 +20,9 @@ from services.sync.dataverse.operations import (
     Operation,
     documented,
 )
-from services.sync.dataverse.outcomes import Outcome, Verdict
-from services.sync.dataverse.tokens import SignInRefused, Tokens
-from services.sync.dataverse.upserts import Upsert
+from services.sync.crm.dataverse.tokens import SignInRefused, Tokens
+from services.sync.crm.outcome import Outcome, Verdict
+from services.sync.crm.port import Sent, Upsert
 from services.sync.egress import AddressRefused, Call, CallFailed, CallLedger, Egress, Reply
 
 _HEADERS = {
@@ -39,15 +40,6 @@ class TableMissing(Exception):
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What became of a batch: `whole` where one verdict holds for all rows, else one each."""
-
-    rows: Sequence[Outcome] = ()
-    whole: Outcome | None = None
-    parallel_hint: int | None = None
-
-
-@dataclass(frozen=True)
 class Environment:
     """Calls on behalf of one connection; the secret is never printed."""
 
@@ -56,6 +48,10 @@ class Environment:
     egress: Egress
     ledger: CallLedger
     tokens: Tokens
+
+    @property
+    def address(self) -> DataverseAddress:
+        return address_of(self.connection)
 
     async def sign_in(self) -> None:
         """Get a token; raises TokenRefused and what the guard raises."""
@@ -132,7 +128,7 @@ class Environment:
             connection=self.connection.id,
             names=self.connection.names,
             method=operation.method,
-            url=f"https://{self.connection.authority_host}{path}",
+            url=f"https://{self.address.authority_host}{path}",
             operation=operation.name,
             headers={
                 "Accept": "application/json",
@@ -157,7 +153,7 @@ class Environment:
             connection=self.connection.id,
             names=self.connection.names,
             method=operation.method,
-            url=f"https://{self.connection.environment_host}{documented(operation, path)}",
+            url=f"https://{self.address.environment_host}{documented(operation, path)}",
             operation=operation.name,
             headers={**_HEADERS, "x-ms-client-request-id": str(uuid4()), **(headers or {})},
             body=body,

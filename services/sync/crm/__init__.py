@@ -1,0 +1,29 @@
+"""Customers' CRMs behind one port; nothing outside of this package knows any kind of them."""
+
+from services.sync.crm.kinds import (
+    KINDS,
+    ConnectionList,
+    ConnectionView,
+    NewConnection,
+    connection_of,
+    stored_address,
+)
+from services.sync.crm.outcome import Outcome, Verdict
+from services.sync.crm.port import Crm, CrmKind, Probe, ProbeStep, Sent, Upsert
+
+__all__ = [
+    "KINDS",
+    "ConnectionList",
+    "ConnectionView",
+    "Crm",
+    "CrmKind",
+    "NewConnection",
+    "Outcome",
+    "Probe",
+    "ProbeStep",
+    "Sent",
+    "Upsert",
+    "Verdict",
+    "connection_of",
+    "stored_address",
+]

@@ -1,0 +1,23 @@
+"""The Dataverse Web API 9.2 as the sync engine uses it: documented calls only, all by the guard."""
+
+from services.sync.crm.dataverse.address import (
+    DataverseAddress,
+    DataverseConnectionView,
+    NewDataverseConnection,
+)
+from services.sync.crm.dataverse.environment import Environment, TableMissing
+from services.sync.crm.dataverse.kind import Dataverse
+from services.sync.crm.dataverse.probing import probe
+from services.sync.crm.dataverse.tokens import SignInRefused, Tokens
+
+__all__ = [
+    "Dataverse",
+    "DataverseAddress",
+    "DataverseConnectionView",
+    "Environment",
+    "NewDataverseConnection",
+    "SignInRefused",
+    "TableMissing",
+    "Tokens",
+    "probe",
+]

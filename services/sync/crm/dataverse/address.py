@@ -1,0 +1,61 @@
+"""Where a Dataverse environment is and who signs in there, as it is given, stored and shown."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, StringConstraints
+
+from contracts.schema import Strict
+from services.sync import schemas
+from services.sync.connection import Connection
+from services.sync.crm.port import canonical
+
+_Url = Annotated[str, StringConstraints(max_length=2048)]
+_SCHEME = "https://"
+
+
+class DataverseAddress(Strict):
+    """An environment, the authority that gives tokens for it, and an application user."""
+
+    kind: Literal["dataverse"] = "dataverse"
+    environment_url: _Url
+    authority_url: _Url = "https://login.microsoftonline.com"
+    directory_id: schemas.Identifier
+    client_id: schemas.Identifier
+
+    @property
+    def environment_host(self) -> str:
+        return self.environment_url.removeprefix(_SCHEME)
+
+    @property
+    def authority_host(self) -> str:
+        return self.authority_url.removeprefix(_SCHEME)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        return frozenset({self.environment_host, self.authority_host})
+
+    def checked(self) -> Self:
+        """With addresses that the guard lets out, in one form; raises CrmAddressRefused."""
+        return self.model_copy(
+            update={
+                "environment_url": canonical(self.environment_url, "/environment_url"),
+                "authority_url": canonical(self.authority_url, "/authority_url"),
+            }
+        )
+
+
+class NewDataverseConnection(schemas.NewConnectionBase, DataverseAddress):
+    """A connection to a Dataverse environment with an application user's credentials."""
+
+
+class DataverseConnectionView(schemas.ConnectionViewBase, DataverseAddress):
+    """A connection as its tenant sees it; `outcomes` counts rows by state."""
+
+    model_config = ConfigDict(extra="ignore")  # an answer may get more members one day
+
+
+def address_of(connection: Connection) -> DataverseAddress:
+    """The connection's address; TypeError where it is one of another kind."""
+    if not isinstance(connection.address, DataverseAddress):
+        raise TypeError("the connection leads to a CRM of another kind")
+    return connection.address

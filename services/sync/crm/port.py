@@ -1,0 +1,86 @@
+"""What sync asks of a CRM, whatever kind it is of; whoever sends, looks or registers knows no more.
+
+A kind is a package beside this file with an address, the bodies of the API in which it stands, and
+a `CrmKind`; `kinds.py` names it. It calls nobody but through the egress guard that it is given.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.sync.connection import Connection, ModuleMapping
+from services.sync.crm.outcome import Outcome
+from services.sync.egress import AddressRefused, origin
+from services.sync.problems import CrmAddressRefused
+
+
+@dataclass(frozen=True)
+class Upsert:
+    """One row: `values` are columns of theirs, without the key."""
+
+    key: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a batch: `whole` where one verdict holds for all rows, else one each."""
+
+    rows: Sequence[Outcome] = ()
+    whole: Outcome | None = None
+    parallel_hint: int | None = None
+
+
+@dataclass(frozen=True)
+class ProbeStep:
+    """One thing that was looked at; `reason` is empty where it is well."""
+
+    step: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The steps in order; the probe ends at the first one that fails."""
+
+    steps: tuple[ProbeStep, ...]
+
+    @property
+    def failed(self) -> ProbeStep | None:
+        return next((step for step in self.steps if step.reason), None)
+
+
+class Crm(Protocol):
+    """A CRM as one connection sees it."""
+
+    def key_problem(self, key: str) -> str | None:
+        """Why no row could be addressed by this key, or None."""
+
+    async def refusal(self) -> Outcome | None:
+        """Why nothing can be sent; None where batches can be sent at once."""
+
+    async def upsert(self, mapping: ModuleMapping, rows: Sequence[Upsert]) -> Sent:
+        """Send the rows, at most one per key; never raises for what the CRM or the network does.
+
+        A row that was sent already is written over with the same values.
+        """
+
+    async def probe(self) -> Probe:
+        """Look at everything a push will need; sends no record data."""
+
+
+class CrmKind(Protocol):
+    """All connections of one kind in this process, and what they share."""
+
+    def open(self, connection: Connection, secret: str) -> Crm: ...
+
+    def open_afresh(self, connection: Connection, secret: str) -> Crm:
+        """With nothing that another use has left, so that the secret itself is put to the proof."""
+
+
+def canonical(url: str, pointer: str) -> str:
+    """The address as the guard understands it; CrmAddressRefused, naming the member of the body."""
+    try:
+        return f"https://{origin(url)}"
+    except AddressRefused as refused:
+        raise CrmAddressRefused(refused.reason, pointer=pointer) from None
