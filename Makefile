@@ -5,6 +5,9 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url
+PARTS := requirements/prod requirements/local requirements/clients sandbox/requirements
 CODE := kit contracts tenantdb services gateway ops sandbox bench tests
 
 ##@ Use it
@@ -42,23 +45,23 @@ bench: setup ## benchmarks; ratios side by side
 	@$(BIN)/python -m bench
 
 ##@ Keep it
-lock: setup ## resolve requirements/*.in into requirements/*.txt, with hashes
-	@for name in prod dev; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-	  --generate-hashes --no-header --no-annotate --no-emit-index-url \
-	  requirements/$$name.in --output-file requirements/$$name.txt; done
+lock: setup ## resolve every list of requirements, with hashes; what is tested is what is installed
+	@$(LOCK) requirements/dev.in --output-file requirements/dev.txt
+	@for name in $(PARTS); do $(LOCK) --constraints requirements/dev.txt $$name.in --output-file $$name.txt; done
 clean: ## remove the virtual environment, caches and the local suite's data
 	@if [ -x $(BIN)/bulkhead ]; then $(BIN)/bulkhead clean; fi
-	@rm -rf $(VENV) .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
+	@rm -rf $(VENV) .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info sandbox/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(READY): requirements/dev.txt pyproject.toml
+$(READY): requirements/dev.txt pyproject.toml sandbox/pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or newer is needed, this is $$($(PYTHON) -V)"; exit 1; }
 	@echo "Setting up $(VENV) (about a minute, once)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --editable . --editable sandbox
 	@touch $(READY)
 
 .PHONY: help run demo setup test test-fast compose-test check fmt docs proof mutants bench lock clean

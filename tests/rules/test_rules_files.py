@@ -70,7 +70,7 @@ def test_the_injected_name_is_out_of_reach_of_every_setting():
         for path in FILES
         if "InjectedName" in path.read_text() and "services/sync/egress" not in str(path)
     }
-    assert users == {"ops/local/sync.py"}
+    assert users == {"ops/local/sync/__main__.py"}
     egress = [path for path in FILES if "services/sync/egress" in str(path)]
     assert len(egress) > 3
     for path in egress:
