@@ -25,7 +25,7 @@ from ops.local.first_operator import first_operator
 from ops.local.layout import Layout
 from ops.local.suite import Suite, running
 from ops.programs import PROGRAMS
-from ops.story.crm import Crm
+from ops.story.crm import StoryCrm
 from ops.story.opening import sign_up
 from ops.story.scene import CHOSEN, Scene, SceneTenant, scene
 
@@ -242,7 +242,7 @@ async def _rig() -> AsyncIterator[Rig]:
 @contextlib.asynccontextmanager
 async def _scene(layout: Layout, operator: Login) -> AsyncIterator[Scene]:
     ca = layout.certificates / "authority.pem"
-    crm = Crm(layout.ports["simulator"], ca, layout.root / "simulator")
+    crm = StoryCrm(layout.ports["simulator"], ca, layout.root / "simulator")
     async with scene(layout.url, ca, operator, crm, layout.crm_url) as played:
         yield played
 

@@ -146,7 +146,7 @@ async def test_each_phase_applies_its_own_migrations_and_leaves_the_others(
         (tomorrow / f"{name}.sql").write_text(sql)
     names = [path.name for path in files(tomorrow)]
     program.migrate(url, "--phase", "pre", migrations=tomorrow)
-    assert await applied(url) == names[:-1]
+    assert await applied(url) == [path.name for path in files(tomorrow, "pre")]
     program.migrate(url, "--phase", "post", migrations=tomorrow)
     assert await applied(url) == names
 

@@ -10,7 +10,7 @@ from ops.api import Login, until
 from ops.local.layout import Layout
 from ops.local.suite import running
 from ops.secrets import read_json
-from ops.story.crm import Crm, writes
+from ops.story.crm import StoryCrm, writes
 from ops.story.material import companies, ndjson
 from ops.story.scene import CHOSEN, Scene, SceneTenant, scene
 from ops.story.syncing import KEY, arrived, settled
@@ -43,7 +43,7 @@ async def continued(request, scratch: Path) -> AsyncIterator[Continued]:
     async with running(layout):
         known = read_json(layout.credentials)
         ca = layout.certificates / "authority.pem"
-        crm = Crm(layout.ports["simulator"], ca, layout.root / "simulator")
+        crm = StoryCrm(layout.ports["simulator"], ca, layout.root / "simulator")
         operator = Login(**known["operator"])
         async with scene(layout.url, ca, operator, crm, layout.crm_url) as stage:
             for tenant, one in known["tenants"].items():

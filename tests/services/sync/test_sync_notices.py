@@ -103,7 +103,7 @@ async def test_a_notice_of_a_choice_or_a_swap_that_changed_nothing_reads_nothing
         sync,
         FieldChoiceChanged(tenant=sync.tenant, connection=UUID(connection)),
         DatabaseSwapped(tenant=sync.tenant, restore=new_id()),
-        JournalAdvanced(tenant=sync.tenant, position=""),
+        JournalAdvanced(tenant=sync.tenant),
     )
     await eventually(lambda: is_quiet(sync))
     assert "" not in sync.peer.positions[1:]
@@ -153,7 +153,7 @@ async def test_in_any_order_and_twice_the_end_is_the_same(sync: Sync, seed: int)
     sync.peer.choice = {"organisation": ["name", "sector", "headquarters"]}
     sync.peer.put("K1", headquarters="Lund")
     notices: list[Notice] = [
-        JournalAdvanced(tenant=sync.tenant, position=""),
+        JournalAdvanced(tenant=sync.tenant),
         FieldChoiceChanged(tenant=sync.tenant, connection=UUID(connection)),
         DatabaseSwapped(tenant=sync.tenant, restore=new_id()),
         TenantSuspended(tenant=sync.tenant),
