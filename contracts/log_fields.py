@@ -17,6 +17,7 @@ FIELDS = frozenset(
         "host",
         "kind",
         "lease",
+        "names",
         "operation",
         "permission",
         "position",
@@ -26,8 +27,10 @@ FIELDS = frozenset(
         "rows",
         "session",
         "slug",
+        "strays",
         "table",
         "tenant",
+        "tenants",
         "user",
     ]
 )

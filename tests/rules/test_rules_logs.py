@@ -34,7 +34,20 @@ def faults_of(source: str) -> list[str]:
         found += [f"{line.lineno}: {name} is not named" for name in sorted(names - NAMED)]
         if len(line.args) > 1 or any(not _is_fixed(one) for one in line.args):
             found.append(f"{line.lineno}: a value within the words")
-    return found
+    return found + [f"extra: {name} is not named" for name in sorted(given_apart(source) - NAMED)]
+
+
+def given_apart(source: str) -> set[str]:
+    """Fields that are put together before, in a dictionary called `extra`."""
+    return {
+        str(key.value)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Assign) and "extra" in ast.unparse(node.targets[0])
+        for made in ast.walk(node.value)
+        if isinstance(made, ast.Dict)
+        for key in made.keys
+        if isinstance(key, ast.Constant)
+    }
 
 
 def _is_fixed(words: ast.expr) -> bool:
@@ -61,6 +74,7 @@ def test_there_are_lines() -> None:
         '_log.info("done", email=email)',
         "_log.bind(email=email)",
         '_log.info("done", extra={"email": email})',
+        'extra = {"email": email}',
     ],
 )
 def test_the_rule_is_seen_to_be_broken(line: str) -> None:
