@@ -57,18 +57,18 @@ class Leases:
             row = await store.find(session, tenant, lease)
         if row is None:
             raise NotFound("no such lease")
-        if row["ended_at"] is None:
-            await self._end(lease, row["role"], row["database"])
+        if row.ended_at is None:
+            await self._end(row)
 
     async def end_overdue(self) -> None:
         """End every lease whose time is over."""
         async with self._db.read() as session:
             rows = await store.overdue(session, clock.now())
-        overdue = {LeaseId(row["id"]): row for row in rows}
+        overdue = {row.id: row for row in rows}
 
         async def end(lease: LeaseId) -> None:
             _log.warning("lease ended by the timer", extra={"lease": str(lease)})
-            await self._end(lease, overdue[lease]["role"], overdue[lease]["database"])
+            await self._end(overdue[lease])
 
         await each(overdue, end, "leases")
 
@@ -77,7 +77,7 @@ class Leases:
         async with self._db.read() as session:
             rows = await store.open_on(session, database)
         for row in rows:
-            await self._end(LeaseId(row["id"]), row["role"], row["database"])
+            await self._end(row)
 
     async def _grant(self, tenant: TenantId, purpose: Purpose, name: str, database: str) -> Lease:
         lease, role, password = LeaseId(new_id()), names.lease_name(), names.password()
@@ -99,7 +99,7 @@ class Leases:
             password=SecretStr(password),
         )
 
-    async def _end(self, lease: LeaseId, role: str, database: str) -> None:
-        await roles.end(self._cluster, role, database)
+    async def _end(self, row: store.LeaseRow) -> None:
+        await roles.end(self._cluster, row.role, row.database)
         async with self._db.write() as session:
-            await store.set_ended(session, lease, clock.now())
+            await store.set_ended(session, row.id, clock.now())

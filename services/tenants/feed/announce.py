@@ -60,4 +60,4 @@ class Notices:
         try:
             await self.flush()
         except Exception as error:
-            _log.warning("notices are lost", extra={"error": type(error).__name__})
+            _log.warning("notices are lost", error=type(error).__name__)

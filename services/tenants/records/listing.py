@@ -48,9 +48,9 @@ async def page(session: TenantSession, actor: Actor, name: str, query: Query) ->
     )
     shown, cursor = rows[: query.limit], None
     if len(rows) > query.limit:
-        values = tuple(shown[-1][f"key_{index}"] for index in range(len(sorts)))
-        cursor = paging.to_cursor(_named(module, query), Cursor(values, str(shown[-1]["id"])))
-    body = ",".join(row["json"] for row in shown)
+        last = shown[-1]
+        cursor = paging.to_cursor(_named(module, query), Cursor(last.keys, str(last.id)))
+    body = ",".join(record.json for record in shown)
     return f'{{"records": [{body}], "next_cursor": {json.dumps(cursor)}}}'.encode()
 
 

@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import TenantId
 from kit.db import ReadSession, WriteSession
-from services.tenants.databases.tables import restore_target, tenant
+from services.tenants.databases.tables import restore_target
+from services.tenants.databases.tables import tenant as tenants
 
 State = Literal["provisioning", "active", "suspended"]
 
@@ -36,11 +37,11 @@ class TenantRow:
 
 
 async def add(
-    session: WriteSession, new: TenantId, name: str, database: str, keys: tuple[bytes, bytes]
+    session: WriteSession, tenant: TenantId, name: str, database: str, keys: tuple[bytes, bytes]
 ) -> bool:
     """Record the intent to make a tenant; False where the name is taken."""
-    statement = insert(tenant).values(
-        id=new,
+    statement = insert(tenants).values(
+        id=tenant,
         name=name,
         state="provisioning",
         database=database,
@@ -50,87 +51,87 @@ async def add(
     return await session.run(statement.on_conflict_do_nothing(index_elements=["name"])) == 1
 
 
-async def find(session: ReadSession, wanted: TenantId) -> TenantRow | None:
-    row = await session.first(_tenants().where(tenant.c.id == wanted))
+async def find(session: ReadSession, tenant: TenantId) -> TenantRow | None:
+    row = await session.first(_tenants().where(tenants.c.id == tenant))
     return None if row is None else _tenant(row)
 
 
 async def existing(session: ReadSession) -> list[TenantRow]:
     """All tenants whose database is complete, oldest first."""
-    statement = _tenants().where(tenant.c.state != "provisioning").order_by(tenant.c.id)
+    statement = _tenants().where(tenants.c.state != "provisioning").order_by(tenants.c.id)
     return [_tenant(row) for row in await session.all(statement)]
 
 
 async def change_state(
-    session: WriteSession, wanted: TenantId, before: Sequence[State], after: State
+    session: WriteSession, tenant: TenantId, before: Sequence[State], after: State
 ) -> bool:
     """True where the tenant was in one of the states `before` and is now in `after`.
 
     Its role has yet to follow: see `lock` and `set_applied`.
     """
-    statement = update(tenant).where(tenant.c.id == wanted, tenant.c.state.in_(before))
+    statement = update(tenants).where(tenants.c.id == tenant, tenants.c.state.in_(before))
     return await session.run(statement.values(state=after, is_applied=False)) == 1
 
 
-async def lock(session: WriteSession, wanted: TenantId) -> TenantRow | None:
+async def lock(session: WriteSession, tenant: TenantId) -> TenantRow | None:
     """The row as it is now; nobody changes its state until the commit."""
-    statement = _tenants().where(tenant.c.id == wanted, tenant.c.state != "provisioning")
-    row = await session.first(statement.with_for_update(of=tenant))
+    statement = _tenants().where(tenants.c.id == tenant, tenants.c.state != "provisioning")
+    row = await session.first(statement.with_for_update(of=tenants))
     return None if row is None else _tenant(row)
 
 
-async def set_applied(session: WriteSession, wanted: TenantId) -> None:
-    await session.run(update(tenant).where(tenant.c.id == wanted).values(is_applied=True))
+async def set_applied(session: WriteSession, tenant: TenantId) -> None:
+    await session.run(update(tenants).where(tenants.c.id == tenant).values(is_applied=True))
 
 
 async def behind(session: ReadSession, version: int) -> list[TenantId]:
     """Tenants whose database is not known to have this version of the template."""
-    statement = select(tenant.c.id).where(
-        tenant.c.state != "provisioning", tenant.c.schema_version < version
+    statement = select(tenants.c.id).where(
+        tenants.c.state != "provisioning", tenants.c.schema_version < version
     )
-    return [TenantId(row["id"]) for row in await session.all(statement.order_by(tenant.c.id))]
+    return [TenantId(row["id"]) for row in await session.all(statement.order_by(tenants.c.id))]
 
 
-async def set_version(session: WriteSession, wanted: TenantId, before: int, after: int) -> None:
+async def set_version(session: WriteSession, tenant: TenantId, before: int, after: int) -> None:
     """Nothing happens where a swap has brought another database meanwhile."""
-    statement = update(tenant).where(tenant.c.id == wanted, tenant.c.schema_version == before)
+    statement = update(tenants).where(tenants.c.id == tenant, tenants.c.schema_version == before)
     await session.run(statement.values(schema_version=after))
 
 
 async def unapplied(session: ReadSession) -> list[TenantId]:
     """Tenants whose role may not have followed their state yet."""
-    statement = select(tenant.c.id).where(
-        tenant.c.state != "provisioning", tenant.c.is_applied.is_(False)
+    statement = select(tenants.c.id).where(
+        tenants.c.state != "provisioning", tenants.c.is_applied.is_(False)
     )
     return [TenantId(row["id"]) for row in await session.all(statement)]
 
 
 async def unfinished(session: ReadSession, older_than: datetime) -> list[TenantId]:
     """Tenants whose making was cut short."""
-    statement = select(tenant.c.id).where(
-        tenant.c.state == "provisioning", tenant.c.created_at < older_than
+    statement = select(tenants.c.id).where(
+        tenants.c.state == "provisioning", tenants.c.created_at < older_than
     )
     return [TenantId(row["id"]) for row in await session.all(statement)]
 
 
-async def lock_unfinished(session: WriteSession, wanted: TenantId) -> str | None:
+async def lock_unfinished(session: WriteSession, tenant: TenantId) -> str | None:
     """The database name of a tenant that is still being made, held until the commit."""
-    statement = select(tenant.c.database).where(
-        tenant.c.id == wanted, tenant.c.state == "provisioning"
+    statement = select(tenants.c.database).where(
+        tenants.c.id == tenant, tenants.c.state == "provisioning"
     )
     name: str | None = await session.scalar(statement.with_for_update())
     return name
 
 
-async def remove(session: WriteSession, wanted: TenantId) -> None:
-    await session.run(delete(tenant).where(tenant.c.id == wanted))
+async def remove(session: WriteSession, tenant: TenantId) -> None:
+    await session.run(delete(tenants).where(tenants.c.id == tenant))
 
 
 def _tenants() -> Select[tuple[object, ...]]:
     swapping = select(func.count()).where(
-        restore_target.c.tenant == tenant.c.id, restore_target.c.state == "swapping"
+        restore_target.c.tenant == tenants.c.id, restore_target.c.state == "swapping"
     )
-    return select(*tenant.c, (swapping.scalar_subquery() > 0).label("is_swapping"))
+    return select(*tenants.c, (swapping.scalar_subquery() > 0).label("is_swapping"))
 
 
 def _tenant(row: RowMapping) -> TenantRow:

@@ -1,9 +1,9 @@
 """SQL on leases."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import Select, insert, select, update
 
 from contracts.ids import LeaseId, TenantId
 from kit.db import ReadSession, WriteSession
@@ -12,9 +12,19 @@ from services.tenants.databases.tables import lease
 _OPEN = lease.c.ended_at.is_(None)
 
 
+@dataclass(frozen=True, slots=True)
+class LeaseRow:
+    """A lease that was granted: the role that was made for it, and for which database."""
+
+    id: LeaseId
+    role: str
+    database: str
+    ended_at: datetime | None
+
+
 async def add(
     session: WriteSession,
-    new: LeaseId,
+    id_: LeaseId,
     tenant: TenantId,
     purpose: str,
     role: str,
@@ -22,22 +32,34 @@ async def add(
     ends_at: datetime,
 ) -> None:
     """Record the intent to make a lease, so that what is made is always found again."""
-    values = {"id": new, "tenant": tenant, "purpose": purpose, "role": role}
+    values = {"id": id_, "tenant": tenant, "purpose": purpose, "role": role}
     await session.run(insert(lease).values(**values, database=database, ends_at=ends_at))
 
 
-async def find(session: ReadSession, tenant: TenantId, wanted: LeaseId) -> RowMapping | None:
-    return await session.first(select(lease).where(lease.c.id == wanted, lease.c.tenant == tenant))
+async def find(session: ReadSession, tenant: TenantId, id_: LeaseId) -> LeaseRow | None:
+    found = await _all(session, _leases().where(lease.c.id == id_, lease.c.tenant == tenant))
+    return found[0] if found else None
 
 
-async def overdue(session: ReadSession, now: datetime) -> Sequence[RowMapping]:
+async def overdue(session: ReadSession, now: datetime) -> list[LeaseRow]:
     """Leases whose time is over and whose role may still exist."""
-    return await session.all(select(lease).where(_OPEN, lease.c.ends_at < now))
+    return await _all(session, _leases().where(_OPEN, lease.c.ends_at < now))
 
 
-async def open_on(session: ReadSession, database: str) -> Sequence[RowMapping]:
-    return await session.all(select(lease).where(_OPEN, lease.c.database == database))
+async def open_on(session: ReadSession, database: str) -> list[LeaseRow]:
+    return await _all(session, _leases().where(_OPEN, lease.c.database == database))
 
 
-async def set_ended(session: WriteSession, wanted: LeaseId, now: datetime) -> None:
-    await session.run(update(lease).where(lease.c.id == wanted, _OPEN).values(ended_at=now))
+async def set_ended(session: WriteSession, id_: LeaseId, now: datetime) -> None:
+    await session.run(update(lease).where(lease.c.id == id_, _OPEN).values(ended_at=now))
+
+
+def _leases() -> Select[tuple[object, ...]]:
+    return select(lease.c.id, lease.c.role, lease.c.database, lease.c.ended_at)
+
+
+async def _all(session: ReadSession, query: Select[tuple[object, ...]]) -> list[LeaseRow]:
+    rows = await session.all(query)
+    return [
+        LeaseRow(LeaseId(row["id"]), row["role"], row["database"], row["ended_at"]) for row in rows
+    ]

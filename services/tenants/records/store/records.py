@@ -64,6 +64,15 @@ class Locked:
     fields: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class ListedRecord:
+    """A record of a list, with the texts of what the list is sorted by, in that order."""
+
+    id: UUID
+    json: str
+    keys: tuple[str | None, ...]
+
+
 async def get(
     databases: TenantDatabases, tenant: TenantId, module: str, record: UUID
 ) -> StoredRecord | None:
@@ -136,18 +145,19 @@ async def page(
     keys: Sequence[tuple[Sortable, str]],
     binds: Binds,
     limit: int,
-) -> list[Record]:
-    """Up to `limit` rows: json, id, and each sort key as text under key_0, key_1 ... ."""
+) -> list[ListedRecord]:
+    """Up to `limit` records in this order."""
     shown = "".join(
         f", {_as_text(column, expression)} AS key_{index}"
         for index, (column, expression) in enumerate(keys)
     )
-    return await session.fetch(
-        f"""SELECT {_JSON}, r.id{shown} FROM record r
+    rows = await session.fetch(
+        f"""SELECT r.id, {_JSON}{shown} FROM record r
             WHERE r.module = $1::text AND {" AND ".join(conditions) or "true"}
             ORDER BY {", ".join([*order, "r.id"])} LIMIT {limit:d}""",  # noqa: S608 - see delete_many
         *binds.values,
     )
+    return [ListedRecord(row["id"], row["json"], tuple(row)[2:]) for row in rows]
 
 
 def _as_text(column: Sortable, expression: str) -> str:
