@@ -2,24 +2,19 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import asyncpg
 
 from contracts.ids import TenantId
+from kit import statements
 from tenantdb import provision, template
 from tenantdb.budget import Connection
 from tenantdb.cluster import Cluster, copy_database, open_database
 from tenantdb.names import checked, owner_of, reader_of
 
 _ACTOR = "service:restore"
-_CHOICES = "SELECT coalesce(jsonb_agg(to_jsonb(c)), '[]')::text FROM field_choice c"
-_LIVE = """jsonb_to_recordset($1::text::jsonb)
-    AS live(connection uuid, module text, field text)"""
-_WITHDRAW = f"""DELETE FROM field_choice c WHERE NOT EXISTS (SELECT FROM {_LIVE}
-    WHERE (live.connection, live.module, live.field) = (c.connection, c.module, c.field))"""  # noqa: S608 - constants
-_CHOOSE = f"""INSERT INTO field_choice (connection, module, field)
-    SELECT connection, module, field FROM {_LIVE} JOIN module_field USING (module, field)
-    ON CONFLICT DO NOTHING"""  # noqa: S608 - constants
+_SQL = statements.load(Path(__file__).with_suffix(".sql"))
 
 
 async def make_target(cluster: Cluster, target: str, name: str) -> None:
@@ -111,6 +106,6 @@ async def _both(
 
 async def _copy_choices(live: Connection, restored: Connection) -> None:
     """Exactly the live field choices, as far as their fields exist; may be repeated."""
-    choices = await live.fetchval(_CHOICES)
-    await restored.execute(_WITHDRAW, choices)
-    await restored.execute(_CHOOSE, choices)
+    choices = await live.fetchval(_SQL["choices"])
+    await restored.execute(_SQL["withdraw"], choices)
+    await restored.execute(_SQL["choose"], choices)
