@@ -10,10 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import ConnectionId, TenantId
 from kit.db import ReadSession, WriteSession
+from kit.locks import lock
 from services.sync.tables import connection, credential
 
 _NOW = func.now()
-_LOOKING = 0x5375_7370  # the key of the lock of whoever copies suspensions
+_LOOKING = lock("susp")
 _MAY_SEND = (
     connection.c.state == "active",
     connection.c.suspended.is_(False),
