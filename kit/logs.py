@@ -78,10 +78,9 @@ class Log:
         /,
         *,
         exc_info: BaseException | bool | None = None,
-        extra: Mapping[str, object] | None = None,
         **fields: object,
     ) -> None:
-        said = {**self._bound, **(extra or {}), **fields}
+        said = {**self._bound, **fields}
         if self.refuses and not _named >= said.keys():
             raise UnnamedField(", ".join(sorted(said.keys() - _named)))
         known = {key: value for key, value in said.items() if key in _named}

@@ -67,13 +67,11 @@ def write(
     _EVENTS.labels(event.value, reason.value if reason else "").inc()
     _log.info(
         event.value,
-        extra={
-            "address": truncated(caller.address),
-            "tenant": tenant and str(tenant),
-            "user": user and str(user),
-            "reason": reason and reason.value,
-            "session": session and str(session),
-            "actor": actor and str(actor),
-            "access_level": level,
-        },
+        address=truncated(caller.address),
+        tenant=tenant and str(tenant),
+        user=user and str(user),
+        reason=reason and reason.value,
+        session=session and str(session),
+        actor=actor and str(actor),
+        access_level=level,
     )

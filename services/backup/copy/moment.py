@@ -81,7 +81,7 @@ async def give_back(tenants: TenantsClient, tenant: TenantId, lease: Lease) -> N
     try:
         await tenants.release(tenant, LeaseId(lease.lease))
     except Problem as problem:
-        _log.warning("lease not returned", extra={"lease": str(lease.lease), "slug": problem.slug})
+        _log.warning("lease not returned", lease=str(lease.lease), slug=problem.slug)
 
 
 async def _moment(rows: Rows, tenant: TenantId) -> Moment:

@@ -154,7 +154,7 @@ async def note(catalogue: Catalogue, result: Verification) -> None:
         await catalogue.record(result)
     except VaultDown as refused:
         extra = {"backup": str(result.backup), "error": type(refused).__name__}
-        _log.warning("check not noted in the vault", extra=extra)
+        _log.warning("check not noted in the vault", **extra)
 
 
 def result_of(entry: Entry, proof: Proof, *, passed: bool) -> Verification:

@@ -90,12 +90,10 @@ class FullRun:
         _BYTES.observe(manifest.size)
         _log.info(
             "full backup stored",
-            extra={
-                "tenant": str(job.tenant),
-                "backup": str(backup),
-                "bytes": manifest.size,
-                "rows": manifest.rows,
-            },
+            tenant=str(job.tenant),
+            backup=str(backup),
+            bytes=manifest.size,
+            rows=manifest.rows,
         )
 
     async def _fail(self, job: Job, holder: UUID, reason: FailureReason) -> None:
@@ -109,7 +107,9 @@ class FullRun:
         _FAILURES.labels(reason).inc()
         _log.error(
             "full backup failed",
-            extra={"tenant": str(job.tenant), "backup": str(backup), "reason": reason},
+            tenant=str(job.tenant),
+            backup=str(backup),
+            reason=reason,
         )
 
     async def _requeue(self, job: Job, holder: UUID) -> None:
@@ -122,7 +122,7 @@ class FullRun:
         try:
             await self.stocktake.take(tenant, holder)
         except Exception:
-            _log.exception("retention failed", extra={"tenant": str(tenant)})
+            _log.exception("retention failed", tenant=str(tenant))
 
     @property
     def _catalogue(self) -> Catalogue:

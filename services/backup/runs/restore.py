@@ -64,7 +64,7 @@ class RestoreRun:
             await turns.fence(session, job.tenant, holder)
             await restores.complete(session, restore, clock.now())
             await outbox.add(session, RestoreCompleted(tenant=job.tenant, restore=restore))
-        _log.info("restored", extra={"tenant": str(job.tenant), "restore": str(restore)})
+        _log.info("restored", tenant=str(job.tenant), restore=str(restore))
 
     async def _aim(self, job: Job, holder: UUID, target: str) -> None:
         async with self.db.write() as session:
@@ -93,7 +93,9 @@ class RestoreRun:
                 await backups.lose(session, BackupId(job.row["backup"]), reason, clock.now())
         _log.error(
             "restore failed",
-            extra={"tenant": str(job.tenant), "restore": str(restore), "reason": reason},
+            tenant=str(job.tenant),
+            restore=str(restore),
+            reason=reason,
         )
 
     async def _drop(self, tenant: TenantId, restore: RestoreId, target: str | None) -> None:
@@ -105,4 +107,4 @@ class RestoreRun:
             return
         except Problem as problem:
             extra = {"restore": str(restore), "slug": problem.slug}
-            _log.warning("target not dropped", extra=extra)
+            _log.warning("target not dropped", **extra)

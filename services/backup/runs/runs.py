@@ -103,11 +103,11 @@ class Runs:
         try:
             await work
         except asyncio.CancelledError:
-            _log.info("run cancelled", extra={"tenant": str(job.tenant), "kind": job.kind})
+            _log.info("run cancelled", tenant=str(job.tenant), kind=job.kind)
         except turns.TurnLost:
-            _log.warning("turn lost", extra={"tenant": str(job.tenant), "kind": job.kind})
+            _log.warning("turn lost", tenant=str(job.tenant), kind=job.kind)
         except Exception:
-            _log.exception("run left open", extra={"tenant": str(job.tenant), "kind": job.kind})
+            _log.exception("run left open", tenant=str(job.tenant), kind=job.kind)
         finally:
             beat.cancel()
             await asyncio.gather(beat, return_exceptions=True)
@@ -124,7 +124,7 @@ class Runs:
                     held = await turns.renew(session, tenant, holder, self._expiry(now))
                 expires_at = self._expiry(now) if held else now
             except Exception:
-                _log.exception("turn not renewed", extra={"tenant": str(tenant)})
+                _log.exception("turn not renewed", tenant=str(tenant))
             if clock.now() >= expires_at:
                 work.cancel()
                 return
@@ -136,7 +136,7 @@ class Runs:
             if not await turns.take(session, job.tenant, holder, now, self._expiry(now)):
                 return
         extra = {"tenant": str(job.tenant), "kind": job.kind}
-        _log.warning("healing a run", extra=extra)
+        _log.warning("healing a run", **extra)
         work = spawn(self._work[job.kind].heal(job, holder), f"healing of a {job.kind}")
         await self._attend(job, holder, work)
         if not work.cancelled() and work.exception() is None:
@@ -148,7 +148,7 @@ class Runs:
             async with self._db.write() as session:
                 await turns.give_up(session, tenant, holder)
         except Exception:
-            _log.exception("turn not given up", extra={"tenant": str(tenant)})
+            _log.exception("turn not given up", tenant=str(tenant))
 
     async def _abandoned(self) -> list[Job]:
         room = max(0, self._limits.at_once - len(self._healing))

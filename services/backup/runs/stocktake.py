@@ -81,7 +81,7 @@ class Stocktake:
         for backup, state in findings.marks.items():
             await _mark(session, tenant, BackupId(backup), state, entries)
             extra = {"tenant": str(tenant), "backup": str(backup), "state": state}
-            _log.warning("the vault shows another state of a backup", extra=extra)
+            _log.warning("the vault shows another state of a backup", **extra)
         await backups.expire(session, [BackupId(backup) for backup in findings.gone])
         if findings.lost:
             await tenants.recover(session, tenant, findings.covered_until)
@@ -91,7 +91,7 @@ class Stocktake:
         if strays and self.strays.get(tenant) != len(strays):
             named = [ascii(name)[:100] for name in strays[:_NAMED]]
             extra = {"tenant": str(tenant), "strays": len(strays), "names": named}
-            _log.warning("files in the vault are not ours", extra=extra)
+            _log.warning("files in the vault are not ours", **extra)
         self.strays[tenant] = len(strays)
         _STRAYS.set(sum(self.strays.values()))
 

@@ -107,7 +107,7 @@ class Catalogue:
             except (ManifestRefused, ObjectMissing):
                 refused.add(backup)
                 _log.error(  # the place says enough, the exception adds nothing
-                    "manifest refused", extra={"tenant": str(tenant), "backup": str(backup)}
+                    "manifest refused", tenant=str(tenant), backup=str(backup)
                 )
         now = clock.now()
         return Stock(

@@ -33,4 +33,4 @@ async def locked(locks: Database, id_: ConnectionId) -> AsyncIterator[bool]:
         try:
             await transaction.__aexit__(None, None, None)  # nothing was written
         except (DBAPIError, OSError):
-            _log.warning("a push has lost its lock", extra={"connection": str(id_)})
+            _log.warning("a push has lost its lock", connection=str(id_))

@@ -99,13 +99,13 @@ class Pusher:
         try:
             sent = await self._push_in_time(tenant, connection)
         except Stopped as stopped:
-            _log.warning("push stopped", extra={**extra, "reason": str(stopped)})
+            _log.warning("push stopped", **extra, reason=str(stopped))
         except Overtaken:
             self.wake(tenant, connection)
         except Problem as problem:
-            _log.warning("push failed", extra={**extra, "slug": problem.slug})
+            _log.warning("push failed", **extra, slug=problem.slug)
         except Exception:
-            _log.exception("push failed", extra=extra)
+            _log.exception("push failed", **extra)
         was_quick = sent > 0 and self._now() < end
         await self._wake_when_due(tenant, connection, also_at_once=sent > 0)
         return was_quick
@@ -182,7 +182,7 @@ class Pusher:
                     return
                 due = await outgoing.next_due(session, id_, list(row["modules"]))
         except Exception:
-            _log.exception("no look ahead", extra={"connection": str(id_)})
+            _log.exception("no look ahead", connection=str(id_))
             return
         if due is not None:
             moment = max(due, row["retry_at"] or due)

@@ -67,7 +67,7 @@ class Leases:
         overdue = {row.id: row for row in rows}
 
         async def end(lease: LeaseId) -> None:
-            _log.warning("lease ended by the timer", extra={"lease": str(lease)})
+            _log.warning("lease ended by the timer", lease=str(lease))
             await self._end(overdue[lease])
 
         await each(overdue, end, "leases")

@@ -145,4 +145,4 @@ class Provisioning:
             await self._undo(tenant)
         except Exception as error:
             extra = {"tenant": str(tenant), "error": type(error).__name__}
-            _log.warning("half-made tenant is left to the sweep", extra=extra)
+            _log.warning("half-made tenant is left to the sweep", **extra)

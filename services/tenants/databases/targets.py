@@ -112,7 +112,7 @@ class RestoreTargets:
             if (await self._find(target.tenant, target.restore)).state != "open":
                 return  # the same swap, asked for twice: the other call has gone ahead
             extra = {"tenant": str(target.tenant), "restore": str(target.restore)}
-            _log.exception("swap not prepared", extra=extra)
+            _log.exception("swap not prepared", **extra)
             if isinstance(error, _AWAY):
                 raise DependencyDown from error
             raise SwapRefused("the restored database cannot be brought up to date") from error

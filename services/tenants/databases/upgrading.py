@@ -45,7 +45,7 @@ class Upgrades:
         _BEHIND.set(len(failed))
         if failed:
             extra = {"tenants": [str(tenant) for tenant in failed[:20]], "count": len(failed)}
-            _log.error("tenant databases are not up to date and are refused", extra=extra)
+            _log.error("tenant databases are not up to date and are refused", **extra)
 
     async def check(self) -> None:
         """Raise NotReady while a tenant is refused because its database is behind."""
