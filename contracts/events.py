@@ -1,7 +1,8 @@
 """Every event of the suite. Notices carry ids, positions, times and enums, nothing else.
 
-`readers` are the services that act on an event; each has one queue for all that it reads. An event
-that nobody reads yet is not sent.
+`readers` are the services that act on an event; each has one queue for all that it reads, so one of
+a service's replicas works on it. What every replica has to know it asks for by itself, often. An
+event that nobody reads yet is not sent.
 """
 
 from datetime import datetime

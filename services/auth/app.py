@@ -18,7 +18,7 @@ from kit.timers import Timer
 from kit.tokens import KeySet
 from services.auth import login, sessions
 from services.auth.access_tokens import AccessTokens
-from services.auth.consumers import HANDLERS
+from services.auth.consumers import handlers
 from services.auth.known_tenants import KnownTenants, ListTenants
 from services.auth.parts import AuthParts
 from services.auth.passwords import Passwords
@@ -50,9 +50,10 @@ def create_app(
     identity = SigningKey.from_file(settings.identity_key_file)
     peer = TenantsClient(settings.tenants_url, key=identity, service=NAME)
     tokens = AccessTokens(settings.signing_key, settings.issuer, settings.other_keys)
-    directory = KnownTenants(db, list_tenants or peer.tenants, now)
-    seating = Seating(passwords, directory.is_known)
-    parts = AuthParts(db, seating, tokens, directory, now)
+    known = KnownTenants(db, list_tenants or peer.tenants, now)
+    seating = Seating(passwords, known.is_known)
+    parts = AuthParts(db, seating, tokens, known, now)
+    sweep = Timer("tenants", SWEEP_EVERY_S, known.sweep)
 
     async def close_passwords() -> None:
         parts.seating.close()
@@ -64,8 +65,8 @@ def create_app(
             db=db,
             broker=broker or open_broker(settings.amqp_url),
             routers=ROUTERS,
-            handlers=HANDLERS,
-            timers=_timers(parts),
+            handlers=handlers(known, sweep.wake),
+            timers=[sweep, *_timers(parts)],
             closing=[close_passwords, peer.aclose],
             parts=parts,
         ),
@@ -79,7 +80,6 @@ def _timers(parts: AuthParts) -> list[Timer]:
         await login.forget_old(parts)
 
     return [
-        Timer("tenants", SWEEP_EVERY_S, parts.directory.sweep),
-        Timer("queues", LOAD_EVERY_S, parts.directory.load),
+        Timer("queues", LOAD_EVERY_S, parts.known_tenants.load),
         Timer("forget", FORGET_EVERY_S, forget),
     ]

@@ -1,23 +1,29 @@
-"""What auth does with the notices of others."""
+"""What auth does with the notices of others: they wake the look at the list of tenants, which alone
+opens. A suspension closes at once as well: the list may be out of reach."""
+
+from collections.abc import Callable
+from typing import Any
 
 from contracts.events import TenantCreated, TenantResumed, TenantSuspended
 from contracts.ids import TenantId
-from kit import clock
 from kit.consuming import Handlers
 from kit.db import WriteSession
-from services.auth.store import tenants
+from services.auth.known_tenants import KnownTenants
 
 
-async def on_open(session: WriteSession, notice: TenantCreated | TenantResumed) -> None:
-    await tenants.set_state(session, TenantId(notice.tenant), "active", clock.now())
+def handlers(known: KnownTenants, look_now: Callable[[], None]) -> Handlers:
+    """The table of notices; `look_now` wakes the sweep."""
 
+    async def wake(_session: WriteSession, _notice: Any) -> None:
+        look_now()
 
-async def on_suspended(session: WriteSession, notice: TenantSuspended) -> None:
-    await tenants.set_state(session, TenantId(notice.tenant), "suspended", clock.now())
+    async def on_suspended(session: WriteSession, notice: TenantSuspended) -> None:
+        """Should it come late, the list opens the tenant again within moments."""
+        await known.suspend(session, TenantId(notice.tenant))
+        look_now()
 
-
-HANDLERS: Handlers = {
-    TenantCreated: on_open,
-    TenantSuspended: on_suspended,
-    TenantResumed: on_open,
-}
+    return {
+        TenantCreated: wake,
+        TenantSuspended: on_suspended,
+        TenantResumed: wake,
+    }

@@ -1,4 +1,4 @@
-"""Which tenants there are: told by notices, asked by a sweep, so that a lost notice heals."""
+"""Which tenants there are: the list of tenants says so; notices only have it asked for sooner."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -6,7 +6,7 @@ from datetime import datetime
 
 from contracts.clients import TenantEntry
 from contracts.ids import TenantId
-from kit.db import Database
+from kit.db import Database, WriteSession
 from kit.problems import DependencyDown, NotFound
 from services.auth.store import tenants
 
@@ -48,6 +48,10 @@ class KnownTenants:
                 self._is_done = True
             elif not self._is_done:
                 raise DependencyDown("the list of tenants could not be had")
+
+    async def suspend(self, session: WriteSession, tenant: TenantId) -> None:
+        """Close a tenant until a list that is asked for later opens it."""
+        await tenants.set_state(session, tenant, "suspended", self._now())
 
     async def check_open(self, tenant: TenantId) -> None:
         """NotFound unless the tenant is open; a tenant never heard of is asked for first."""

@@ -17,7 +17,7 @@ class AuthParts:
     db: Database
     seating: Seating
     tokens: AccessTokens
-    directory: KnownTenants
+    known_tenants: KnownTenants
     now: Callable[[], datetime]
 
 

@@ -38,7 +38,7 @@ async def invite_by_operator(
     tenant = None if body.tenant is None else TenantId(body.tenant)
     given, now = level_grants(tenant, body.level), parts.now()
     if tenant is not None:
-        await parts.directory.check_open(tenant)
+        await parts.known_tenants.check_open(tenant)
     async with parts.db.write() as session:
         own = permitted(await present(session, actor, now), INVITE_AS_OPERATOR).grants
         if tenant is None:

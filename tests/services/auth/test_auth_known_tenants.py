@@ -28,19 +28,42 @@ async def tell(auth: Auth, notice: Notice) -> None:
     await auth.broker.publish(notice.to_message(source="/tenants"))
 
 
-async def test_notices_move_a_tenants_state(auth: Auth) -> None:
-    tenant = uuid4()
-    for notice, expected in (
+async def becomes(auth: Auth, tenant: UUID, expected: str) -> None:
+    async def is_so() -> bool:
+        return bool(await state(auth, tenant) == expected)
+
+    await eventually(is_so)
+
+
+async def test_a_notice_has_the_list_asked_for_at_once(auth: Auth) -> None:
+    tenant = TenantId(uuid4())
+    for notice, listed in (
         (TenantCreated(tenant=tenant), "active"),
         (TenantSuspended(tenant=tenant), "suspended"),
         (TenantResumed(tenant=tenant), "active"),
     ):
+        auth.directory[tenant] = listed
         await tell(auth, notice)
+        await becomes(auth, tenant, listed)
 
-        async def arrived(expected: str = expected) -> bool:
-            return bool(await state(auth, tenant) == expected)
 
-        await eventually(arrived)
+async def test_notices_in_the_wrong_order_open_nothing_that_the_list_says_is_closed(
+    auth: Auth,
+) -> None:
+    tenant, other = TenantId(uuid4()), TenantId(uuid4())
+    auth.directory = {tenant: "suspended", other: "active"}
+    await tell(auth, TenantSuspended(tenant=tenant))
+    await tell(auth, TenantResumed(tenant=tenant))
+    await tell(auth, TenantCreated(tenant=other))  # comes after both
+    await becomes(auth, other, "active")
+    assert await state(auth, tenant) == "suspended"
+
+
+async def test_a_suspension_closes_though_the_list_cannot_be_had(auth: Auth) -> None:
+    tenant = await auth.tenant("ada@a.example")
+    auth.is_alone = True
+    await tell(auth, TenantSuspended(tenant=tenant))
+    await becomes(auth, tenant, "suspended")
 
 
 async def test_the_sweep_heals_lost_notices(auth: Auth) -> None:
@@ -135,7 +158,7 @@ async def test_a_sweep_that_is_cancelled_is_not_taken_for_done(auth: Auth) -> No
 
 
 async def test_a_tenant_queues_for_itself_until_it_is_closed(auth: Auth) -> None:
-    directory = parts_of(auth.app, AuthParts).directory
+    directory = parts_of(auth.app, AuthParts).known_tenants
     active, suspended, closed = TenantId(uuid4()), TenantId(uuid4()), TenantId(uuid4())
     auth.directory = {active: "active", suspended: "suspended", closed: "active"}
     await auth.sweep()
@@ -146,7 +169,7 @@ async def test_a_tenant_queues_for_itself_until_it_is_closed(auth: Auth) -> None
 
 
 async def test_what_another_process_has_learnt_is_known_after_the_next_load(auth: Auth) -> None:
-    tenant, directory = TenantId(uuid4()), parts_of(auth.app, AuthParts).directory
+    tenant, directory = TenantId(uuid4()), parts_of(auth.app, AuthParts).known_tenants
     async with auth.db.write() as session:
         await tenants.set_state(session, tenant, "active", auth.clock())
     await directory.load()

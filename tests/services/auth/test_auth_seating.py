@@ -206,7 +206,7 @@ async def one_core(
 
 async def two_tenants(auth: Auth) -> tuple[UUID, UUID]:
     flooded, quiet = await auth.tenant("ada@a.example"), await auth.tenant("eve@b.example")
-    await parts_of(auth.app, AuthParts).directory.load()
+    await parts_of(auth.app, AuthParts).known_tenants.load()
     return flooded, quiet
 
 
@@ -264,7 +264,7 @@ async def test_accepting_an_invitation_takes_a_seat_of_its_tenant(one_core: Auth
     auth, tenant = one_core, uuid4()
     auth.directory[tenant] = "active"
     invitation = await auth.invite_first(tenant, "new@c.example")
-    await parts_of(auth.app, AuthParts).directory.load()
+    await parts_of(auth.app, AuthParts).known_tenants.load()
     async with parts_of(auth.app, AuthParts).seating.seat(None, caller()):
         crowd = [asyncio.create_task(auth.accept(invitation, tenant=tenant)) for _ in range(17)]
         await eventually(lambda: any(task.done() for task in crowd))
