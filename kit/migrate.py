@@ -13,6 +13,7 @@ from typing import Literal
 import asyncpg
 
 from kit import logs
+from kit.ending import Unusable
 from kit.locks import lock
 
 _NAME = re.compile(r"^\d{3}_(pre|post)_[a-z0-9_]+\.sql$")
@@ -30,7 +31,7 @@ _log = logs.get(__name__)
 Phase = Literal["pre", "post", "all"]
 
 
-class MigrationChanged(Exception):
+class MigrationChanged(Unusable):
     """A file that has been applied differs from what was applied: write a new one instead."""
 
 
@@ -96,7 +97,7 @@ async def apply(
         digest = hashlib.sha256(sql.encode()).hexdigest()
         if path.name in known:
             if known[path.name] != digest:
-                raise MigrationChanged(path.name)
+                raise MigrationChanged(f"{path.name} differs from what was applied")
             continue
         async with connection.transaction():
             await connection.execute(f"SET LOCAL lock_timeout = {int(lock_timeout_s * 1000)}")

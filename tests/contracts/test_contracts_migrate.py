@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 
 from kit import base64url
+from kit.ending import UNREACHABLE, USAGE
 from kit.migrate import apply, files
 from kit.sealing import new_key
 from ops.bootstrap import role_of
@@ -21,6 +22,7 @@ from ops.programs import PROGRAMS, Places, environment
 
 ROOT = Path(__file__).parents[2]
 WITH_DATABASE = [name for name, program in PROGRAMS.items() if program.migrates]
+TWO_KINDS = ["auth", "tenants"]  # with a control database alone, and with more
 AMQP = "amqp://x:x@127.0.0.1:1/"
 MORE = {"998_pre_more": "CREATE TABLE more_pre ()", "999_post_more": "CREATE TABLE more_post ()"}
 _WITH_MIGRATIONS = """
@@ -72,7 +74,14 @@ class Installed:
         return values
 
     def migrate(self, url: str, *words: str, migrations: Path | None = None) -> None:
-        """The command in a process of its own; with other migrations where some are named."""
+        code, said = self.try_to_migrate(url, *words, migrations=migrations)
+        assert code == 0, said
+
+    def try_to_migrate(
+        self, url: str, *words: str, migrations: Path | None = None
+    ) -> tuple[int, str]:
+        """The command in a process of its own, with other migrations where some are named: its
+        exit code and its error output."""
         command = ["-m", self.module, "migrate", *words]
         if migrations is not None:
             command = ["-c", _WITH_MIGRATIONS, self.module, str(migrations), "migrate", *words]
@@ -85,7 +94,7 @@ class Installed:
             timeout=60,
             check=False,
         )
-        assert ended.returncode == 0, ended.stderr
+        return ended.returncode, ended.stderr
 
 
 async def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
@@ -149,6 +158,35 @@ async def test_each_phase_applies_its_own_migrations_and_leaves_the_others(
     assert await applied(url) == [path.name for path in files(tomorrow, "pre")]
     program.migrate(url, "--phase", "post", migrations=tomorrow)
     assert await applied(url) == names
+
+
+@pytest.mark.parametrize("program", TWO_KINDS, indirect=True)
+async def test_a_database_that_is_away_or_closed_is_one_sentence(
+    program: Installed,
+) -> None:
+    url = await program.database()
+    place = url.rpartition("@")[2].partition("/")[0]
+    for wrong, words in {
+        url.replace(place, "127.0.0.1:1"): "nothing listens there",
+        url.replace("@", "x@"): "it refuses the login (password, role or pg_hba.conf)",
+    }.items():
+        said = f"{program.name} migrate failed: PostgreSQL: {words}\n"
+        assert program.try_to_migrate(wrong) == (UNREACHABLE, said)
+
+
+@pytest.mark.parametrize("program", TWO_KINDS, indirect=True)
+async def test_a_migration_that_differs_from_what_was_applied_is_named(
+    program: Installed, tmp_path: Path
+) -> None:
+    changed, url = tmp_path / "changed", await program.database()
+    shutil.copytree(migrations_of(program.name), changed)
+    first = files(changed)[0]
+    program.migrate(url)
+    before = await rows(url, _LEDGER)
+    first.write_text(first.read_text() + "-- more\n")
+    said = f"{program.name} migrate failed: {first.name} differs from what was applied\n"
+    assert program.try_to_migrate(url, migrations=changed) == (USAGE, said)
+    assert await rows(url, _LEDGER) == before
 
 
 def test_every_program_with_migrations_is_among_these() -> None:
