@@ -90,8 +90,9 @@ def test_an_envelope_of_another_kind_is_refused(change: dict[str, Any]) -> None:
 async def test_a_notice_is_sent_only_if_its_change_commits(
     database: OutboxDatabase, db: Database
 ) -> None:
-    async with db.write() as session:
-        await outbox.add(session, happened(1))
+    with logs.bind_trace(None) as trace:
+        async with db.write() as session:
+            await outbox.add(session, happened(1))
 
     async def change_in_vain() -> None:
         async with db.write() as session:
@@ -103,6 +104,7 @@ async def test_a_notice_is_sent_only_if_its_change_commits(
     (row,) = await database.fetch("SELECT topic, body, headers FROM outbox")
     assert json.loads(row["body"])["data"]["number"] == 1
     assert json.loads(row["body"])["source"] == "/test"
+    assert json.loads(row["headers"])["traceparent"] == trace
 
 
 async def test_the_relay_may_read_and_delete_in_the_outbox_and_nothing_else(

@@ -3,7 +3,7 @@
 import pytest
 from fastapi import FastAPI
 
-from contracts.events import EVENTS, READERS
+from contracts.events import EVENTS, READERS, topics_of
 from ops.bootstrap import SERVICES
 
 
@@ -13,6 +13,7 @@ def test_a_service_handles_what_the_registry_says_that_it_reads(
 ) -> None:
     handled = set(apps[service].state.made.handlers)
     assert handled == {event for event in EVENTS if service in event.readers}
+    assert topics_of(service) == tuple(sorted(event.topic for event in handled))
 
 
 def test_every_reader_is_a_service() -> None:
