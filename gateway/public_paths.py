@@ -6,13 +6,14 @@ from typing import Literal
 
 Upstream = Literal["auth", "tenants", "sync", "backup", "gateway"]
 Realm = Literal["tenant", "operators", "any", "public"]
+Body = Literal["small", "ids", "large"]
 
 UPSTREAMS: tuple[Upstream, ...] = ("auth", "tenants", "sync", "backup", "gateway")
 
 _PARTS = {
     "{tenant}": "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "{word}": "[a-z0-9_-]+",
-    "{upload}": "(bulk|bulk-delete|import)",
+    "{upload}": "(bulk|import)",
     "/**": "(/.*)?",
 }
 _T = "/t/{tenant}/v1"
@@ -24,9 +25,9 @@ class PublicPath:
 
     `realm` says whose address list decides: of the path's tenant, of the operators, of whoever the
     token names (any), or of nobody but the global list (public). `token`: a valid token is needed.
-    `large`: bodies up to the upload limit, passed on as they come. `compressed`: lists, feeds and
-    exports, and nothing of auth, whose answers hold secrets (BREACH). `cacheable`: the service's
-    word on caches is kept.
+    `body`: small ones and lists of ids arrive wholly at the edge first; large ones, up to the
+    upload limit, are passed on as they come. `compressed`: lists, feeds and exports, and nothing of
+    auth, whose answers hold secrets (BREACH). `cacheable`: the service's word on caches is kept.
     """
 
     name: str
@@ -34,9 +35,13 @@ class PublicPath:
     template: str
     realm: Realm = "tenant"
     token: bool = True
-    large: bool = False
+    body: Body = "small"
     compressed: bool = False
     cacheable: bool = False
+
+    @property
+    def large(self) -> bool:
+        return self.body == "large"
 
     @property
     def cluster(self) -> str:
@@ -66,7 +71,8 @@ PUBLIC_PATHS = (
         "api-document", "gateway", "/v1/openapi.json", "public", token=False, cacheable=True
     ),
     PublicPath("egress-addresses", "sync", "/v1/egress-addresses", "public", token=False),
-    PublicPath("record-upload", "tenants", f"{_T}/records/{{word}}/{{upload}}", large=True),
+    PublicPath("record-upload", "tenants", f"{_T}/records/{{word}}/{{upload}}", body="large"),
+    PublicPath("record-deletion", "tenants", f"{_T}/records/{{word}}/bulk-delete", body="ids"),
     PublicPath("sessions", "auth", f"{_T}/sessions/**"),
     PublicPath("invitations", "auth", f"{_T}/invitations/**"),
     PublicPath("users", "auth", f"{_T}/users/**"),

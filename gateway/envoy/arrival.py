@@ -1,12 +1,16 @@
 """How requests arrive: what is small is here wholly before anything behind the edge hears of it, so
 that slow bodies hold no connection of a service and a refusal finds a client that listens."""
 
-from contracts.body_sizes import MOST_BODY, MOST_UPLOAD
+from collections.abc import Mapping
+
+from contracts.body_sizes import MOST_BODY, MOST_IDS, MOST_UPLOAD
 from gateway.envoy.shapes import Resource, named, script, typed
+from gateway.public_paths import PUBLIC_PATHS, Body
 
 HEAD, BUFFER = "bulkhead.head", "bulkhead.buffer"
 PAUSE = "pause"
 
+_MOST: Mapping[Body, int] = {"small": MOST_BODY, "ids": MOST_IDS, "large": MOST_UPLOAD}
 _FILTERS = "envoy.extensions.filters.http"
 _WHOLE = "x-gw-whole"
 _ARRIVES_WITHIN, _DRAINED_WITHIN = "10s", "30s"
@@ -45,23 +49,35 @@ def not_held() -> dict[str, Resource]:
     return {BUFFER: typed(_SWITCH, disabled=True)}
 
 
-def metadata(*, large: bool) -> Resource:
-    """What head.lua and whole.lua read of a route: is its body passed on as it comes, and how much
-    may it be."""
-    most = {"large": large, "most": MOST_UPLOAD if large else MOST_BODY}
+def metadata(body: Body) -> Resource:
+    """What head.lua and whole.lua read of a route: is its body passed on as it comes, how much of
+    it is held before the rest is thrown away, and how much may it be."""
+    most = {"large": body == "large", "held": _MOST[body], "most": _MOST[body]}
     return {HEAD: most, "bulkhead.whole": most}
 
 
 def before_uploads() -> Resource:
     """The route of what says itself that it is too large even for an upload."""
-    limits = {"large": False, "most": MOST_UPLOAD}
+    limits = {"large": False, "held": MOST_BODY, "most": MOST_UPLOAD}
     notes = {HEAD: limits, "bulkhead.whole": limits}
     return _nowhere_yet("too-large", _DECLARED_TOO_LARGE, _DRAINED_WITHIN, notes)
 
 
-def before_all_others() -> Resource:
-    """The route of a request that is still arriving."""
-    return _nowhere_yet("arriving", _NOT_WHOLE, _ARRIVES_WITHIN, metadata(large=False))
+def before_all_others() -> list[Resource]:
+    """The routes of a request that is still arriving: with ids where they are taken, and any."""
+    ids = [_arriving("ids", path.regex()) for path in PUBLIC_PATHS if path.body == "ids"]
+    return [*ids, _arriving("small")]
+
+
+def _arriving(body: Body, regex: str | None = None) -> Resource:
+    route = _nowhere_yet("arriving", _NOT_WHOLE, _ARRIVES_WITHIN, metadata(body))
+    if regex is not None:
+        longer = {"max_request_bytes": _MOST[body]}
+        route["match"] = {"safe_regex": {"regex": regex}, "headers": [_NOT_WHOLE]}
+        route["typed_per_filter_config"] = {
+            BUFFER: typed(f"{_FILTERS}.buffer.v3.BufferPerRoute", buffer=longer)
+        }
+    return route
 
 
 def _nowhere_yet(name: str, header: Resource, within: str, notes: Resource) -> Resource:

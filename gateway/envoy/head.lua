@@ -1,7 +1,7 @@
 -- The first to see a request: its head has one meaning, and a body that is too large is read to its
 -- end and thrown away. Curl and others lose an answer that overtakes their body.
 local HEAD_BYTES, HEADERS = 32 * 1024, 64
-local SMALL_BODY, DRAINED_BODY = 64 * 1024, 64 * 1024 * 1024
+local DRAINED_BODY = 64 * 1024 * 1024
 local METHODS = {
   GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
 }
@@ -64,10 +64,10 @@ local function write_bearer_in_one_form(headers)
 end
 
 local function await_whole_body(handle)
-  local large, size = handle:metadata():get("large"), 0
+  local large, held, size = handle:metadata():get("large"), handle:metadata():get("held"), 0
   for chunk in handle:bodyChunks() do
     size = size + chunk:length()
-    if not large and size > SMALL_BODY and size <= DRAINED_BODY then
+    if not large and size > held and size <= DRAINED_BODY then
       note(handle, "too_large", true)
       chunk:setBytes("")
     end

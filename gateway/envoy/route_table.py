@@ -2,7 +2,7 @@
 
 from gateway.envoy import answers, arrival
 from gateway.envoy.shapes import Resource, typed
-from gateway.public_paths import PUBLIC_PATHS, PublicPath
+from gateway.public_paths import PUBLIC_PATHS, Body, PublicPath
 from gateway.settings import GatewaySettings
 
 JWT = "envoy.filters.http.jwt_authn"
@@ -23,7 +23,7 @@ def render(settings: GatewaySettings) -> Resource:
         "routes": [
             arrival.before_uploads(),
             *uploads,
-            arrival.before_all_others(),
+            *arrival.before_all_others(),
             *others,
             _nowhere(),
         ],
@@ -61,7 +61,7 @@ def _route(path: PublicPath) -> Resource:
             "idle_timeout": f"{within_s + 5}s",
             "retry_policy": _only_what_no_upstream_has_seen(),
         },
-        "metadata": _metadata(path.realm, token=path.token, large=path.large),
+        "metadata": _metadata(path.realm, token=path.token, body=path.body),
         "typed_per_filter_config": _per_filter(path),
     }
 
@@ -98,11 +98,11 @@ def _nowhere() -> Resource:
         "name": "nowhere",
         "match": {"prefix": "/"},
         "direct_response": {"status": 404},
-        "metadata": _metadata("public", token=False, large=False),
+        "metadata": _metadata("public", token=False, body="small"),
         "typed_per_filter_config": _open(),
     }
 
 
-def _metadata(realm: str, *, token: bool, large: bool) -> Resource:
-    notes = {LUA: {"realm": realm, "token": token}, **arrival.metadata(large=large)}
+def _metadata(realm: str, *, token: bool, body: Body) -> Resource:
+    notes = {LUA: {"realm": realm, "token": token}, **arrival.metadata(body)}
     return {"filter_metadata": notes}

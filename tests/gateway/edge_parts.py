@@ -78,6 +78,8 @@ class Upstreams:
             size, more = 0, True
             while more:
                 message = await receive()
+                if message["type"] == "http.disconnect":
+                    return  # gone before its body was whole: no service saw this request
                 size, more = size + len(message.get("body", b"")), message.get("more_body", False)
             answer = self._answer(name, scope, size)
             if scope["path"] not in {"/livez", "/.well-known/jwks.json"}:  # the edge asks by itself

@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import pytest
+
+from contracts.body_sizes import MOST_IDS
 from tests.eventually import eventually
 from tests.gateway.edge_parts import (
     OTHER,
@@ -49,6 +52,28 @@ async def test_slow_bodies_hold_no_connection_of_a_service(edge: EdgeUnderTest) 
         assert answer.status_code == 200
     logins = [one["path"] for one in edge.upstreams.seen if one["path"].endswith("/login")]
     assert logins == [f"/t/{OTHER}/v1/login"]  # uploads of other tests may come late
+
+
+async def test_slow_lists_of_ids_hold_no_connection_of_a_service_either(
+    edge: EdgeUnderTest,
+) -> None:
+    """Up to 512 KiB, so they are no uploads: 64 of these had kept every upload of others out."""
+    token = edge.token(TENANT)
+    path = f"{RECORDS}/bulk-delete"
+    async with half_sent(edge, f"{path} HTTP/1.1\r\nauthorization: Bearer {token}", SLOW):
+        await eventually(lambda: _arriving(edge, SLOW))
+        assert await edge.stat("cluster.tenants-uploads.upstream_rq_active") == 0
+        assert await edge.stat("cluster.tenants.upstream_rq_active") == 0
+
+
+@pytest.mark.parametrize(("size", "status"), [(MOST_IDS, 200), (MOST_IDS + 1, 413)])
+async def test_a_list_of_ids_is_as_long_as_it_may_be_and_no_longer(
+    edge: EdgeUnderTest, size: int, status: int
+) -> None:
+    answer = await edge.call(
+        f"{RECORDS}/bulk-delete", edge.token(TENANT), method="POST", content=b"x" * size
+    )
+    assert answer.status_code == status
 
 
 async def _arriving(edge: EdgeUnderTest, count: int) -> bool:

@@ -51,7 +51,7 @@ MALFORMED: dict[str, tuple[str, int, str, str]] = {
         "upgrade",
     ),
     "HTTP/1.0": (f"GET / HTTP/1.0\r\n{HOST}", 426, "http-too-old", ""),
-    "a long path": (f"GET /{'a' * 70_000} HTTP/1.1\r\n{HOST}", 431, "headers-too-large", "large"),
+    "a long path": (f"GET /{'a' * 140_000} HTTP/1.1\r\n{HOST}", 431, "headers-too-large", "large"),
 }
 
 

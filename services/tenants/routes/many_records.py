@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 
 from contracts.authorise import needs_module
-from contracts.body_sizes import MOST_UPLOAD
+from contracts.body_sizes import MOST_IDS, MOST_UPLOAD
 from contracts.credentials import Actor
 from contracts.ids import TenantId
 from kit.problems import MediaTypeUnsupported
@@ -18,11 +18,10 @@ from services.tenants.records.many.checking import Question
 from services.tenants.records.modules import Module
 from services.tenants.schemas import BulkDelete, BulkOutcome, DeleteOutcome
 
-_MOST_IDS = 512 * 1024
 BODY_LIMITS = {
     r"/v1/records/[^/]+/(bulk|import)$": MOST_UPLOAD,
-    r"/v1/records/[^/]+/bulk-delete$": _MOST_IDS,
-    r"^/internal/tenants/[^/]+/connections/[^/]+/records$": _MOST_IDS,
+    r"/v1/records/[^/]+/bulk-delete$": MOST_IDS,
+    r"^/internal/tenants/[^/]+/connections/[^/]+/records$": MOST_IDS,
 }
 
 router = APIRouter(prefix="/t/{tenant}/v1/records/{module}", tags=["bulk"])
