@@ -18,7 +18,7 @@ def handlers(known: KnownTenants, look_now: Callable[[], None]) -> Handlers:
         look_now()
 
     async def on_suspended(session: WriteSession, notice: TenantSuspended) -> None:
-        """Should it come late, the list opens the tenant again within moments."""
+        """Should it come late, the list opens the tenant again as soon as it can be had."""
         await known.suspend(session, TenantId(notice.tenant))
         look_now()
 

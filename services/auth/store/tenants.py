@@ -49,10 +49,13 @@ async def set_all(session: WriteSession, states: Mapping[UUID, str], now: dateti
 
 
 def _newer_wins() -> Insert:
+    """That a tenant is still closed is news, too: an older list that comes later must not open it.
+    That it is still open is not written down each time."""
     row = insert(tenant)
     news = row.excluded
+    is_news = (tenant.c.state != news.state) | (news.state != "active")
     return row.on_conflict_do_update(
         index_elements=[tenant.c.id],
         set_={"state": news.state, "changed_at": news.changed_at},
-        where=(tenant.c.changed_at < news.changed_at) & (tenant.c.state != news.state),
+        where=(tenant.c.changed_at < news.changed_at) & is_news,
     )

@@ -59,6 +59,20 @@ async def test_notices_in_the_wrong_order_open_nothing_that_the_list_says_is_clo
     assert await state(auth, tenant) == "suspended"
 
 
+async def test_an_older_list_that_comes_late_opens_nothing(auth: Auth) -> None:
+    """It was asked for after the first word of the suspension, and before the second."""
+    tenant, first = TenantId(uuid4()), auth.clock()
+    async with auth.db.write() as session:
+        await tenants.set_state(session, tenant, "suspended", first)
+        await tenants.set_state(session, tenant, "suspended", first + timedelta(seconds=2))
+        await tenants.set_all(session, {tenant: "active"}, first + timedelta(seconds=1))
+    assert await state(auth, tenant) == "suspended"
+    async with auth.db.write() as session:
+        await tenants.set_all(session, {tenant: "suspended"}, first + timedelta(seconds=4))
+        await tenants.set_all(session, {tenant: "active"}, first + timedelta(seconds=3))
+    assert await state(auth, tenant) == "suspended"
+
+
 async def test_a_suspension_closes_though_the_list_cannot_be_had(auth: Auth) -> None:
     tenant = await auth.tenant("ada@a.example")
     auth.is_alone = True
