@@ -51,7 +51,7 @@ class PeerTenants:
         """`count` records, each with fields that are chosen and fields that are not."""
         for number in range(count):
             key, name = f"K{number}", f"Name {number}"
-            self.put(key, name=name, sector="Energy", founded="1999", cik="SECRET")
+            self.put(key, name=name, sector="Energy", founded="FOUNDED", cik="SECRET")
 
     def put(
         self, key: str, *, module: str = "organisation", id_: UUID | None = None, **fields: Any
