@@ -30,6 +30,11 @@ class LocalProgram:
     def migration(self) -> tuple[str, ...]:
         return (*self.command, "migrate")
 
+    @property
+    def preparation(self) -> tuple[str, ...]:
+        """Its migrations that are safe while the version before still runs."""
+        return (*self.migration, "--phase", "pre")
+
 
 _COMMON = ("database_url", "amqp_url", "identity_key")
 PROGRAMS: dict[str, LocalProgram] = {

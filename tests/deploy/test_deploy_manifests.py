@@ -31,7 +31,7 @@ def test_kubernetes_runs_each_program_as_the_launcher_does(manifests):
         assert settings(main) == in_container(name)
         migrations = pods[name].get("initContainers", [])
         assert [tuple(one["command"]) for one in migrations] == (
-            [program.migration] if program.migrates else []
+            [program.preparation] if program.migrates else []
         )
         assert all(settings(one) == in_container(name) for one in migrations)
     envoy = pods["gateway"]["containers"][1]

@@ -3,7 +3,7 @@ come from the address. Servers that say nothing show what the client does by its
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -15,13 +15,13 @@ from kit.messaging.link import HEARTBEAT_S, Link
 from kit.messaging.subscription import AmqpSubscription
 from ops.local.rabbitmq import RabbitMq
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
 async def serving(serve: Serve) -> AsyncIterator[int]:
     """The port of a server on loopback that is no broker."""
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)  # type: ignore[arg-type]
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -27,7 +27,7 @@ from services.backup.vault.key_files import (
 )
 from services.backup.vault.manifest import ManifestRefused
 from services.backup.vault.objects import ObjectMissing, Vault, VaultDown, VaultFull, VaultReadOnly
-from tests.services.backup.mounts import mounted
+from tests.mounts import mounted
 from tests.services.backup.running_backup import Backup, Workshop, running_backup
 from tests.services.backup.tenants_peer import TenantsPeer
 

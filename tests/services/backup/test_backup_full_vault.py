@@ -11,7 +11,7 @@ from contracts.ids import BackupId, new_id
 from services.backup.copy.take import Fulls
 from services.backup.failures import FailureReason, RunFailed
 from tests.eventually import eventually
-from tests.services.backup.mounts import fill, small_disk
+from tests.mounts import fill, small_disk
 from tests.services.backup.running_backup import Backup, Workshop, running_backup
 from tests.services.backup.tenants_peer import TenantsPeer
 

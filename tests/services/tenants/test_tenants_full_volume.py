@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from services.tenants.databases.space import Space
 from tenantdb import template
 from tenantdb.cluster import Cluster as TenantCluster
 from tests.conftest import _FAST, _TEST_HBA, Cluster
+from tests.mounts import mounted
 from tests.ports import PORTS
 from tests.services.tenants.running_tenants import Suite
 
@@ -33,16 +33,12 @@ SMALL_WAL = "max_wal_size = 64MB\nmin_wal_size = 32MB"
 
 @pytest.fixture(scope="session")
 def small_volume(scratch: Path) -> Iterator[Path]:
-    """A file system of its own; only root can make one."""
+    """A file system of its own."""
+    if _PROOF and os.geteuid() != 0:
+        pytest.fail("nothing is proved: only root can mount a file system")
     place = scratch / "small"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={VOLUME},mode=0711", "tmpfs", str(place)]
-    if os.geteuid() or subprocess.run(command, capture_output=True, check=False).returncode:
-        if _PROOF:
-            pytest.fail("nothing is proved: this machine lets nobody mount a volume here")
-        pytest.skip("this machine lets nobody mount a volume here")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with mounted(place, "-t", "tmpfs", "-o", f"size={VOLUME},mode=0711", "tmpfs"):
+        yield place
 
 
 @pytest.fixture(scope="session")
