@@ -55,7 +55,7 @@ def _cut(address: Address, v4: int, v6: int) -> str:
     return str(ipaddress.ip_network((address, length), strict=False))
 
 
-def caller(request: Request) -> Caller:
+async def caller(request: Request) -> Caller:
     async def gone() -> None:
         # the body has been read: what comes next is that the client has left
         while (await request.receive())["type"] != "http.disconnect":

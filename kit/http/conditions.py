@@ -46,7 +46,7 @@ def parse_tags(lines: Sequence[str]) -> frozenset[str] | None:
     return frozenset(tags)
 
 
-def _required(
+async def _required(
     if_match: Annotated[
         list[str] | None, Header(description="the entity tag of your last read; required")
     ] = None,

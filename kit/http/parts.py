@@ -10,7 +10,7 @@ T = TypeVar("T")
 def given(kind: type[T]) -> Any:
     """A dependency on the app's parts: `With = Annotated[SomeParts, given(SomeParts)]`."""
 
-    def _given(request: Request) -> T:
+    async def _given(request: Request) -> T:  # not a thread for each request
         return parts_of(request.app, kind)
 
     return Depends(_given)

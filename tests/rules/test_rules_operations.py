@@ -1,6 +1,9 @@
 """Every operation says who may call it, exactly once."""
 
+import inspect
+
 from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from contracts.authorise import LOGIN, PUBLIC, needs, permissions_of, public
@@ -90,3 +93,19 @@ def test_the_rule_sees_an_operation_without_and_one_with_two_permissions():
     found = operations(app)
     assert found["GET /none"] == []
     assert found["GET /two"] == [PUBLIC, "backup.view"]
+
+
+def test_nothing_of_a_request_waits_for_a_thread(apps):
+    """FastAPI hands a plain function to one of forty threads, which all requests share."""
+    for app in apps.values():
+        for context in iter_route_contexts(app.routes):
+            if isinstance(route := context.original_route, APIRoute):
+                assert not _plain(route.dependant), context.path
+
+
+def _plain(dependant: Dependant) -> list[str]:
+    """The functions among these dependencies, and theirs, that are not awaited."""
+    call = dependant.call if inspect.isfunction(dependant.call) else type(dependant.call).__call__
+    awaited = inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call)
+    found = [] if awaited else [repr(dependant.call)]
+    return found + [one for inner in dependant.dependencies for one in _plain(inner)]
