@@ -6,6 +6,7 @@ from typing import Any
 from gateway import problems as ours
 from gateway.envoy.shapes import Resource, first_of, named
 from kit import problems
+from kit.http.security_headers import SECURITY_HEADERS
 from kit.problems import Problem
 
 # The sentence of our scripts, or Envoy's word for what it saw; neither ever holds the input.
@@ -33,6 +34,7 @@ _HEADERS = {
     429: {"retry-after": "1"},
     503: {"retry-after": "1"},
 }
+_WITHOUT_FILTERS = {"cache-control": "no-store", **SECURITY_HEADERS}
 
 
 def render() -> Resource:
@@ -51,8 +53,13 @@ def render() -> Resource:
 
 
 def _full() -> Resource:
-    """Memory is short, or all connections to a service are taken: nothing is down."""
+    """Memory is short, or all connections to a service are taken: nothing is down.
+
+    Where memory is short Envoy answers before the filters that would add what others carry.
+    """
     busy = _mapper(problems.ServerBusy, problems.ServerBusy.status)
+    added = [_fixed(name, value) for name, value in _WITHOUT_FILTERS.items()]
+    busy["headers_to_add"] = [*added, *busy["headers_to_add"]]
     taken = {"response_flag_filter": {"flags": ["UO"]}}
     short = named(
         "cel",
@@ -85,11 +92,12 @@ def _mapper(
 
 def _headers(status: int) -> list[Resource]:
     """The id of the request too: what is no HTTP is refused before Envoy has written it."""
-    overwritten = _HEADERS.get(status, {})
-    known = [
-        _header(name, value, "OVERWRITE_IF_EXISTS_OR_ADD") for name, value in overwritten.items()
-    ]
+    known = [_fixed(name, value) for name, value in _HEADERS.get(status, {}).items()]
     return [*known, _header("x-request-id", _ID, "ADD_IF_ABSENT")]
+
+
+def _fixed(name: str, value: str) -> Resource:
+    return _header(name, value, "OVERWRITE_IF_EXISTS_OR_ADD")
 
 
 def _header(name: str, value: str, action: str) -> Resource:

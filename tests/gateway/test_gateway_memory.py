@@ -11,6 +11,7 @@ import pytest
 
 from gateway.envoy import bootstrap
 from gateway.envoy.shapes import named
+from kit.http.security_headers import SECURITY_HEADERS
 from tests.eventually import eventually
 from tests.gateway.edge_parts import (
     RECORDS,
@@ -81,6 +82,7 @@ async def test_requests_are_refused_as_busy_and_taken_again(edge: EdgeUnderTest)
         assert seen.headers["retry-after"] == "1"
         assert len(seen.headers["x-request-id"]) == 36
         assert seen.document()["type"] == "/problems/server-busy"
+        assert seen.headers.items() >= {**SECURITY_HEADERS, "cache-control": "no-store"}.items()
     assert await metrics_status(edge) == 200
     say(heap, 0.5)
     await eventually(lambda: acts(edge, "stop_accepting_requests", 0))
