@@ -70,3 +70,12 @@ async def test_what_is_not_public_is_a_404_with_and_without_a_token(
 async def test_an_escaped_slash_in_a_path_is_refused(edge: EdgeUnderTest, escape: str) -> None:
     answer = await edge.call(f"/v1/tenants/..{escape}..{escape}internal", edge.token(None))
     assert_problem(answer, 400, "/problems/request-malformed")
+
+
+@pytest.mark.parametrize("written", ["/v1//me", "/v1/./me", "/v1/memory/../me"])
+async def test_a_path_has_one_form_behind_the_edge(edge: EdgeUnderTest, written: str) -> None:
+    request = f"GET {written} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n"
+    token = f"authorization: Bearer {edge.token(None)}\r\n\r\n"
+    answer = await edge.raw((request + token).encode())
+    assert answer.startswith("HTTP/1.1 200 ")
+    assert '"path": "/v1/me"' in answer

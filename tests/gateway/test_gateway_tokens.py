@@ -32,6 +32,7 @@ def _tokens_that_must_fail(edge: EdgeUnderTest) -> dict[str, str]:
         "garbage": "garbage",
         "forged": edge.token(TENANT, SigningKey.generate()),
         "expired": edge.token(TENANT, iat=past, exp=past + 300),
+        "expired by more than clocks differ": edge.token(TENANT, iat=past, exp=past + 3590),
         "other issuer": edge.token(TENANT, iss="https://elsewhere"),
         "unsigned": f"{none}.{body}.",
         "other signature": f"{header}.{body}.{signature[::-1]}",
@@ -47,6 +48,17 @@ async def test_a_faulty_token_is_a_401_problem(edge: EdgeUnderTest) -> None:
         assert answer.headers["www-authenticate"].startswith("Bearer")
     answer = await edge.call(f"{RECORDS}?access_token={edge.token(TENANT)}")
     assert_problem(answer, 401, "/problems/not-authenticated")
+    assert edge.upstreams.seen == []
+
+
+async def test_a_token_that_is_an_operators_and_a_tenants_at_once_has_nobodys_list(
+    edge: EdgeUnderTest,
+) -> None:
+    assert (await edge.call("/v1/me", edge.token(None))).status_code == 200
+    edge.upstreams.seen.clear()
+    for token in (edge.token(None, rlm="tenant"), edge.token(TENANT, rlm="operators")):
+        answer = await edge.call("/v1/me", token)
+        assert_problem(answer, 403, "/problems/caller-address-refused")
     assert edge.upstreams.seen == []
 
 

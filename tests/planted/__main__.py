@@ -3,7 +3,8 @@ notice them: `make mutants`. Prints each survivor and a table; fails below the l
 
 The tables beside this file (one a part, TOML) hold the changes: file, text to find (once), text to
 put there, the tests that notice, and what would be unguarded. `reason` is only for a change that
-is known to survive. A part's name as argument plants the changes of that part alone.
+is known to survive. A part's name as argument plants the changes of that part alone; `--rotate N`
+plants every Nth change, others each day, so that N days plant them all.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +62,11 @@ def changes(part: str | None = None) -> list[Change]:
                 Change(**row | {"part": table.stem, "tests": (*row["tests"],)}) for row in rows
             ]
     return found
+
+
+def turn_of(day: date, turns: int, all_changes: Sequence[Change]) -> list[Change]:
+    """Every nth change; which ones depends on the day, and n days in a row have them all."""
+    return list(all_changes[day.toordinal() % turns :: turns])
 
 
 @contextlib.contextmanager
@@ -155,8 +162,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
     parser.add_argument("part", nargs="?", help="the name of a table")
     parser.add_argument("--at-once", type=int, default=2)
+    parser.add_argument("--rotate", type=int, default=1, metavar="N")
     given = parser.parse_args()
-    wanted, begun = changes(given.part), time.monotonic()
+    wanted, begun = turn_of(date.today(), given.rotate, changes(given.part)), time.monotonic()
     asyncio.run(check_unchanged(wanted))
     survivors = asyncio.run(plant_all(wanted, given.at_once))
     reached = print_table(wanted, survivors)
