@@ -5,8 +5,8 @@ from gateway.envoy.shapes import Resource, named
 from gateway.settings import GatewaySettings
 
 _MOMENT = "2s"
-"""In this time what most clients had under way when they were refused has arrived. 5 MiB on loopback
-need more than 0.02 s of it and less than 0.5; who refuses itself for longer costs a stream."""
+"""In this time what most clients had under way when they were refused has arrived: 5 MiB on
+loopback need more than 0.02 s and less than 0.5. A longer one would keep refused streams open."""
 _FILTERS = "envoy.extensions.filters.http"
 
 

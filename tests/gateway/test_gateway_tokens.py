@@ -58,7 +58,7 @@ async def test_a_token_that_is_an_operators_and_a_tenants_at_once_has_nobodys_li
     edge.upstreams.seen.clear()
     for token in (edge.token(None, rlm="tenant"), edge.token(TENANT, rlm="operators")):
         answer = await edge.call("/v1/me", token)
-        assert_problem(answer, 403, "/problems/caller-address-refused")
+        assert_problem(answer, 403, "/problems/edge-address-refused")
     assert edge.upstreams.seen == []
 
 

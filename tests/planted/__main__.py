@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from kit import clock
+
 ROOT = Path(__file__).parents[2]
 TABLES = Path(__file__).parent
 LIMIT = 0.9
@@ -164,7 +166,8 @@ def main() -> None:
     parser.add_argument("--at-once", type=int, default=2)
     parser.add_argument("--rotate", type=int, default=1, metavar="N")
     given = parser.parse_args()
-    wanted, begun = turn_of(date.today(), given.rotate, changes(given.part)), time.monotonic()
+    today, begun = clock.now().date(), time.monotonic()
+    wanted = turn_of(today, given.rotate, changes(given.part))
     asyncio.run(check_unchanged(wanted))
     survivors = asyncio.run(plant_all(wanted, given.at_once))
     reached = print_table(wanted, survivors)
