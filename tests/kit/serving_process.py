@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -55,6 +56,12 @@ async def endless() -> StreamingResponse:
             cut_off += 1
 
     return StreamingResponse(pieces())
+
+
+@router.get("/looked-through")
+async def objects() -> dict[str, int]:
+    """What a full collection looks at, and what it does not."""
+    return {"objects": len(gc.get_objects()), "kept": gc.get_freeze_count()}
 
 
 @router.post("/body")

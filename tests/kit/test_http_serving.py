@@ -149,3 +149,9 @@ async def test_while_it_drains_each_answer_ends_its_connection(served, connect):
     rest = await asyncio.wait_for(reader.read(), 10)
     assert b"HTTP/1.1 200" in rest
     assert b"connection: close" in rest.lower()
+
+
+async def test_a_full_collection_leaves_out_what_stands_since_the_start(served: Served) -> None:
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        found = (await client.get(f"{served.url}/looked-through")).json()
+    assert found["kept"] > 10 * found["objects"]
