@@ -15,7 +15,7 @@ from contracts.credentials import AccessVerifier, Actor, claims_of
 from contracts.ids import SessionId, TenantId, UserId, new_id
 from contracts.permissions import PERMISSIONS
 from kit import base64url, clock
-from kit.http import parts_of
+from kit.http import parts_of, put
 from kit.messaging.memory import MemoryBroker
 from kit.notice import Notice
 from kit.sealing import SigningKey, VerifyKey, new_key
@@ -176,7 +176,7 @@ async def running_sync(
     async def fetch() -> dict[str, VerifyKey]:
         return {"test": _KEY.public}
 
-    app.state.access = AccessVerifier(KeySet(fetch), ISSUER)
+    put(app, AccessVerifier(KeySet(fetch), ISSUER))
     async with app.router.lifespan_context(app):
         sync = Sync(app, peer.tenant, peer, simulator, broker, settings)
         try:
