@@ -50,7 +50,7 @@ async def list_connections(
 ) -> crm.ConnectionList:
     """All connections of the tenant."""
     rows = await connections.of_tenant(db, tenant)
-    counts = await outgoing.counts(db, [ConnectionId(row["id"]) for row in rows])
+    counts = await outgoing.counts(db, [row["id"] for row in rows])
     found = [views.connection(row, counts.get(row["id"], {})) for row in rows]
     return crm.ConnectionList(connections=found)
 
