@@ -83,3 +83,12 @@ def test_no_route_makes_an_id_by_hand():
 def test_the_rule_sees_an_id_that_is_made_by_hand():
     found = made_by_hand(ast.parse("f(TenantId(tenant)), ids.UserId(user), BackupId(new_id())"))
     assert sorted(found) == ["TenantId(tenant)", "ids.UserId(user)"]
+
+
+@pytest.mark.parametrize("part", ["services/auth", "services/sync", "services/tenants", "gateway"])
+def test_a_row_of_sql_gets_its_type_where_it_is_read(part):
+    """Above store/ nothing is asked for by the name of a column."""
+    files = [path for path in FILES if path.is_relative_to(ROOT / part)]
+    stores = [path for path in files if "store" in (path.stem, *path.parent.parts)]
+    assert stores
+    assert [str(p) for p in files if p not in stores and "RowMapping" in p.read_text()] == []

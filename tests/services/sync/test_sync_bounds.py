@@ -1,6 +1,7 @@
 """Bounds: one tenant's slow CRM costs others nothing, and what is stopped sends nothing more."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -53,7 +54,7 @@ async def test_a_push_that_lasts_too_long_rests_longer_each_time(
             async with sync.parts.db.read() as session:
                 row = await connections.get(session, ConnectionId(UUID(connection)))
             assert row is not None
-            return row["failures"] >= 3 and row["retry_at"] is not None
+            return row.failures >= 3 and row.retry_at is not None
 
         await eventually(has_rested)
         body = await sync.get(f"/{connection}")
@@ -131,14 +132,14 @@ async def test_two_connections_at_once_are_counted_one_after_the_other(sync: Syn
     await sync.connect()
     db = sync.parts.db
     async with db.read() as session:
-        row = dict((await connections.of_tenant(session, sync.tenant))[0])
+        row = (await connections.of_tenant(session, sync.tenant))[0]
 
     async def add() -> None:
         async with db.write() as session:
-            await connections.add(session, {**row, "id": new_id()}, 2)
+            await connections.add(session, replace(row, id=ConnectionId(new_id())), 2)
 
     async with db.write() as first:
-        await connections.add(first, {**row, "id": new_id()}, 2)
+        await connections.add(first, replace(row, id=ConnectionId(new_id())), 2)
         second = asyncio.create_task(add())
 
         async def waits_or_has_ended() -> bool:

@@ -19,6 +19,7 @@ from services.sync.crm import KINDS, connection_of
 from services.sync.egress import Egress
 from services.sync.problems import CrmAddressRefused
 from services.sync.store import connections
+from services.sync.store.connections import NewConnectionRow
 from tests.services.sync.answering import MAPPING
 from tests.services.sync.recording import RecordingLedger
 
@@ -53,8 +54,12 @@ def wanted(kind: str, **changes: Any) -> crm.NewConnection:
 
 
 def value_of(kind: str, address: dict[str, Any]) -> Connection:
-    row = {"id": new_id(), "tenant": new_id(), "kind": kind, "address": address, "modules": {}}
-    return connection_of(row)
+    return connection_of(row_of(kind, address))
+
+
+def row_of(kind: str, address: dict[str, Any], tenant: TenantId | None = None) -> NewConnectionRow:
+    tenant = tenant or TenantId(new_id())
+    return NewConnectionRow(ConnectionId(new_id()), tenant, "New", kind, address, {})
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -108,22 +113,24 @@ async def test_connections_of_the_version_before_are_carried_over(
         await session.run(text("DROP SCHEMA public CASCADE"))
         await session.run(text("CREATE SCHEMA public"))
     await migrate(url, tmp_path)
-    tenant, old, between, new = TenantId(new_id()), new_id(), new_id(), new_id()
+    tenant, old, between = TenantId(new_id()), new_id(), new_id()
     async with db.write() as session:
         await session.run(_OLD_ROW, {"id": old, "tenant": tenant})
     await migrate(url, MIGRATIONS, phase="pre")
     address = crm.stored_address(wanted("dataverse"))
-    row = {"id": new, "tenant": tenant, "name": "New", "kind": "dataverse", "state": "active"}
+    new = row_of("dataverse", address, tenant)
     async with db.write() as session:  # both versions write before the old one is gone
         await session.run(_OLD_ROW, {"id": between, "tenant": tenant})
-        await connections.add(session, {**row, "address": address, "modules": {}}, 10)
+        await connections.add(session, new, 10)
     async with db.read() as session:
-        seen = [await session.first(_OLD_VIEW, {"id": one}) for one in (old, new)]
+        seen = [await session.first(_OLD_VIEW, {"id": one}) for one in (old, new.id)]
     for one in seen:
         assert one is not None
         assert tuple(one.values()) == HOSTS
     await migrate(url, MIGRATIONS, phase="post")
     async with db.read() as session:
-        found = [await connections.get(session, ConnectionId(one)) for one in (old, between, new)]
+        found = [
+            await connections.get(session, ConnectionId(one)) for one in (old, between, new.id)
+        ]
     await db.close()
-    assert [one["address"] for one in found if one is not None] == [address] * 3
+    assert [one.address for one in found if one is not None] == [address] * 3

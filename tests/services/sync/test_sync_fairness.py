@@ -70,7 +70,7 @@ async def test_what_makes_way_goes_on_in_its_turn(
         async def have_pushed() -> bool:
             async with sync.parts.db.read() as session:
                 rows = [await connections.get(session, one) for _, one in slow]
-            return all(row and row["pushed_at"] for row in rows)
+            return all(row and row.pushed_at for row in rows)
 
         await eventually(have_pushed)
 

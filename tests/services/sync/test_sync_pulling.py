@@ -21,7 +21,7 @@ async def stored(sync: Sync, connection: str) -> tuple[str | None, int]:
         row = await connections.get(session, ConnectionId(UUID(connection)))
         rows = await session.scalar(text("SELECT count(*) FROM outgoing"))
     assert row is not None
-    return row["position"], int(rows)
+    return row.position, int(rows)
 
 
 async def test_a_page_that_was_asked_for_before_another_push_began_is_not_saved(
