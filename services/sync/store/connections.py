@@ -240,5 +240,8 @@ def _row(row: RowMapping | None) -> ConnectionRow | None:
 
 
 def _lock(tenant: TenantId) -> Select[tuple[object]]:
-    """Until the transaction ends, nobody else adds a connection of the tenant."""
+    """Until the transaction ends, nobody else adds a connection of the tenant.
+
+    PostgreSQL's hash and not kit.locks: a version before this one must be kept out, too.
+    """
     return select(func.pg_advisory_xact_lock(func.hashtextextended(str(tenant), 0)))
