@@ -9,10 +9,9 @@ from contracts.schema import Strict, Time, at_most
 from kit.display_text import DisplayText
 from services.sync.connection import ConnectionState, ModuleMapping, OutcomeState
 
-# The names of Dataverse's tables and columns, and of our modules and fields.
+# The names of a CRM's tables and columns, and of our modules and fields.
 Theirs = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Ours = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]{0,127}$")]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
 
 

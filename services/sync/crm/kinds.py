@@ -1,6 +1,7 @@
 """The kinds of CRM that there are: the one table that names them, and how a row becomes a value.
 
-With a second kind each of the two bodies becomes a union, told apart by its `kind`.
+With a second kind each of the two bodies becomes a union, told apart by its `kind`; who leaves it
+out goes on meaning Dataverse.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from services.sync.crm.dataverse import (
     DataverseConnectionView,
     NewDataverseConnection,
 )
-from services.sync.crm.port import CrmKind
+from services.sync.crm.port import CrmKind, StoredAddress
 from services.sync.egress import CallLedger, Egress
 from services.sync.store.connections import ConnectionRow, NewConnectionRow
 
@@ -31,7 +32,7 @@ _SHOWN = schemas.ConnectionViewBase.model_fields.keys() - {"outcomes"}
 class KindOfCrm:
     """`address` is the form of what is stored of where a CRM is; `start` makes it usable."""
 
-    address: type[DataverseAddress]
+    address: type[StoredAddress]
     start: Callable[[Egress, CallLedger], CrmKind]
 
 
