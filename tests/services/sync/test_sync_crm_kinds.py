@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from sqlalchemy import text
 
 from contracts.ids import ConnectionId, TenantId, new_id
@@ -22,21 +23,15 @@ from services.sync.store import connections
 from services.sync.store.connections import NewConnectionRow
 from tests.services.sync.answering import MAPPING
 from tests.services.sync.recording import RecordingLedger
+from tests.services.sync.simulated_crms import ADDRESSES
 
-BODIES: dict[str, dict[str, Any]] = {
-    "dataverse": {
-        "environment_url": "https://CRM.example.com:443/",
-        "authority_url": "https://login.example.com",
-        "directory_id": "directory",
-        "client_id": "client",
-    }
-}
 HOSTS = ("crm.example.com", "login.example.com", "directory", "client")
 COMMON = {
     "name": "A",
     "client_secret": "secret",
     "modules": {"organisation": {"table": "a", "key_attribute": "b", "fields": {"name": "c"}}},
 }
+_WANTED = TypeAdapter[crm.NewConnection](crm.NewConnection)
 _OLD_ROW = text(
     "INSERT INTO connection (id, tenant, name, kind, state, environment_host, authority_host,"
     " directory_id, client_id, modules) VALUES (:id, :tenant, 'Old', 'dataverse', 'active',"
@@ -49,8 +44,8 @@ _OLD_VIEW = text(
 
 
 def wanted(kind: str, **changes: Any) -> crm.NewConnection:
-    given = {**COMMON, **BODIES[kind], "kind": kind, **changes}
-    return crm.NewConnection.model_validate_json(json.dumps(given))
+    given = {**COMMON, **ADDRESSES[kind], "kind": kind, **changes}
+    return _WANTED.validate_json(json.dumps(given))
 
 
 def value_of(kind: str, address: dict[str, Any]) -> Connection:
@@ -74,7 +69,7 @@ def test_an_address_is_kept_in_one_form_and_names_every_host_that_is_called(kind
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_an_address_that_the_guard_refuses_is_refused_by_its_place_in_the_body(kind: str) -> None:
-    urls = [name for name in BODIES[kind] if name.endswith("_url")]
+    urls = [name for name in ADDRESSES[kind] if name.endswith("_url")]
     assert urls
     for name in urls:
         with pytest.raises(CrmAddressRefused) as refused:
