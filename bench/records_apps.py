@@ -27,7 +27,7 @@ from contracts.credentials import AccessVerifier
 from contracts.ids import TenantId
 from kit import logs
 from kit.db import Database
-from kit.http import build_app
+from kit.http import build_app, put
 from kit.sealing import VerifyKey
 from kit.tokens import KeySet
 from kit.uuid7 import uuid7
@@ -91,13 +91,14 @@ def ours(setting: Setting) -> FastAPI:
         lifespan=lifespan,
         body_limits=many_records.BODY_LIMITS,
     )
-    app.state.access = AccessVerifier(ring, setting.issuer)
-    app.state.parts = RecordsParts(
+    put(app, AccessVerifier(ring, setting.issuer))
+    parts = RecordsParts(
         databases=databases,
         notices=Notices(db),
         space=Space(db, Cluster(setting.control_url), limit=1 << 40, floor=1, volume=None),
         uploads=Uploads(),
     )
+    put(app, parts)
     return app
 
 

@@ -10,6 +10,7 @@ from contracts.credentials import AccessVerifier
 from contracts.settings import ServiceSettings
 from kit import chassis
 from kit.chassis import Made
+from kit.http import parts_of, put
 
 
 def assemble(
@@ -19,10 +20,10 @@ def assemble(
     so again every half minute, and are not ready before they have seen some."""
 
     async def check_keys() -> None:
-        await app.state.access.check()
+        await parts_of(app, AccessVerifier).check()
 
     async def refresh_keys() -> None:
-        await app.state.access.refresh()
+        await parts_of(app, AccessVerifier).refresh()
 
     if access is None:
         keys = authorise.key_timer(refresh_keys)
@@ -32,5 +33,5 @@ def assemble(
     app = chassis.build(replace(made, queue=BULKHEAD.queue_of(made.name)))
     authorise.install(app, settings, made.name)
     if access is not None:
-        app.state.access = access
+        put(app, access)
     return app

@@ -12,9 +12,10 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.dependencies.models import Dependant
 
 from contracts.access import Person, decide
-from contracts.credentials import Actor, CallerVerifier, access_verifier
+from contracts.credentials import AccessVerifier, Actor, CallerVerifier, access_verifier
 from contracts.permissions import OPERATOR_PERMISSIONS, PERMISSIONS
 from contracts.settings import ServiceSettings
+from kit.http import parts_of, put
 from kit.problems import NotAuthenticated, NotFound, NotPermitted
 from kit.timers import Timer
 
@@ -41,8 +42,7 @@ def permissions_of(dependant: Dependant) -> list[str]:
 
 def install(app: FastAPI, settings: ServiceSettings, service: str) -> None:
     """Give the app its two verifiers: for users' tokens and for other services'."""
-    app.state.access = access_verifier(settings)
-    app.state.callers = CallerVerifier(service, settings.identities)
+    put(app, access_verifier(settings), CallerVerifier(service, settings.identities))
 
 
 def key_timer(refresh: Callable[[], Awaitable[None]]) -> Timer:
@@ -98,7 +98,7 @@ def needs_service(*callers: str) -> Any:
     """One of the named services, with a token for this one; gives the caller's name."""
 
     async def check(request: Request) -> str:
-        caller: str = request.app.state.callers.caller(_bearer(request))
+        caller = parts_of(request.app, CallerVerifier).caller(_bearer(request))
         if caller not in callers:
             raise NotPermitted("this route is not open to that service")
         return caller
@@ -123,8 +123,7 @@ def permitted(actor: Actor, permission: str) -> Actor:
 
 
 async def _actor(request: Request) -> Actor:
-    actor: Actor = await request.app.state.access.actor(_bearer(request))
-    return actor
+    return await parts_of(request.app, AccessVerifier).actor(_bearer(request))
 
 
 async def _tenant_actor(request: Request) -> Actor:

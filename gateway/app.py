@@ -8,6 +8,7 @@ from contracts.clients import TenantsClient
 from gateway import api_document, consumers, problem_pages, remarks, routes, store
 from gateway.edge import Edge, publish_static
 from gateway.envoy_admin import EnvoyAdmin
+from gateway.parts import GatewayParts
 from gateway.settings import GatewaySettings
 from gateway.suspensions import Suspensions
 from kit import logs
@@ -60,7 +61,7 @@ def create_app(
             timers=[Timer("edge", _CATCH_UP_S, edge.catch_up), sweep],
             opening=[publish, seed, remark],
             closing=[tenants.aclose, admin.aclose],
-            state={"edge": edge},
+            parts=GatewayParts(db, edge),
         ),
     )
 

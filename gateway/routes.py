@@ -1,14 +1,15 @@
 """The admin API of the address lists: operators for all, tenants' administrators for their own."""
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from contracts.authorise import needs, needs_operator
 from contracts.credentials import Actor
+from contracts.ids import TenantId
 from gateway import allowlists
 from gateway.allowlists import ListChange
+from gateway.parts import GatewayParts, With
 from gateway.schemas import AllowlistIn, AllowlistOut
 from gateway.store import GLOBAL
 from kit.http import Read
@@ -38,47 +39,49 @@ async def replace_global_allowlist(
     actor: EditingOperator,
     body: AllowlistIn,
     request: Request,
+    parts: With,
     response: Response,
     force: bool = False,
 ) -> AllowlistOut:
     """Replace the global list; 409 where it would lock the caller out and `force` is not set."""
     must_hold = None if force else _caller(request)
-    return await _replace(request, response, ListChange(GLOBAL, body.ranges, actor.user, must_hold))
+    return await _replace(parts, response, ListChange(GLOBAL, body.ranges, actor.user, must_hold))
 
 
 @router.get("/v1/allowlists/{tenant}")
-async def read_tenant_allowlist(tenant: UUID, actor: Operator, db: Read) -> AllowlistOut:
+async def read_tenant_allowlist(tenant: TenantId, actor: Operator, db: Read) -> AllowlistOut:
     """Addresses that may reach a tenant."""
     return await _read(db, str(tenant))
 
 
 @router.put("/v1/allowlists/{tenant}", responses=_LIVE)
 async def replace_tenant_allowlist(
-    tenant: UUID, actor: EditingOperator, body: AllowlistIn, request: Request, response: Response
+    tenant: TenantId, actor: EditingOperator, body: AllowlistIn, parts: With, response: Response
 ) -> AllowlistOut:
     """Give a tenant its list, or replace it; without one nobody reaches the tenant."""
-    return await _replace(request, response, ListChange(str(tenant), body.ranges, actor.user))
+    return await _replace(parts, response, ListChange(str(tenant), body.ranges, actor.user))
 
 
 @router.get("/t/{tenant}/v1/allowlist")
-async def read_allowlist(tenant: UUID, actor: Administrator, db: Read) -> AllowlistOut:
+async def read_allowlist(tenant: TenantId, actor: Administrator, db: Read) -> AllowlistOut:
     """Addresses that may reach this tenant."""
     return await _read(db, str(tenant))
 
 
 @router.put("/t/{tenant}/v1/allowlist", responses=_LIVE)
 async def replace_allowlist(
-    tenant: UUID,
+    tenant: TenantId,
     actor: Administrator,
     body: AllowlistIn,
     request: Request,
+    parts: With,
     response: Response,
     force: bool = False,
 ) -> AllowlistOut:
     """Replace this tenant's list; 409 where it would lock the caller out and `force` is not set."""
     must_hold = None if force else _caller(request)
     change = ListChange(str(tenant), body.ranges, actor.user, must_hold)
-    return await _replace(request, response, change)
+    return await _replace(parts, response, change)
 
 
 def _caller(request: Request) -> str:
@@ -91,8 +94,7 @@ async def _read(db: Read, scope: str) -> AllowlistOut:
     return AllowlistOut(ranges=found.ranges, changed_at=found.changed_at)
 
 
-async def _replace(request: Request, response: Response, change: ListChange) -> AllowlistOut:
-    state = request.app.state
-    new, live = await allowlists.replace(state.db, state.edge, change)
+async def _replace(parts: GatewayParts, response: Response, change: ListChange) -> AllowlistOut:
+    new, live = await allowlists.replace(parts.db, parts.edge, change)
     response.status_code = 200 if live else 202
     return AllowlistOut(ranges=new.ranges, changed_at=new.changed_at, live=live)

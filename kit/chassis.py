@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
@@ -22,7 +21,7 @@ from kit import inbox, logs
 from kit.causes import NotReady, cause_of
 from kit.consuming import Handlers, consume
 from kit.db import Database
-from kit.http import Check, build_app
+from kit.http import Check, build_app, put
 from kit.messaging import Broker, Subscription
 from kit.supervisor import Run, Supervisor, supervising
 from kit.timers import Timer
@@ -59,7 +58,6 @@ class Made:
     closing: Sequence[Callable[[], Awaitable[None]]] = ()
     body_limits: Mapping[str, int] = field(default_factory=dict)
     parts: object = None
-    state: Mapping[str, Any] = field(default_factory=dict)
     needs_loops: bool = False
 
 
@@ -80,10 +78,7 @@ def build(made: Made) -> FastAPI:
         body_limits=made.body_limits,
         why_closed=lambda: running.why_closed,
     )
-    app.state.made, app.state.broker = made, made.broker
-    app.state.db, app.state.parts = made.db, made.parts
-    for name, value in made.state.items():
-        setattr(app.state, name, value)
+    put(app, *(one for one in (made, made.db, made.parts) if one is not None))
     return app
 
 

@@ -10,8 +10,10 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
+from uuid import UUID
 
 import asyncpg
 from prometheus_client import Counter, Gauge
@@ -70,6 +72,22 @@ class OutboxDown(NotReady):
     """The databases of these services do not let the relay in."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A row of an outbox."""
+
+    seq: int
+    event_id: UUID
+    topic: str
+    body: bytes
+    headers: str
+    created_at: datetime
+
+    @property
+    def message(self) -> Message:
+        return Message(str(self.event_id), self.topic, self.body, json.loads(self.headers))
+
+
 class _Outbox:
     def __init__(self, name: str, url: str, broker: Broker) -> None:
         self.name, self._url, self._broker = name, url, broker
@@ -121,15 +139,15 @@ class _Outbox:
 
     async def _relay_batch(self, connection: Connection) -> bool:
         """Publish and delete what waits; True when there may be more."""
-        rows = await connection.fetch(SELECT, BATCH)
+        rows = [_Waiting(**row) for row in await connection.fetch(SELECT, BATCH)]
         self.is_reachable = True
         self._looked_at = clock.now()
-        self._oldest_at = rows[0]["created_at"] if rows else None
+        self._oldest_at = rows[0].created_at if rows else None
         confirmed: list[str] = []
         try:
             for row in rows:
-                await self._broker.publish(_message(row))
-                confirmed.append(str(row["seq"]))
+                await self._broker.publish(row.message)
+                confirmed.append(str(row.seq))
         finally:
             if confirmed:
                 await connection.execute(DELETE, f"{{{','.join(confirmed)}}}")
@@ -143,7 +161,3 @@ class _Outbox:
 
     def _tell(self, what: str, error: Exception) -> None:
         log.warning(what, database=self.name, reason=type(error).__name__)
-
-
-def _message(row: asyncpg.Record) -> Message:
-    return Message(str(row["event_id"]), row["topic"], row["body"], json.loads(row["headers"]))

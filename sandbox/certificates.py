@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import (
-    CertificateIssuerPrivateKeyTypes,
-    PublicKeyTypes,
-)
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 DAY = timedelta(days=1)
 
@@ -44,115 +41,55 @@ class Identity:
 class Authority:
     """A certificate authority; `Authority.new()` or `Authority.load(certificate_pem, key_pem)`."""
 
-    def __init__(self, certificate: x509.Certificate, key: CertificateIssuerPrivateKeyTypes):
-        self._certificate = certificate
-        self._key = key
+    def __init__(self, ca: trustme.CA) -> None:
+        self._ca = ca
 
     @classmethod
-    def new(cls, name: str = "Bulkhead sandbox authority") -> "Authority":
-        key = ec.generate_private_key(ec.SECP256R1())
-        now = datetime.now(UTC)
-        builder = _builder(_name(name), key.public_key(), now - DAY, now + 365 * DAY)
-        builder = builder.issuer_name(_name(name)).add_extension(_usage(signs=True), critical=True)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
-        return cls(builder.sign(key, hashes.SHA256()), key)
+    def new(cls) -> "Authority":
+        return cls(trustme.CA(organization_name="Bulkhead sandbox authority"))
 
     @classmethod
     def load(cls, certificate: bytes, key: bytes) -> "Authority":
-        private = serialization.load_pem_private_key(key, password=None)
-        if not isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-            raise TypeError("the key of an authority must be EC or RSA")
-        return cls(x509.load_pem_x509_certificate(certificate), private)
+        return cls(trustme.CA.from_pem(certificate, key))
 
     @property
     def certificate(self) -> bytes:
         """The trust anchor, PEM."""
-        return self._certificate.public_bytes(serialization.Encoding.PEM)
+        return self._ca.cert_pem.bytes()
 
     def identity(self) -> Identity:
-        return Identity(self.certificate, _pem(self._key))
+        return Identity(self.certificate, self._ca.private_key_pem.bytes())
 
     def issue(self, *hosts: str) -> Identity:
-        now = datetime.now(UTC)
-        return self._issue(hosts, now - DAY, now + 30 * DAY)
+        return self._issue(hosts, -DAY, 30 * DAY)
 
     def issue_expired(self, *hosts: str) -> Identity:
+        return self._issue(hosts, -30 * DAY, -DAY)
+
+    def _issue(self, hosts: tuple[str, ...], start: timedelta, end: timedelta) -> Identity:
         now = datetime.now(UTC)
-        return self._issue(hosts, now - 30 * DAY, now - DAY)
-
-    def _issue(self, hosts: tuple[str, ...], start: datetime, end: datetime) -> Identity:
-        key = ec.generate_private_key(ec.SECP256R1())
-        builder = _leaf(hosts, key.public_key(), start, end).issuer_name(self._certificate.subject)
-        builder = builder.add_extension(self._key_identifier(), critical=False)
-        return Identity(_sign(builder, self._key), _pem(key))
-
-    def _key_identifier(self) -> x509.AuthorityKeyIdentifier:
-        subject = self._certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-        return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(subject.value)
+        leaf = self._ca.issue_cert(*hosts, not_before=now + start, not_after=now + end)
+        return Identity(leaf.cert_chain_pems[0].bytes(), leaf.private_key_pem.bytes())
 
 
 def issue_self_signed(*hosts: str) -> Identity:
-    """Right names and dates, but no authority stands behind it."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    """Right names and dates, but no authority stands behind it, which trustme cannot make."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), _name(hosts[0])
     now = datetime.now(UTC)
-    builder = _leaf(hosts, key.public_key(), now - DAY, now + 30 * DAY).issuer_name(_name(hosts[0]))
-    return Identity(_sign(builder, key), _pem(key))
-
-
-def _leaf(
-    hosts: tuple[str, ...], key: PublicKeyTypes, start: datetime, end: datetime
-) -> x509.CertificateBuilder:
     names = x509.SubjectAlternativeName([_alternative_name(host) for host in hosts])
-    server = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-    return (
-        _builder(_name(hosts[0]), key, start, end)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs=False), critical=True)
-        .add_extension(server, critical=False)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - DAY)
+        .not_valid_after(now + 30 * DAY)
         .add_extension(names, critical=False)
+        .sign(key, hashes.SHA256())
     )
-
-
-def _builder(
-    subject: x509.Name, key: PublicKeyTypes, start: datetime, end: datetime
-) -> x509.CertificateBuilder:
-    if not isinstance(key, ec.EllipticCurvePublicKey):
-        raise TypeError("sandbox certificates have EC keys")
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(start)
-        .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _sign(builder: x509.CertificateBuilder, key: CertificateIssuerPrivateKeyTypes) -> bytes:
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-
-
-def _pem(key: CertificateIssuerPrivateKeyTypes) -> bytes:
-    return key.private_bytes(
+    private = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-
-
-def _usage(*, signs: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs,
-        key_cert_sign=signs,
-        crl_sign=signs,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    return Identity(made.public_bytes(serialization.Encoding.PEM), private)
 
 
 def _name(text: str) -> x509.Name:

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from kit.locks import lock
 from tenantdb.budget import Connection
 from tenantdb.names import checked
 
-_LOCK = 0x656E6473  # "ends": two cannot grant the same role at the same time
+_LOCK = lock("ends")  # two cannot grant the same role at the same time
 # a database that is dropped at this moment has no size
 _SIZES = """SELECT left(datname, 28) AS name,
         coalesce(sum(pg_database_size(oid)), 0)::bigint AS size

@@ -48,6 +48,7 @@ async def end(cluster: Cluster, role: str, database: str) -> None:
     Of two that end the same lease, the second waits and finds nothing left to do.
     """
     async with cluster.admin() as admin:
+        # PostgreSQL's hash and not kit.locks: a version before this one must be kept out, too
         await admin.execute("SELECT pg_advisory_lock(hashtextextended($1, 0))", role)
         if await admin.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", checked(role)):
             await admin.execute(f"ALTER ROLE {role} NOLOGIN")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import asyncpg
 
-from kit import migrate
+from kit import locks, migrate
 from tenantdb.budget import Connection
 from tenantdb.cluster import Cluster
 
@@ -14,7 +14,7 @@ EMPTY = "bulkhead_empty"
 TEMPLATE = "bulkhead_template"
 TEMPLATE_OWNER = "bulkhead_template_owner"
 MIGRATIONS = Path(__file__).parent / "migrations"
-_LOCK = 0x74656D70  # "temp": one builder of the template at a time
+_LOCK = locks.lock("temp")  # one builder of the template at a time
 
 
 async def build(cluster: Cluster) -> list[str]:

@@ -6,6 +6,7 @@ import httpx2
 from fastapi import FastAPI
 
 from contracts.credentials import AccessVerifier
+from kit.http import put
 from kit.sealing import VerifyKey
 from kit.tokens import KeySet
 from tests.eventually import eventually
@@ -19,7 +20,7 @@ async def is_asked_for_again_and_again(app: FastAPI) -> None:
         asked.append(1)
         return {}
 
-    app.state.access = AccessVerifier(KeySet(fetch), "https://bulkhead")
+    put(app, AccessVerifier(KeySet(fetch), "https://bulkhead"))
     await eventually(lambda: len(asked) > 2)
 
 
@@ -27,7 +28,7 @@ async def is_missed_by_readiness(app: FastAPI) -> None:
     async def fetch() -> Mapping[str, VerifyKey]:
         raise ConnectionError
 
-    app.state.access = AccessVerifier(KeySet(fetch), "https://bulkhead")
+    put(app, AccessVerifier(KeySet(fetch), "https://bulkhead"))
     transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://any") as client:
         answer = await client.get("/readyz")

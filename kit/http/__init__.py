@@ -4,7 +4,7 @@ from kit.http.app import build_app
 from kit.http.conditions import IfMatch, Versions
 from kit.http.health import Check
 from kit.http.locations import created
-from kit.http.parts import given, parts_of
+from kit.http.parts import given, parts_of, put
 from kit.http.serving import serve
 from kit.http.sessions import Read, Write
 
@@ -18,5 +18,6 @@ __all__ = [
     "created",
     "given",
     "parts_of",
+    "put",
     "serve",
 ]

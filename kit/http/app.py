@@ -1,6 +1,5 @@
 """The app factory: body rules, time-outs, problems, health, metrics and headers for every route."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,11 +9,13 @@ from starlette.types import Lifespan
 from kit.http.bodies import BodyRules
 from kit.http.conditions import NotModified
 from kit.http.declared import check_declared
+from kit.http.draining import Draining
 from kit.http.envelope import Envelope
 from kit.http.errors import install as install_errors
 from kit.http.gate import Gate
 from kit.http.health import Check, health_router
 from kit.http.methods import Methods
+from kit.http.parts import put
 from kit.http.running import RunningRequests
 
 
@@ -53,7 +54,7 @@ def build_app(
         responses=_problem_responses(),
         dependencies=[Depends(check_declared)],
     )
-    app.state.draining = asyncio.Event()
+    put(app, Draining())
     for router in [*routers, health_router(checks, wanted or {})]:
         app.include_router(router)
     install_errors(app)

@@ -9,7 +9,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit import logs
+from kit.http.draining import Draining
 from kit.http.errors import render
+from kit.http.parts import parts_of
 from kit.http.security_headers import SECURITY_HEADERS
 from kit.problems import Internal
 from kit.uuid7 import uuid7
@@ -48,7 +50,7 @@ class Envelope:
                     out[f"x-{name.replace('_', '-')}"] = value
                 for name, value in _HEADERS.items():
                     out.setdefault(name, value)
-                if scope["app"].state.draining.is_set():
+                if parts_of(scope["app"], Draining).is_set():
                     out["connection"] = "close"  # the next request goes to who stays
             await send(message)
 

@@ -54,15 +54,35 @@ async def _problem(_request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    return render(problems.RequestInvalid.of(validation_errors(error.errors())))
+    return render(problems.RequestInvalid.of(validation_errors(error.errors(), error.body)))
 
 
-def validation_errors(errors: Sequence[Any]) -> list[dict[str, str]]:
+def validation_errors(errors: Sequence[Any], body: object = None) -> list[dict[str, str]]:
     """Pointer and message of the first pydantic errors, without their input."""
     return [
-        {"pointer": _pointer(one["loc"]), "message": _message(one)}
+        {"pointer": _pointer(_place(one, body)), "message": _message(one)}
         for one in errors[: problems.MAX_FAULTS + 1]
     ]
+
+
+def _place(error: Any, body: object) -> Sequence[str | int]:
+    """Where it is in the body as it was sent: where a body may be of several forms, pydantic puts
+    the name of the form in between."""
+    where, *parts = error["loc"] or ("body",)
+    place, here = [where], body if where == "body" else None
+    for number, part in enumerate(parts, 1):
+        is_missing = number == len(parts) and error["type"] == "missing"
+        is_sent = not isinstance(here, dict) or part in here
+        if is_sent or is_missing or str(part).startswith("["):  # [key]: of a member's name
+            place.append(part)
+            here = _inside(here, part)
+    return place
+
+
+def _inside(here: object, part: str | int) -> object:
+    if isinstance(here, list) and isinstance(part, int):
+        return here[part] if part < len(here) else None
+    return here.get(part) if isinstance(here, dict) else None
 
 
 def _pointer(place: Sequence[str | int]) -> str:
@@ -78,6 +98,8 @@ def _message(error: Any) -> str:
     if error["type"] in {"value_error", "assertion_error"}:
         reason = error.get("ctx", {}).get("error")
         return getattr(reason, "public", None) or "is not valid"
+    if error["type"] == "union_tag_invalid":
+        return f"expected one of {error['ctx']['expected_tags']}"
     message: str = error["msg"]
     return message
 

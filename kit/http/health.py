@@ -9,6 +9,8 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 
 from kit import logs, problems
 from kit.causes import cause_of
+from kit.http.draining import Draining
+from kit.http.parts import parts_of
 
 Check = Callable[[], Awaitable[None]]
 _log = logs.get(__name__)
@@ -33,7 +35,7 @@ def health_router(needed: Mapping[str, Check], wanted: Mapping[str, Check]) -> A
         verdicts = dict(
             zip(checks, await asyncio.gather(*(_verdict(c) for c in checks.items())), strict=True)
         )
-        draining = request.app.state.draining.is_set()
+        draining = parts_of(request.app, Draining).is_set()
         ready = all(verdicts[name] == "ok" for name in needed) and not draining
         body: dict[str, Any] = {"ready": ready, "draining": draining, "checks": verdicts}
         return JSONResponse(body, status_code=200 if ready else 503)

@@ -1,10 +1,20 @@
-"""What a service's routes work with: one typed object, made once and given to each route."""
+"""What an app holds for those who answer its requests: typed, made once, asked for by kind.
+
+Nothing else looks into the app's state: a rule test.
+"""
 
 from typing import Any, TypeVar
 
 from fastapi import Depends, FastAPI, Request
 
 T = TypeVar("T")
+
+
+def put(app: FastAPI, *things: object) -> None:
+    """Let the app hold the things; of one kind it holds one, so that the one before goes."""
+    for thing in things:
+        others = [one for one in _held(app) if not _are_of_one_kind(one, thing)]
+        app.state.parts = [*others, thing]
 
 
 def given(kind: type[T]) -> Any:
@@ -17,8 +27,18 @@ def given(kind: type[T]) -> Any:
 
 
 def parts_of(app: FastAPI, kind: type[T]) -> T:
-    """The parts that the app was built with; TypeError where they are of another kind."""
-    parts = app.state.parts
-    if not isinstance(parts, kind):
-        raise TypeError(f"the app is made of {type(parts).__name__}, not of {kind.__name__}")
-    return parts
+    """What the app holds of this kind; TypeError where it holds nothing of it."""
+    for one in _held(app):
+        if isinstance(one, kind):
+            return one
+    names = ", ".join(type(one).__name__ for one in _held(app)) or "nothing"
+    raise TypeError(f"the app holds {names}, no {kind.__name__}")
+
+
+def _held(app: FastAPI) -> list[object]:
+    held: list[object] = getattr(app.state, "parts", [])
+    return held
+
+
+def _are_of_one_kind(one: object, other: object) -> bool:
+    return isinstance(one, type(other)) or isinstance(other, type(one))

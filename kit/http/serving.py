@@ -12,6 +12,8 @@ from fastapi import FastAPI
 from prometheus_client import start_http_server
 
 from kit.http.connections import BoundedProtocol, Connections
+from kit.http.draining import Draining
+from kit.http.parts import parts_of
 
 _FILES = 16 * 1024
 
@@ -28,7 +30,7 @@ class _DrainingServer(uvicorn.Server):
         _keep_what_stands()
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        draining = self._fastapi.state.draining
+        draining = parts_of(self._fastapi, Draining)
         if sig == signal.SIGTERM and self._drain_s and not draining.is_set():
             draining.set()
             asyncio.get_event_loop().call_later(self._drain_s, super().handle_exit, sig, frame)

@@ -5,16 +5,17 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from kit.db import ReadSession, WriteSession
+from kit.db import Database, ReadSession, WriteSession
+from kit.http.parts import parts_of
 
 
 async def _read(request: Request) -> AsyncIterator[ReadSession]:
-    async with request.app.state.db.read() as session:
+    async with parts_of(request.app, Database).read() as session:
         yield session
 
 
 async def _write(request: Request) -> AsyncIterator[WriteSession]:
-    async with request.app.state.db.write() as session:
+    async with parts_of(request.app, Database).write() as session:
         yield session
 
 

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sandbox.certificates import Authority, issue_self_signed
 from sandbox.dataverse.app import SimulatorApp
@@ -40,7 +40,7 @@ class DataverseSimulator:
         tables: Schema | None = None,
         limits: Limits | None = None,
         switches: Switches | None = None,
-    ) -> "AsyncIterator[DataverseSimulator]":
+    ) -> AsyncIterator[Self]:
         """`host` is the name in the certificate and the token's audience, with and without port."""
         authority = authority or Authority.new()
         context = authority.issue(host, "localhost", "127.0.0.1").server_context()

@@ -6,13 +6,13 @@ from uuid import UUID
 from pydantic import Field, SecretStr
 
 from contracts.credentials import ACCESS_LIFETIME_S
+from contracts.ids import TenantId
 from contracts.schema import Strict, Time
 from services.auth.email_address import EmailAddress
 from services.auth.levels import Realm
 
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
 LevelNumber = Annotated[int, Field(ge=1, le=99)]
-Id = Annotated[UUID, Field(strict=False)]
 
 
 class LoginRequest(Strict):
@@ -32,7 +32,7 @@ class Refresh(Strict):
 class OperatorInvitation(Strict):
     """`tenant` null invites another operator."""
 
-    tenant: Id | None
+    tenant: Annotated[TenantId, Field(strict=False)] | None
     email: EmailAddress
     level: LevelNumber
 

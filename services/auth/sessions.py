@@ -36,11 +36,11 @@ class _Refreshed:
 
 
 async def open_session(parts: AuthParts, session: WriteSession, user: User) -> TokenPair:
-    now, which, refresh = parts.now(), SessionId(new_id()), secret_text.fresh()
-    await sessions.start(session, which, user.id, now, now + SESSION_LIFETIME)
+    now, id_, refresh = parts.now(), SessionId(new_id()), secret_text.fresh()
+    await sessions.start(session, id_, user.id, now, now + SESSION_LIFETIME)
     ends = now + REFRESH_LIFETIME
-    await sessions.add_token(session, which, 0, secret_text.hashed(refresh), ends)
-    return _answer(parts, user, which, refresh)
+    await sessions.add_token(session, id_, 0, secret_text.hashed(refresh), ends)
+    return _answer(parts, user, id_, refresh)
 
 
 async def refresh(
@@ -51,8 +51,8 @@ async def refresh(
         done = await _refresh(parts, session, tenant, token)
     # told and raised after the commit: ending a session must outlive the refusal
     user = done.known.user.id if done.known else None
-    which = done.known.session if done.known else None
-    account_log.write(done.event, caller, tenant, user, reason=done.reason, session=which)
+    id_ = done.known.session if done.known else None
+    account_log.write(done.event, caller, tenant, user, reason=done.reason, session=id_)
     if isinstance(done.answer, Problem):
         raise done.answer
     return done.answer
@@ -64,17 +64,17 @@ async def log_out(parts: AuthParts, caller: Caller, actor: Actor) -> None:
         user = await users.by_id(session, actor.user)
         ended = user and await end_session(session, user, actor.session, parts.now())
     if ended:
-        reason, which = LoginReason.LOGGED_OUT, actor.session
+        reason, id_ = LoginReason.LOGGED_OUT, actor.session
         account_log.write(
-            Event.REVOKED, caller, actor.tenant, actor.user, reason=reason, session=which
+            Event.REVOKED, caller, actor.tenant, actor.user, reason=reason, session=id_
         )
 
 
-async def end_session(session: WriteSession, user: User, which: SessionId, now: datetime) -> bool:
+async def end_session(session: WriteSession, user: User, id_: SessionId, now: datetime) -> bool:
     """End it and tell everybody; ending it again does nothing and gives False."""
-    if not await sessions.end(session, which, now):
+    if not await sessions.end(session, id_, now):
         return False
-    notice = SessionRevoked(tenant=user.tenant, user=user.id, session=which)
+    notice = SessionRevoked(tenant=user.tenant, user=user.id, session=id_)
     await outbox.add(session, notice)
     return True
 
@@ -136,6 +136,6 @@ async def _rotate(
     return _answer(parts, known.user, known.session, successor)
 
 
-def _answer(parts: AuthParts, user: User, which: SessionId, refresh_token: str) -> TokenPair:
-    access = parts.tokens.issue(user, which, parts.now())
+def _answer(parts: AuthParts, user: User, id_: SessionId, refresh_token: str) -> TokenPair:
+    access = parts.tokens.issue(user, id_, parts.now())
     return TokenPair(access_token=access, refresh_token=refresh_token)

@@ -2,7 +2,6 @@
 
 import asyncio
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Response
 
@@ -37,32 +36,32 @@ router = APIRouter(prefix="/t/{tenant}/v1")
 
 @router.post("/backups", status_code=202)
 async def ask_backup(
-    tenant: UUID,
+    tenant: TenantId,
     actor: Annotated[Actor, needs("backup.run")],
     parts: With,
     response: Response,
 ) -> BackupView:
     """Queue a full backup; the answer is the one that is queued or running already, if any."""
     async with parts.db.write() as session:
-        await _require_vault_room(session, TenantId(tenant), parts.room)
-        await parts.known.add(session, TenantId(tenant))
-        row = await backups.ask(session, TenantId(tenant), "demand", actor.user)
+        await _require_vault_room(session, tenant, parts.room)
+        await parts.known.add(session, tenant)
+        row = await backups.ask(session, tenant, "demand", actor.user)
     parts.runs.wake()  # after the commit: what is not committed is not claimed
     created(response, f"/t/{tenant}/v1/backups/{row['backup']}")
     return BackupView.of(row)
 
 
 @router.get("/backups", dependencies=[needs("backup.view")])
-async def list_backups(tenant: UUID, session: Read) -> BackupList:
+async def list_backups(tenant: TenantId, session: Read) -> BackupList:
     """The newest hundred, newest first, also those that failed."""
-    rows = await backups.newest(session, TenantId(tenant), clock.now())
+    rows = await backups.newest(session, tenant, clock.now())
     return BackupList(backups=[BackupView.of(row) for row in rows])
 
 
 @router.get("/backups/{backup}", dependencies=[needs("backup.view")])
-async def read_backup(tenant: UUID, backup: UUID, session: Read) -> BackupView:
+async def read_backup(tenant: TenantId, backup: BackupId, session: Read) -> BackupView:
     """One backup with its state."""
-    row = await backups.find(session, TenantId(tenant), backup)
+    row = await backups.find(session, tenant, backup)
     if row is None:
         raise BackupNotFound
     return BackupView.of(row)
@@ -70,7 +69,7 @@ async def read_backup(tenant: UUID, backup: UUID, session: Read) -> BackupView:
 
 @router.post("/restores", status_code=201)
 async def plan_restore(
-    tenant: UUID,
+    tenant: TenantId,
     body: RestoreRequest,
     actor: Annotated[Actor, needs("backup.preview")],
     parts: With,
@@ -78,26 +77,26 @@ async def plan_restore(
 ) -> Restore:
     """Show what a restore would do, without doing anything: rows of each table then and now."""
     async with parts.db.read() as session:
-        row = await backups.find(session, TenantId(tenant), body.backup)
-        await _require_room(session, TenantId(tenant), parts)
+        row = await backups.find(session, tenant, body.backup)
+        await _require_room(session, tenant, parts)
     if row is None:
         raise BackupNotFound
     if row["state"] != "verified":
         raise BackupNotRestorable(f"its state is {row['state']}")
-    restore, backup = RestoreId(new_id()), BackupId(body.backup)
-    plan = await _plan(parts, TenantId(tenant), backup)
+    restore = RestoreId(new_id())
+    plan = await _plan(parts, tenant, body.backup)
     created(response, f"/t/{tenant}/v1/restores/{restore}")
     async with parts.db.write() as writing:
-        await tenants.hold(writing, TenantId(tenant))
-        await _require_room(writing, TenantId(tenant), parts)
-        await restores.add(writing, restore, TenantId(tenant), backup, plan, actor.user)
+        await tenants.hold(writing, tenant)
+        await _require_room(writing, tenant, parts)
+        await restores.add(writing, restore, tenant, body.backup, plan, actor.user)
         return await _restore(writing, tenant, restore)
 
 
 @router.post("/restores/{restore}/execute", status_code=202)
 async def execute_restore(
-    tenant: UUID,
-    restore: UUID,
+    tenant: TenantId,
+    restore: RestoreId,
     actor: Annotated[Actor, needs("backup.restore")],
     parts: With,
     response: Response,
@@ -107,7 +106,7 @@ async def execute_restore(
         planned = await _restore(session, tenant, restore)
         if clock.now() - planned.planned_at > parts.plan_lives:
             raise RestoreNotPlanned("the plan is too old")
-        await _queue(session, RestoreId(restore), actor)
+        await _queue(session, restore, actor)
         queued = await _restore(session, tenant, restore)
     parts.runs.wake()  # after the commit: what is not committed is not claimed
     created(response, f"/t/{tenant}/v1/restores/{restore}")
@@ -115,20 +114,20 @@ async def execute_restore(
 
 
 @router.get("/restores", dependencies=[needs("backup.view")])
-async def list_restores(tenant: UUID, session: Read) -> RestoreList:
+async def list_restores(tenant: TenantId, session: Read) -> RestoreList:
     """The newest hundred, newest first."""
-    rows = await restores.newest(session, TenantId(tenant))
+    rows = await restores.newest(session, tenant)
     return RestoreList(restores=[Restore.of(row) for row in rows])
 
 
 @router.get("/restores/{restore}", dependencies=[needs("backup.view")])
-async def read_restore(tenant: UUID, restore: UUID, session: Read) -> Restore:
+async def read_restore(tenant: TenantId, restore: RestoreId, session: Read) -> Restore:
     """One restore: its plan, its state, and the reason where it failed."""
     return await _restore(session, tenant, restore)
 
 
-async def _restore(session: ReadSession, tenant: UUID, restore: UUID) -> Restore:
-    row = await restores.find(session, TenantId(tenant), restore)
+async def _restore(session: ReadSession, tenant: TenantId, restore: RestoreId) -> Restore:
+    row = await restores.find(session, tenant, restore)
     if row is None:
         raise RestoreNotFound
     return Restore.of(row)

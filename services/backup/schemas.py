@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import RowMapping
 
+from contracts.ids import BackupId
 from contracts.schema import Strict, Time
 from kit import clock
 
@@ -50,7 +51,7 @@ class BackupList(Strict):
 class RestoreRequest(Strict):
     """Which backup to go back to."""
 
-    backup: UUID = Field(strict=False)
+    backup: BackupId = Field(strict=False)
 
 
 class TablePlan(Strict):

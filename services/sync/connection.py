@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from contracts.ids import ConnectionId, TenantId
+
+ConnectionState = Literal["active", "paused", "broken", "removed"]
+OutcomeState = Literal["pending", "ok", "retry", "parked", "removed"]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,5 @@
 """CRMs from rows: opens the secret, and gives every call the guard and the ledger."""
 
-from sqlalchemy import RowMapping
-
-from contracts.ids import ConnectionId, TenantId
 from kit.db import Database
 from services.sync.connection import Connection
 from services.sync.crm import KINDS, Crm
@@ -23,18 +20,14 @@ class Environments:
         self._db, self._keyring = db, keyring
         self._kinds = {name: kind.start(egress, ledger) for name, kind in KINDS.items()}
 
-    async def secret(self, row: RowMapping) -> str:
-        """The current secret of a connection's row; raises SecretMissing."""
+    async def secret(self, connection: Connection) -> str:
+        """The current secret of a connection; raises SecretMissing."""
         async with self._db.read() as session:
-            found = await connections.get_credential(session, ConnectionId(row["id"]), CURRENT)
+            found = await connections.get_credential(session, connection.id, CURRENT)
         if found is None:
             raise SecretMissing
         return await self._keyring.open(
-            TenantId(row["tenant"]),
-            ConnectionId(row["id"]),
-            CURRENT,
-            found["key_version"],
-            found["sealed"],
+            connection.tenant, connection.id, CURRENT, found.key_version, found.sealed
         )
 
     def of(self, connection: Connection, secret: str) -> Crm:

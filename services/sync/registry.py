@@ -2,9 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from sqlalchemy import RowMapping
 
 from contracts.events import ConnectionChanged, ConnectionCreated, ConnectionRemoved
 from contracts.ids import ConnectionId, TenantId, new_id
@@ -20,6 +17,7 @@ from services.sync.problems import (
     CrmProbeFailed,
 )
 from services.sync.store import connections, outgoing
+from services.sync.store.connections import ConnectionRow, NewConnectionRow
 from services.sync.tenant_keys import TenantKeys
 
 
@@ -56,9 +54,10 @@ class Registry:
     async def test(self, tenant: TenantId, id_: ConnectionId) -> Probe:
         """Probe with the present secret; one that is well sends again without further waiting."""
         row = await self._get(tenant, id_)
-        secret = await self._environments.secret(row)
-        found = await self._probes.look(connection_of(row), secret)
-        if found.failed is None and row["state"] != "paused":
+        connection = connection_of(row)
+        secret = await self._environments.secret(connection)
+        found = await self._probes.look(connection, secret)
+        if found.failed is None and row.state != "paused":
             await self.set_state(tenant, id_, "active", was=("active", "broken"))
         return found
 
@@ -107,7 +106,7 @@ class Registry:
         await outgoing.forget(session, id_)
         await outbox.add(session, ConnectionRemoved(tenant=tenant, connection=id_))
 
-    async def _get(self, tenant: TenantId, id_: ConnectionId) -> RowMapping:
+    async def _get(self, tenant: TenantId, id_: ConnectionId) -> ConnectionRow:
         async with self._db.read() as session:
             found = await connections.of_tenant(session, tenant, id_)
         if not found:
@@ -120,16 +119,15 @@ class Registry:
             await connections.put_credential(session, id_, slot, version, sealed)
 
 
-def _row(tenant: TenantId, wanted: NewConnection) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "tenant": tenant,
-        "name": wanted.name,
-        "kind": wanted.kind,
-        "state": "active",
-        "address": stored_address(wanted),
-        "modules": {name: mapping.model_dump() for name, mapping in wanted.modules.items()},
-    }
+def _row(tenant: TenantId, wanted: NewConnection) -> NewConnectionRow:
+    return NewConnectionRow(
+        id=ConnectionId(new_id()),
+        tenant=tenant,
+        name=wanted.name,
+        kind=wanted.kind,
+        address=stored_address(wanted),
+        modules={name: mapping.model_dump() for name, mapping in wanted.modules.items()},
+    )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from kit.db import ReadSession
 from kit.http import Read, created
 from kit.problems import NotFound
 from services.sync import crm, schemas, views
+from services.sync.connection import OutcomeState
 from services.sync.parts import With
 from services.sync.store import connections, ledger, outgoing
 
@@ -25,7 +26,7 @@ async def _view(db: ReadSession, tenant: TenantId, connection: ConnectionId) -> 
     if not found:
         raise NotFound
     counts = await outgoing.counts(db, [connection])
-    return views.connection(found[0], counts.get(connection, {}))
+    return crm.view_of(found[0], counts.get(connection, {}))
 
 
 @tenant_routes.post("", status_code=201)
@@ -50,8 +51,8 @@ async def list_connections(
 ) -> crm.ConnectionList:
     """All connections of the tenant."""
     rows = await connections.of_tenant(db, tenant)
-    counts = await outgoing.counts(db, [ConnectionId(row["id"]) for row in rows])
-    found = [views.connection(row, counts.get(row["id"], {})) for row in rows]
+    counts = await outgoing.counts(db, [row.id for row in rows])
+    found = [crm.view_of(row, counts.get(row.id, {})) for row in rows]
     return crm.ConnectionList(connections=found)
 
 
@@ -140,7 +141,7 @@ async def list_outcomes(
     db: Read,
     parts: With,
     _actor: Annotated[Actor, needs("connection.view")],
-    state: schemas.OutcomeState | None = None,
+    state: OutcomeState | None = None,
     cursor: UUID | None = None,
     limit: Limit = 100,
 ) -> schemas.OutcomePage:

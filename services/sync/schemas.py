@@ -1,21 +1,18 @@
 """Requests and answers of sync's routes; no answer has a place for a secret."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_validator
 
 from contracts.schema import Strict, Time, at_most
 from kit.display_text import DisplayText
-from services.sync.connection import ModuleMapping
+from services.sync.connection import ConnectionState, ModuleMapping, OutcomeState
 
-# The names of Dataverse's tables and columns, and of our modules and fields.
+# The names of a CRM's tables and columns, and of our modules and fields.
 Theirs = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Ours = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]{0,127}$")]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
-State = Literal["active", "paused", "broken", "removed"]
-OutcomeState = Literal["pending", "ok", "retry", "parked", "removed"]
 
 
 class Mapping(Strict):
@@ -56,7 +53,7 @@ class ConnectionViewBase(BaseModel):
 
     id: UUID
     name: str
-    state: State
+    state: ConnectionState
     reason: str
     modules: dict[str, Mapping]
     outcomes: dict[str, int]

@@ -29,7 +29,7 @@ class TenantKeys:
             row = await keys.get(session, tenant, version)
         if row is None:
             raise SealBroken("the tenant has no such key")
-        key = self._kek.unwrap(row["wrapped"], _wrapping(tenant, version))
+        key = self._kek.unwrap(row.wrapped, _wrapping(tenant, version))
         return open_sealed(key, sealed, _place(tenant, connection, slot)).decode()
 
     async def hash_key(self, tenant: TenantId) -> bytes:
@@ -42,7 +42,7 @@ class TenantKeys:
         async with self._db.read() as session:
             row = await keys.any_of_all(session)
         if row is not None:
-            self._kek.unwrap(row["wrapped"], _wrapping(row["tenant"], row["version"]))
+            self._kek.unwrap(row.wrapped, _wrapping(row.tenant, row.version))
 
     async def _newest(self, tenant: TenantId) -> tuple[int, bytes]:
         async with self._db.read() as session:
@@ -54,8 +54,7 @@ class TenantKeys:
                 row = await keys.newest(writing, tenant)
         if row is None:
             raise SealBroken("the tenant has no key")
-        version = int(row["version"])
-        return version, self._kek.unwrap(row["wrapped"], _wrapping(tenant, version))
+        return row.version, self._kek.unwrap(row.wrapped, _wrapping(tenant, row.version))
 
 
 def _place(tenant: TenantId, connection: ConnectionId, slot: str) -> bytes:

@@ -1,13 +1,10 @@
 """Rows as the answers that tenants see."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import RowMapping
-
-from contracts.ids import ConnectionId, TenantId
-from services.sync.crm import ConnectionView, Probe
+from contracts.ids import TenantId
+from services.sync.crm import Probe
 from services.sync.schemas import (
     LedgerLine,
     LedgerPage,
@@ -16,18 +13,9 @@ from services.sync.schemas import (
     ProbeView,
     StepView,
 )
+from services.sync.store.ledger import LedgerRow
+from services.sync.store.outgoing import OutcomeRow
 from services.sync.tenant_keys import TenantKeys
-
-_COPIED = ("id", "name", "kind", "state", "reason", "modules")
-_TIMES = ("retry_at", "pushed_at", "created_at")
-
-
-def connection(row: RowMapping, outcomes: Mapping[str, int]) -> ConnectionView:
-    return ConnectionView(
-        **{name: row[name] for name in (*_COPIED, *_TIMES)},
-        **row["address"],
-        outcomes=dict(outcomes),
-    )
 
 
 def probe(found: Probe) -> ProbeView:
@@ -36,38 +24,56 @@ def probe(found: Probe) -> ProbeView:
 
 
 async def outcomes(
-    tenant: TenantId, rows: Sequence[RowMapping], limit: int, keyring: TenantKeys
+    tenant: TenantId, rows: Sequence[OutcomeRow], limit: int, keyring: TenantKeys
 ) -> OutcomePage:
-    views = [
-        OutcomeView(
-            **{name: row[name] for name in OutcomeView.model_fields if name != "detail"},
-            detail=await _detail(tenant, row, keyring),
-        )
-        for row in rows
-    ]
-    return OutcomePage(outcomes=views, cursor=_cursor(rows, "record", limit))
+    views = [_outcome(row, await _detail(tenant, row, keyring)) for row in rows]
+    return OutcomePage(outcomes=views, cursor=_cursor([row.record for row in rows], limit))
 
 
-async def _detail(tenant: TenantId, row: RowMapping, keyring: TenantKeys) -> str:
-    if row["detail"] is None:
+def _outcome(row: OutcomeRow, detail: str) -> OutcomeView:
+    return OutcomeView(
+        record=row.record,
+        module=row.module,
+        key=row.key,
+        state=row.state,
+        reason=row.reason,
+        detail=detail,
+        attempts=row.attempts,
+        not_before=row.not_before,
+        updated_at=row.updated_at,
+    )
+
+
+async def _detail(tenant: TenantId, row: OutcomeRow, keyring: TenantKeys) -> str:
+    if row.detail is None:
         return ""
-    slot, version = f"detail {row['record']}", int.from_bytes(row["detail"][:4], "big")
-    id_ = ConnectionId(row["connection"])
-    return await keyring.open(tenant, id_, slot, version, row["detail"][4:])
+    slot, version = f"detail {row.record}", int.from_bytes(row.detail[:4], "big")
+    return await keyring.open(tenant, row.connection, slot, version, row.detail[4:])
 
 
-def ledger(rows: Sequence[RowMapping], limit: int) -> LedgerPage:
-    lines = [
-        LedgerLine(
-            **{name: row[name] for name in LedgerLine.model_fields if name != "table"},
-            table=row["table_name"],
-        )
-        for row in rows
-    ]
-    return LedgerPage(calls=lines, cursor=_cursor(rows, "id", limit))
+def ledger(rows: Sequence[LedgerRow], limit: int) -> LedgerPage:
+    lines = [_line(row) for row in rows]
+    return LedgerPage(calls=lines, cursor=_cursor([row.id for row in rows], limit))
 
 
-def _cursor(rows: Sequence[RowMapping], column: str, limit: int) -> UUID | None:
+def _line(row: LedgerRow) -> LedgerLine:
+    return LedgerLine(
+        id=row.id,
+        at=row.at,
+        host=row.host,
+        method=row.method,
+        operation=row.operation,
+        table=row.table_name,
+        fields=list(row.fields),
+        rows=row.rows,
+        request_bytes=row.request_bytes,
+        response_bytes=row.response_bytes,
+        status=row.status,
+        duration_ms=row.duration_ms,
+        error=row.error,
+    )
+
+
+def _cursor(ids: Sequence[UUID], limit: int) -> UUID | None:
     """Where the next page begins; None where this page was not full."""
-    value: Any = rows[-1][column] if len(rows) == limit else None
-    return None if value is None else UUID(str(value))
+    return ids[-1] if len(ids) == limit else None

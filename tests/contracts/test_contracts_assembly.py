@@ -13,10 +13,11 @@ from fastapi import FastAPI
 from contracts import authorise
 from contracts.assembly import assemble
 from contracts.broker import BULKHEAD
-from contracts.credentials import AccessVerifier, ServiceAuth
+from contracts.credentials import AccessVerifier, CallerVerifier, ServiceAuth
 from contracts.settings import ServiceSettings
 from kit import base64url
 from kit.chassis import Made
+from kit.http import parts_of, put
 from kit.messaging.memory import MemoryBroker
 from kit.problems import NotAuthenticated
 from kit.sealing import SigningKey, VerifyKey, new_key
@@ -91,7 +92,7 @@ async def test_the_keys_are_asked_for_again_and_then_it_is_ready(
     app = assemble(settings, made())
     async with running(app) as client:
         await is_asked_for_again_and_again(app)
-        app.state.access = own_keys(SigningKey.generate())
+        put(app, own_keys(SigningKey.generate()))
 
         async def is_ready() -> bool:
             return (await client.get("/readyz")).status_code == 200
@@ -107,7 +108,7 @@ async def test_auth_is_ready_with_its_own_keys_and_believes_no_others(
     async with running(app) as client:
         ready = await client.get("/readyz")
         assert (ready.status_code, "keys" in ready.json()["checks"]) == (200, False)
-    assert app.state.access is own
+    assert parts_of(app, AccessVerifier) is own
 
 
 def test_a_token_for_another_service_is_not_for_this_one(
@@ -115,11 +116,12 @@ def test_a_token_for_another_service_is_not_for_this_one(
 ) -> None:
     peer = SigningKey.generate()
     (tmp_path / "ids").write_text(f'{{"sync": "{peer.public.to_base64url()}"}}')
-    callers = assemble(settings, made()).state.callers
+    callers = parts_of(assemble(settings, made()), CallerVerifier)
     assert callers.caller(ServiceAuth(peer, "sync", "test").token()) == "sync"
     with pytest.raises(NotAuthenticated):
         callers.caller(ServiceAuth(peer, "sync", "other").token())
 
 
 def test_a_service_reads_the_queue_that_is_bound_for_it(settings: ServiceSettings) -> None:
-    assert assemble(settings, made()).state.made.queue == BULKHEAD.queue_of("test")
+    app = assemble(settings, made())
+    assert parts_of(app, Made).queue == BULKHEAD.queue_of("test")

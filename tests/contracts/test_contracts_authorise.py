@@ -29,7 +29,7 @@ from contracts.credentials import (
 )
 from contracts.ids import SessionId, TenantId, UserId
 from contracts.permissions import ALL_PERMISSIONS, OPERATOR_PERMISSIONS, PERMISSIONS
-from kit.http import build_app
+from kit.http import build_app, put
 from kit.problems import NotPermitted
 from kit.sealing import SigningKey
 from kit.tokens import KeySet, Signer
@@ -84,9 +84,9 @@ async def app() -> FastAPI:
     app = build_app(title="test", routers=[router], checks={}, lifespan=lifespan)
     ring = KeySet(keys)
     await ring.fetch()
-    app.state.access = AccessVerifier(ring, ISSUER)
+    put(app, AccessVerifier(ring, ISSUER))
     publics = {name: key.public.to_base64url() for name, key in PEERS.items()}
-    app.state.callers = CallerVerifier("here", publics)
+    put(app, CallerVerifier("here", publics))
     return app
 
 

@@ -2,13 +2,13 @@
 
 import contextlib
 import errno
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
 import asyncpg
 import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI, Query
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from contracts.schema import Strict
 from kit.http import build_app
@@ -26,6 +26,30 @@ router = APIRouter()
 @router.post("/secrets")
 async def keep(body: Secret, limit: Annotated[int, Query(ge=1)] = 1) -> dict[str, str]:
     return {"name": body.name}
+
+
+class Cat(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    kind: Literal["cat"]
+    claws: int
+    lives: list[int] = []
+
+    @model_validator(mode="after")
+    def _lucky(self) -> Self:
+        if self.claws == 13:
+            raise ValueError("hunter2")
+        return self
+
+
+class Dog(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["dog"]
+    tail: bool
+
+
+@router.post("/pets")
+async def keep_pet(body: Annotated[Cat | Dog, Field(discriminator="kind")]) -> str:
+    return body.kind
 
 
 @router.get("/conflict")
@@ -107,6 +131,24 @@ async def test_a_refused_body_is_never_echoed():
     pointers = {one["pointer"] for one in answer.json()["errors"]}
     assert pointers == {"/name", "/password", "/hunter2"}
     assert "hunter2" not in answer.text.replace("/hunter2", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        (b'{"kind": "cat", "claws": "hunter2"}', {"/claws"}),
+        (b'{"kind": "cat", "lives": [1, "hunter2"]}', {"/claws", "/lives/1"}),
+        (b'{"kind": "dog", "claws": 1}', {"/claws", "/tail"}),
+        (b'{"kind": "cat", "claws": 13}', {""}),
+        (b'{"kind": "hunter2"}', {""}),
+        (b"{}", {""}),
+    ],
+)
+async def test_a_body_of_one_of_several_forms_is_refused_at_the_place_that_was_sent(body, errors):
+    answer = await post(body, "/pets")
+    assert answer.status_code == 422
+    assert {one["pointer"] for one in answer.json()["errors"]} == errors
+    assert "hunter2" not in answer.text
 
 
 async def test_a_wrong_query_parameter_is_named():

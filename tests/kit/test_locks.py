@@ -5,12 +5,15 @@ import pytest
 
 from kit import migrate, relay
 from kit.locks import lock
+from tenantdb import cluster, template
 
 
 def test_numbers_are_those_of_the_releases_before() -> None:
     """With another number an old and a new relay would both lead, and both would migrate."""
     assert (lock("rela"), lock("bulk")) == (0x72656C61, 0x62756C6B)
     assert (lock("rela"), lock("bulk")) == (relay.LEADER_LOCK, migrate._LOCK)
+    assert (lock("temp"), lock("ends")) == (0x74656D70, 0x656E6473)
+    assert (lock("temp"), lock("ends")) == (template._LOCK, cluster._LOCK)
     assert lock("push", "one") == -6143529718774297574
 
 

@@ -4,6 +4,8 @@ import pytest
 from fastapi import FastAPI
 
 from contracts.events import EVENTS, READERS, topics_of
+from kit.chassis import Made
+from kit.http import parts_of
 from ops.bootstrap import SERVICES
 
 
@@ -11,7 +13,7 @@ from ops.bootstrap import SERVICES
 def test_a_service_handles_what_the_registry_says_that_it_reads(
     apps: dict[str, FastAPI], service: str
 ) -> None:
-    handled = set(apps[service].state.made.handlers)
+    handled = set(parts_of(apps[service], Made).handlers)
     assert handled == {event for event in EVENTS if service in event.readers}
     assert topics_of(service) == tuple(sorted(event.topic for event in handled))
 

@@ -1,7 +1,6 @@
 """Inviting and joining: there is no other way to become a user."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Response
 
@@ -35,8 +34,8 @@ async def invite_by_operator(
     response: Response,
 ) -> Invited:
     """Invite another operator (tenant null), or a tenant's first users until one has joined."""
-    tenant = None if body.tenant is None else TenantId(body.tenant)
-    given, now = level_grants(tenant, body.level), parts.now()
+    tenant, now = body.tenant, parts.now()
+    given = level_grants(tenant, body.level)
     if tenant is not None:
         await parts.known_tenants.check_open(tenant)
     async with parts.db.write() as session:
@@ -75,9 +74,11 @@ async def accept_as_operator(body: Acceptance, caller: Calling, parts: With) -> 
 
 
 @router.post("/t/{tenant}/v1/invitations/accept", dependencies=[public()])
-async def accept_as_user(tenant: UUID, body: Acceptance, caller: Calling, parts: With) -> Joined:
+async def accept_as_user(
+    tenant: TenantId, body: Acceptance, caller: Calling, parts: With
+) -> Joined:
     """Become a user of the tenant with a password of one's own."""
-    return await _accept(parts, caller, TenantId(tenant), body)
+    return await _accept(parts, caller, tenant, body)
 
 
 def _accepted_at(tenant: TenantId | None) -> str:

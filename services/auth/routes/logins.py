@@ -1,7 +1,6 @@
 """Logging in, carrying a session on, and logging out."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter
 
@@ -24,10 +23,12 @@ async def log_in_operator(body: LoginRequest, caller: Calling, parts: With) -> T
 
 
 @router.post("/t/{tenant}/v1/login", dependencies=[public()])
-async def log_in_user(tenant: UUID, body: LoginRequest, caller: Calling, parts: With) -> TokenPair:
+async def log_in_user(
+    tenant: TenantId, body: LoginRequest, caller: Calling, parts: With
+) -> TokenPair:
     """Log in as a user of the tenant; an unknown tenant answers like a wrong password."""
     password = body.password.get_secret_value()
-    return await login.log_in(parts, caller, TenantId(tenant), body.email, password)
+    return await login.log_in(parts, caller, tenant, body.email, password)
 
 
 @router.post("/v1/operators/sessions/refresh", dependencies=[public()])
@@ -37,10 +38,10 @@ async def refresh_operator(body: Refresh, caller: Calling, parts: With) -> Token
 
 
 @router.post("/t/{tenant}/v1/sessions/refresh", dependencies=[public()])
-async def refresh_user(tenant: UUID, body: Refresh, caller: Calling, parts: With) -> TokenPair:
+async def refresh_user(tenant: TenantId, body: Refresh, caller: Calling, parts: With) -> TokenPair:
     """Exchange a refresh token of a user of the tenant; each works once."""
     token = body.refresh_token.get_secret_value()
-    return await sessions.refresh(parts, caller, TenantId(tenant), token)
+    return await sessions.refresh(parts, caller, tenant, token)
 
 
 @router.post("/v1/logout", status_code=204)

@@ -1,7 +1,6 @@
 """A tenant's users and their levels; unlocking them, and operators."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter
 
@@ -35,34 +34,34 @@ async def list_users(
 
 @router.put("/t/{tenant}/v1/users/{user}/level")
 async def put_level(
-    user: UUID,
+    user: UserId,
     body: LevelChange,
     actor: Annotated[Actor, needs(MANAGE_USERS)],
     caller: Calling,
     parts: With,
 ) -> UserView:
     """Give a user another level; it holds from the user's next refresh on."""
-    return _view(await change_level(parts, caller, actor, UserId(user), body.level))
+    return _view(await change_level(parts, caller, actor, user, body.level))
 
 
 @router.delete("/t/{tenant}/v1/users/{user}/lockout", status_code=204)
 async def unlock_user(
-    user: UUID, actor: Annotated[Actor, needs(MANAGE_USERS)], caller: Calling, parts: With
+    user: UserId, actor: Annotated[Actor, needs(MANAGE_USERS)], caller: Calling, parts: With
 ) -> None:
     """Forget the faulty logins of a user, so that the next one is looked at; there may be none."""
-    await unlock(parts, caller, actor, UserId(user), MANAGE_USERS)
+    await unlock(parts, caller, actor, user, MANAGE_USERS)
 
 
 @router.delete("/v1/operators/{user}/lockout", status_code=204)
 async def unlock_operator(
-    user: UUID,
+    user: UserId,
     actor: Annotated[Actor, needs_operator(UNLOCK_OPERATORS)],
     caller: Calling,
     parts: With,
 ) -> None:
     """Forget the faulty logins of an operator. A tenant's users are its administrators' business:
     an operator who could unlock them could help somebody guess."""
-    await unlock(parts, caller, actor, UserId(user), UNLOCK_OPERATORS)
+    await unlock(parts, caller, actor, user, UNLOCK_OPERATORS)
 
 
 def _view(user: User) -> UserView:

@@ -34,28 +34,28 @@ async def start(
 
 
 async def user_of_open(
-    session: ReadSession, which: SessionId, user: UserId, now: datetime
+    session: ReadSession, id_: SessionId, user: UserId, now: datetime
 ) -> User | None:
     """The user as it is now; None unless the session is the user's and has not ended."""
     row = await session.first(
         select(users)
         .join(table, table.c.user_id == users.c.id)
-        .where(users.c.id == user, table.c.id == which)
+        .where(users.c.id == user, table.c.id == id_)
         .where(table.c.ended_at.is_(None), table.c.ends_at > now)
     )
     return None if row is None else User(**row)
 
 
-async def end(session: WriteSession, which: SessionId, now: datetime) -> bool:
+async def end(session: WriteSession, id_: SessionId, now: datetime) -> bool:
     """True when it was open until now."""
-    still_open = (table.c.id == which) & table.c.ended_at.is_(None)
+    still_open = (table.c.id == id_) & table.c.ended_at.is_(None)
     return await session.run(update(table).where(still_open).values(ended_at=now)) == 1
 
 
 async def add_token(
-    session: WriteSession, which: SessionId, generation: int, token_hash: bytes, ends: datetime
+    session: WriteSession, id_: SessionId, generation: int, token_hash: bytes, ends: datetime
 ) -> None:
-    values = {"hash": token_hash, "session": which, "generation": generation, "expires_at": ends}
+    values = {"hash": token_hash, "session": id_, "generation": generation, "expires_at": ends}
     await session.run(insert(refresh_token).values(values))
 
 
@@ -73,8 +73,8 @@ async def lock_token(session: WriteSession, token_hash: bytes) -> KnownSession |
     its_session = await session.first(locked)
     if its_session is None:
         return None
-    which: UUID = its_session["id"]
-    newest = select(func.max(refresh_token.c.generation)).where(refresh_token.c.session == which)
+    id_: UUID = its_session["id"]
+    newest = select(func.max(refresh_token.c.generation)).where(refresh_token.c.session == id_)
     token = await session.first(
         select(refresh_token, newest.scalar_subquery().label("newest")).where(
             refresh_token.c.hash == token_hash
@@ -91,7 +91,7 @@ async def lock_token(session: WriteSession, token_hash: bytes) -> KnownSession |
         session_ended_at=its_session["ended_at"],
     )
     return KnownSession(
-        SessionId(which), token["generation"], token["successor"], presented, User(**user)
+        SessionId(id_), token["generation"], token["successor"], presented, User(**user)
     )
 
 

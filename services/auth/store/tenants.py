@@ -9,29 +9,29 @@ from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from contracts.ids import TenantId
 from kit.db import ReadSession, WriteSession
-from services.auth.tables import tenant
+from services.auth.tables import tenant as tenants
 
 
-async def state(session: ReadSession, which: TenantId) -> str | None:
+async def state(session: ReadSession, tenant: TenantId) -> str | None:
     """active, suspended or closed; None for a tenant that auth has never heard of."""
-    found: str | None = await session.scalar(select(tenant.c.state).where(tenant.c.id == which))
+    found: str | None = await session.scalar(select(tenants.c.state).where(tenants.c.id == tenant))
     return found
 
 
-async def lock(session: WriteSession, which: TenantId) -> None:
+async def lock(session: WriteSession, tenant: TenantId) -> None:
     """One at a time, for changes that look at several users of the tenant."""
-    await session.run(select(tenant.c.id).where(tenant.c.id == which).with_for_update())
+    await session.run(select(tenants.c.id).where(tenants.c.id == tenant).with_for_update())
 
 
 async def open_ones(session: ReadSession) -> list[TenantId]:
     """All that are not closed."""
-    rows = await session.all(select(tenant.c.id).where(tenant.c.state != "closed"))
+    rows = await session.all(select(tenants.c.id).where(tenants.c.state != "closed"))
     return [TenantId(row["id"]) for row in rows]
 
 
-async def set_state(session: WriteSession, which: TenantId, state: str, now: datetime) -> None:
+async def set_state(session: WriteSession, tenant: TenantId, state: str, now: datetime) -> None:
     """What was learnt after `now` stays."""
-    await session.run(_newer_wins(), {"id": which, "state": state, "changed_at": now})
+    await session.run(_newer_wins(), {"id": tenant, "state": state, "changed_at": now})
 
 
 async def set_all(session: WriteSession, states: Mapping[UUID, str], now: datetime) -> None:
@@ -40,10 +40,10 @@ async def set_all(session: WriteSession, states: Mapping[UUID, str], now: dateti
         # sorted: two sweeps at once lock the rows in the same order
         rows = [{"id": one, "state": states[one], "changed_at": now} for one in sorted(states)]
         await session.run(_newer_wins(), rows)
-    listed = tenant.c.id == any_(cast(list(states), ARRAY(Uuid)))
+    listed = tenants.c.id == any_(cast(list(states), ARRAY(Uuid)))
     await session.run(
-        update(tenant)
-        .where(not_(listed), tenant.c.changed_at < now, tenant.c.state != "closed")
+        update(tenants)
+        .where(not_(listed), tenants.c.changed_at < now, tenants.c.state != "closed")
         .values(state="closed", changed_at=now)
     )
 
@@ -51,11 +51,11 @@ async def set_all(session: WriteSession, states: Mapping[UUID, str], now: dateti
 def _newer_wins() -> Insert:
     """That a tenant is still closed is news, too: an older list that comes later must not open it.
     That it is still open is not written down each time."""
-    row = insert(tenant)
+    row = insert(tenants)
     news = row.excluded
-    is_news = (tenant.c.state != news.state) | (news.state != "active")
+    is_news = (tenants.c.state != news.state) | (news.state != "active")
     return row.on_conflict_do_update(
-        index_elements=[tenant.c.id],
+        index_elements=[tenants.c.id],
         set_={"state": news.state, "changed_at": news.changed_at},
-        where=(tenant.c.changed_at < news.changed_at) & is_news,
+        where=(tenants.c.changed_at < news.changed_at) & is_news,
     )

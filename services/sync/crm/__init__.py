@@ -7,6 +7,7 @@ from services.sync.crm.kinds import (
     NewConnection,
     connection_of,
     stored_address,
+    view_of,
 )
 from services.sync.crm.outcome import Outcome, Verdict
 from services.sync.crm.port import Crm, CrmKind, Probe, ProbeStep, Sent, Upsert
@@ -26,4 +27,5 @@ __all__ = [
     "Verdict",
     "connection_of",
     "stored_address",
+    "view_of",
 ]

@@ -1,15 +1,16 @@
 """The kinds of CRM that there are: the one table that names them, and how a row becomes a value.
 
-With a second kind each of the two bodies becomes a union, told apart by its `kind`.
+With a second kind each of the two bodies becomes a union, told apart by its `kind`; who leaves it
+out goes on meaning Dataverse.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
-from contracts.ids import ConnectionId, TenantId
+from services.sync import schemas
 from services.sync.connection import Connection, ModuleMapping
 from services.sync.crm.dataverse import (
     Dataverse,
@@ -17,18 +18,21 @@ from services.sync.crm.dataverse import (
     DataverseConnectionView,
     NewDataverseConnection,
 )
-from services.sync.crm.port import CrmKind
+from services.sync.crm.port import CrmKind, StoredAddress
 from services.sync.egress import CallLedger, Egress
+from services.sync.store.connections import ConnectionRow, NewConnectionRow
 
 NewConnection = NewDataverseConnection
 ConnectionView = DataverseConnectionView
+_VIEWS = TypeAdapter[ConnectionView](ConnectionView)
+_SHOWN = schemas.ConnectionViewBase.model_fields.keys() - {"outcomes"}
 
 
 @dataclass(frozen=True)
 class KindOfCrm:
     """`address` is the form of what is stored of where a CRM is; `start` makes it usable."""
 
-    address: type[DataverseAddress]
+    address: type[StoredAddress]
     start: Callable[[Egress, CallLedger], CrmKind]
 
 
@@ -46,8 +50,14 @@ def stored_address(wanted: NewConnection) -> dict[str, Any]:
     return form.model_validate(given).checked().model_dump(exclude={"kind"})
 
 
-def connection_of(row: Mapping[Any, Any]) -> Connection:
-    """From a row of the table `connection`."""
-    modules = {name: ModuleMapping(**mapping) for name, mapping in row["modules"].items()}
-    address = KINDS[row["kind"]].address.model_validate(row["address"])
-    return Connection(ConnectionId(row["id"]), TenantId(row["tenant"]), address, modules)
+def connection_of(row: NewConnectionRow) -> Connection:
+    """Where a row leads, and what goes there."""
+    modules = {name: ModuleMapping(**mapping) for name, mapping in row.modules.items()}
+    address = KINDS[row.kind].address.model_validate(row.address)
+    return Connection(row.id, row.tenant, address, modules)
+
+
+def view_of(row: ConnectionRow, outcomes: Mapping[str, int]) -> ConnectionView:
+    """The connection as its tenant sees it, with its address in the form of its kind."""
+    shown = {name: getattr(row, name) for name in _SHOWN}
+    return _VIEWS.validate_python({**shown, **row.address, "kind": row.kind, "outcomes": outcomes})

@@ -4,14 +4,31 @@ A kind is a package beside this file with an address, the bodies of the API in w
 a `CrmKind`; `kinds.py` names it. It calls nobody but through the egress guard that it is given.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
+from contracts.schema import Strict
 from services.sync.connection import Connection, ModuleMapping
 from services.sync.crm.outcome import Outcome
 from services.sync.egress import AddressRefused, origin
 from services.sync.problems import CrmAddressRefused
+
+
+class StoredAddress(Strict):
+    """Where a CRM is, as it is given, stored and shown; a kind adds what it needs, and its name."""
+
+    kind: str
+
+    @property
+    @abstractmethod
+    def hosts(self) -> frozenset[str]:
+        """All that is ever called on behalf of a connection."""
+
+    @abstractmethod
+    def checked(self) -> Self:
+        """With addresses that the guard lets out, in one form; raises CrmAddressRefused."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from contracts.clients import PresentRecord
 from services.sync.connection import ModuleMapping
 from services.sync.crm import Upsert
 from services.sync.push.difference import Difference, difference
-from services.sync.store.outgoing import Settlement
+from services.sync.store.outgoing import DueRow, Settlement
 
 GONE = "the record is gone or no longer chosen; its row in the CRM stays"
 
@@ -19,13 +19,13 @@ GONE = "the record is gone or no longer chosen; its row in the CRM stays"
 class Item:
     """A row to send and what it looked like when it was planned."""
 
-    row: Mapping[Any, Any]
+    row: DueRow
     key: str
     difference: Difference = field(repr=False)
 
     @property
     def record(self) -> UUID:
-        return UUID(str(self.row["record"]))
+        return self.row.record
 
     @property
     def upsert(self) -> Upsert:
@@ -41,7 +41,7 @@ class PushPlan:
 
 
 def plan(
-    due: Sequence[Mapping[Any, Any]],
+    due: Sequence[DueRow],
     present: Mapping[UUID, PresentRecord],
     mapping: ModuleMapping,
     hash_key: bytes,
@@ -51,23 +51,23 @@ def plan(
     """Sort the due rows: one row per key, only fields that are mapped, chosen and changed."""
     made, keys = PushPlan(), set[str]()
     for row in due:
-        record = present.get(row["record"])
+        record = present.get(row.record)
         if record is None:
-            made.settled.append(Settlement(row["record"], "removed", now, reason=GONE))
+            made.settled.append(Settlement(row.record, "removed", now, reason=GONE))
             continue
         key = record.key or str(record.id)
         if key in keys:
             continue
         keys.add(key)
         if problem := key_problem(key):
-            made.settled.append(Settlement(row["record"], "parked", now, reason=problem))
+            made.settled.append(Settlement(row.record, "parked", now, reason=problem))
             continue
         values = mapped(record.fields, mapping)
-        changed = difference(hash_key, record.id, key, values, row["sent"])
+        changed = difference(hash_key, record.id, key, values, row.sent)
         if changed.values:
             made.items.append(Item(row, key, changed))
         else:
-            made.settled.append(Settlement(row["record"], "ok", now))
+            made.settled.append(Settlement(row.record, "ok", now))
     return made
 
 

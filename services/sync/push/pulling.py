@@ -3,26 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping
-
 from contracts.clients import ChangedRecord, ChangePage, TenantsClient
-from contracts.ids import TenantId
 from kit.db import Database
 from services.sync.connection import Connection
 from services.sync.crm import connection_of
 from services.sync.push.lock import Overtaken
 from services.sync.store import connections, outgoing
+from services.sync.store.connections import ConnectionRow
 
 
-async def pull(db: Database, tenants: TenantsClient, row: RowMapping, page_rows: int) -> None:
+async def pull(db: Database, tenants: TenantsClient, row: ConnectionRow, page_rows: int) -> None:
     """Read to the journal's end. Raises Overtaken, and what the client raises."""
     connection = connection_of(row)
-    position, more = row["position"], True
+    position, more = row.position, True
     while more:
-        page = await tenants.changes(
-            TenantId(connection.tenant), connection.id, position, page_rows
-        )
-        await _save(db, connection, row["generation"], page)
+        page = await tenants.changes(connection.tenant, connection.id, position, page_rows)
+        await _save(db, connection, row.generation, page)
         position, more = page.position, page.more
 
 

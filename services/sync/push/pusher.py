@@ -144,7 +144,7 @@ class Pusher:
         async with self._db.write() as session:
             row = await connections.get(session, id_)
             if row is not None:
-                failures = row["failures"] + 1
+                failures = row.failures + 1
                 until = clock.now() + pause(failures, self._settings.push_s * _REST_PART)
                 await connections.hold(session, id_, until, _TOO_LONG, failures)
 
@@ -158,9 +158,9 @@ class Pusher:
                 row = await connections.begin_push(session, id_)
             if row is None:
                 return 0
-            secret = await self._environments.secret(row)
-            await pull(self._db, self._tenants, row, self._settings.page_rows)
             connection = connection_of(row)
+            secret = await self._environments.secret(connection)
+            await pull(self._db, self._tenants, row, self._settings.page_rows)
             crm = self._environments.of(connection, secret)
             sending = Sending(
                 self._db, self._tenants, self._keyring, self._settings, connection, crm, row
@@ -178,14 +178,14 @@ class Pusher:
         try:
             async with self._db.read() as session:
                 row = await connections.get(session, id_)
-                if row is None or row["state"] != "active" or row["suspended"]:
+                if row is None or row.state != "active" or row.suspended:
                     return
-                due = await outgoing.next_due(session, id_, list(row["modules"]))
+                due = await outgoing.next_due(session, id_, list(row.modules))
         except Exception:
             _log.exception("no look ahead", connection=str(id_))
             return
         if due is not None:
-            moment = max(due, row["retry_at"] or due)
+            moment = max(due, row.retry_at or due)
             delay_s = (moment - clock.now()).total_seconds()
             if delay_s < self._settings.sweep_s and (delay_s > 0 or also_at_once):
                 self.wake(tenant, id_, max(delay_s, 0.0))

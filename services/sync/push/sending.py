@@ -2,13 +2,11 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from prometheus_client import Counter
-from sqlalchemy import RowMapping
 
 from contracts.clients import TenantsClient
 from contracts.events import ConnectionChanged, PushFinished
@@ -21,6 +19,7 @@ from services.sync.push.lock import Overtaken
 from services.sync.push.plan import Item, plan
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing
+from services.sync.store.connections import ConnectionRow
 from services.sync.store.outgoing import Settlement
 from services.sync.tenant_keys import TenantKeys
 
@@ -32,10 +31,10 @@ class Stopped(Exception):
     """The connection has to wait or needs a person; what is due stays due."""
 
 
-def may_send(row: RowMapping, now: datetime) -> bool:
+def may_send(row: ConnectionRow, now: datetime) -> bool:
     """Whether anything may go out over the connection of this row."""
-    held = row["retry_at"] is not None and row["retry_at"] > now
-    return row["state"] == "active" and not row["suspended"] and not held
+    held = row.retry_at is not None and row.retry_at > now
+    return row.state == "active" and not row.suspended and not held
 
 
 @dataclass
@@ -48,12 +47,12 @@ class Sending:
     settings: SyncSettings
     connection: Connection
     crm: Crm
-    row: RowMapping
+    row: ConnectionRow
     sent_rows: int = field(default=0, init=False)
     parallel_hint: int | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.parallel_hint = self.row["parallel_hint"]
+        self.parallel_hint = self.row.parallel_hint
 
     async def run(self) -> int:
         """Send until nothing is due; how many rows. Raises Stopped, and Overtaken."""
@@ -73,11 +72,11 @@ class Sending:
         if not due:
             return False
         found = await self.tenants.read_records(
-            self.connection.tenant, self.connection.id, module, [row["record"] for row in due]
+            self.connection.tenant, self.connection.id, module, [row.record for row in due]
         )
         present = {one.id: one for one in found}
         made = plan(due, present, mapping, hash_key, clock.now(), self.crm.key_problem)
-        intents = {item.record: json.dumps(item.difference.in_flight) for item in made.items}
+        intents = {item.record: item.difference.in_flight for item in made.items}
         async with self._writing() as session:
             await outgoing.settle(session, self.connection.id, made.settled)
             await outgoing.intend(session, self.connection.id, intents)
@@ -94,7 +93,7 @@ class Sending:
             yield session
 
     async def _is_current(self, session: WriteSession, *, alone: bool = False) -> bool:
-        id_, generation = self.connection.id, self.row["generation"]
+        id_, generation = self.connection.id, self.row.generation
         return await connections.is_current(session, id_, generation, alone=alone)
 
     def _batches_at_once(self) -> int:
@@ -106,7 +105,7 @@ class Sending:
         row = await connections.get(session, self.connection.id)
         if row is None or not may_send(row, clock.now()):
             raise Stopped("the connection may not send any more")
-        if row["generation"] != self.row["generation"]:
+        if row.generation != self.row.generation:
             raise Overtaken
 
     async def _send_all(self, mapping: ModuleMapping, items: Sequence[Item]) -> None:
@@ -133,7 +132,7 @@ class Sending:
 
     async def _doubt_if_overtaken(self, items: Sequence[Item]) -> None:
         """What has just left may have reached the CRM after what the other push has sent."""
-        fields = {item.record: json.dumps(item.difference.in_flight) for item in items}
+        fields = {item.record: item.difference.in_flight for item in items}
         async with self.db.write() as session:
             is_current = await self._is_current(session, alone=True)
             if not is_current:
@@ -181,9 +180,9 @@ class Sending:
 
     async def _settlement(self, item: Item, outcome: Outcome, now: datetime) -> Settlement:
         if outcome.verdict is Verdict.OK:
-            return Settlement(item.record, "ok", now, sent=json.dumps(item.difference.hashes))
-        attempts = item.row["attempts"] + 1
-        since = item.row["failing_since"] or now
+            return Settlement(item.record, "ok", now, sent=item.difference.hashes)
+        attempts = item.row.attempts + 1
+        since = item.row.failing_since or now
         detail = await self._sealed(item, outcome.detail)
         again = outcome.verdict is Verdict.BACK_OFF
         if again and not is_exhausted(attempts, since, now, self.settings.max_attempts):
@@ -221,7 +220,7 @@ class Sending:
     async def _hold(self, session: WriteSession, outcome: Outcome) -> None:
         failures, wait = 0, timedelta(seconds=outcome.wait_s)
         if outcome.verdict is Verdict.BACK_OFF:
-            failures = self.row["failures"] + 1
+            failures = self.row.failures + 1
             wait = pause(failures, self.settings.backoff_s)
         until = clock.now() + wait
         await connections.hold(session, self.connection.id, until, outcome.reason, failures)

@@ -1,16 +1,18 @@
 """Statements on connections and their sealed credentials."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, case, delete, func, or_, select, text, update
+from sqlalchemy import RowMapping, Select, case, delete, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import ConnectionId, TenantId
 from kit.db import ReadSession, WriteSession
 from kit.locks import lock
+from services.sync.connection import ConnectionState
 from services.sync.tables import connection, credential
 
 _NOW = func.now()
@@ -20,19 +22,58 @@ _MAY_SEND = (
     connection.c.suspended.is_(False),
     or_(connection.c.retry_at.is_(None), connection.c.retry_at <= _NOW),
 )
-_LOCK_TENANT = text("SELECT pg_advisory_xact_lock(hashtextextended(:tenant, 0))")
 
 
 class TooMany(Exception):
     """The tenant has as many connections as it may have."""
 
 
-async def add(session: WriteSession, row: dict[str, Any], most: int) -> None:
+@dataclass(frozen=True, slots=True)
+class NewConnectionRow:
+    """What a connection is made with; `address` is in the form of its kind."""
+
+    id: ConnectionId
+    tenant: TenantId
+    name: str
+    kind: str
+    address: Mapping[str, Any]
+    modules: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRow(NewConnectionRow):
+    """A connection as it is; `generation` is the number of the push that may write."""
+
+    state: ConnectionState
+    reason: str
+    suspended: bool
+    position: str | None
+    generation: int
+    retry_at: datetime | None
+    failures: int
+    parallel_hint: int | None
+    pushed_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRow:
+    """A sealed secret, and the version of the tenant's key that opens it."""
+
+    key_version: int
+    sealed: bytes
+
+
+_COLUMNS = [connection.c[one.name] for one in fields(ConnectionRow)]
+
+
+async def add(session: WriteSession, row: NewConnectionRow, most: int) -> None:
     """Save a connection; TooMany where the tenant has `most`. One at a time per tenant."""
-    tenant = TenantId(row["tenant"])
-    await session.run(_LOCK_TENANT, {"tenant": str(tenant)})
-    await require_room(session, tenant, most)
-    await session.run(plain_insert(connection).values(row))
+    await session.run(_lock(row.tenant))
+    await require_room(session, row.tenant, most)
+    values = {one.name: getattr(row, one.name) for one in fields(NewConnectionRow)}
+    await session.run(plain_insert(connection).values(**values, state="active"))
 
 
 async def require_room(session: ReadSession, tenant: TenantId, most: int) -> None:
@@ -41,18 +82,18 @@ async def require_room(session: ReadSession, tenant: TenantId, most: int) -> Non
         raise TooMany
 
 
-async def get(session: ReadSession, id_: ConnectionId) -> RowMapping | None:
-    return await session.first(select(connection).where(connection.c.id == id_))
+async def get(session: ReadSession, id_: ConnectionId) -> ConnectionRow | None:
+    return _row(await session.first(select(*_COLUMNS).where(connection.c.id == id_)))
 
 
 async def of_tenant(
     session: ReadSession, tenant: TenantId, id_: ConnectionId | None = None
-) -> list[RowMapping]:
+) -> list[ConnectionRow]:
     """The tenant's connections that are not removed, oldest first."""
-    query = select(connection).where(connection.c.tenant == tenant, connection.c.state != "removed")
+    query = select(*_COLUMNS).where(connection.c.tenant == tenant, connection.c.state != "removed")
     if id_ is not None:
         query = query.where(connection.c.id == id_)
-    return await session.all(query.order_by(connection.c.id))
+    return [ConnectionRow(**row) for row in await session.all(query.order_by(connection.c.id))]
 
 
 async def exists(session: ReadSession, tenant: TenantId, id_: ConnectionId) -> bool:
@@ -72,11 +113,11 @@ async def pushable(
     return [(TenantId(row["tenant"]), ConnectionId(row["id"])) for row in rows]
 
 
-async def begin_push(session: WriteSession, id_: ConnectionId) -> RowMapping | None:
+async def begin_push(session: WriteSession, id_: ConnectionId) -> ConnectionRow | None:
     """Begin a push: none that has begun before writes any more. None where nothing may be sent."""
     query = update(connection).where(connection.c.id == id_, *_MAY_SEND)
     begun = query.values(generation=connection.c.generation + 1)
-    return await session.first(begun.returning(*connection.c))
+    return _row(await session.first(begun.returning(*_COLUMNS)))
 
 
 async def is_current(
@@ -179,12 +220,28 @@ async def put_credential(
     )
 
 
-async def get_credential(session: ReadSession, id_: ConnectionId, slot: str) -> RowMapping | None:
-    return await session.first(
-        select(credential).where(credential.c.connection == id_, credential.c.slot == slot)
+async def get_credential(
+    session: ReadSession, id_: ConnectionId, slot: str
+) -> CredentialRow | None:
+    query = select(credential.c.key_version, credential.c.sealed)
+    row = await session.first(
+        query.where(credential.c.connection == id_, credential.c.slot == slot)
     )
+    return None if row is None else CredentialRow(**row)
 
 
 async def drop_credentials(session: WriteSession, id_: ConnectionId, *slots: str) -> None:
     query = delete(credential).where(credential.c.connection == id_, credential.c.slot.in_(slots))
     await session.run(query)
+
+
+def _row(row: RowMapping | None) -> ConnectionRow | None:
+    return None if row is None else ConnectionRow(**row)
+
+
+def _lock(tenant: TenantId) -> Select[tuple[object]]:
+    """Until the transaction ends, nobody else adds a connection of the tenant.
+
+    PostgreSQL's hash and not kit.locks: a version before this one must be kept out, too.
+    """
+    return select(func.pg_advisory_xact_lock(func.hashtextextended(str(tenant), 0)))

@@ -1,5 +1,7 @@
 """Statements on tenants' wrapped keys."""
 
+from dataclasses import dataclass, fields
+
 from sqlalchemy import RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 
@@ -8,27 +10,38 @@ from kit.db import ReadSession, WriteSession
 from services.sync.tables import tenant_key
 
 
-async def newest(session: ReadSession, tenant: TenantId) -> RowMapping | None:
-    return await session.first(
-        select(tenant_key)
-        .where(tenant_key.c.tenant == tenant)
-        .order_by(tenant_key.c.version.desc())
-        .limit(1)
-    )
+@dataclass(frozen=True, slots=True)
+class TenantKeyRow:
+    """A key of a tenant, wrapped by the key-encryption key."""
+
+    tenant: TenantId
+    version: int
+    wrapped: bytes
 
 
-async def any_of_all(session: ReadSession) -> RowMapping | None:
+_KEYS = select(*(tenant_key.c[one.name] for one in fields(TenantKeyRow)))
+
+
+async def newest(session: ReadSession, tenant: TenantId) -> TenantKeyRow | None:
+    query = _KEYS.where(tenant_key.c.tenant == tenant).order_by(tenant_key.c.version.desc())
+    return _row(await session.first(query.limit(1)))
+
+
+async def any_of_all(session: ReadSession) -> TenantKeyRow | None:
     """The oldest tenant's key, or None where there is none yet."""
-    return await session.first(select(tenant_key).order_by(tenant_key.c.tenant).limit(1))
+    return _row(await session.first(_KEYS.order_by(tenant_key.c.tenant).limit(1)))
 
 
-async def get(session: ReadSession, tenant: TenantId, version: int) -> RowMapping | None:
-    return await session.first(
-        select(tenant_key).where(tenant_key.c.tenant == tenant, tenant_key.c.version == version)
-    )
+async def get(session: ReadSession, tenant: TenantId, version: int) -> TenantKeyRow | None:
+    query = _KEYS.where(tenant_key.c.tenant == tenant, tenant_key.c.version == version)
+    return _row(await session.first(query))
 
 
 async def add_first(session: WriteSession, tenant: TenantId, wrapped: bytes) -> None:
     """Version 1, unless somebody else was first."""
     row = {"tenant": tenant, "version": 1, "wrapped": wrapped}
     await session.run(insert(tenant_key).values(row).on_conflict_do_nothing())
+
+
+def _row(row: RowMapping | None) -> TenantKeyRow | None:
+    return None if row is None else TenantKeyRow(**row)

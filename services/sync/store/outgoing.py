@@ -1,16 +1,17 @@
 """Statements on what is still to be sent and what became of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, delete, func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from contracts.ids import ConnectionId
 from kit.db import ReadSession, WriteSession
+from services.sync.connection import OutcomeState
 from services.sync.tables import outgoing
 
 _DUE = outgoing.c.state.in_(("pending", "retry"))
@@ -23,12 +24,11 @@ _AGAIN: dict[str, Any] = {
     "detail": None,
     "updated_at": func.now(),
 }
-_SETTLE = text(
-    "UPDATE outgoing SET state = :state, attempts = :attempts, not_before = :not_before,"
-    " failing_since = :failing_since, reason = :reason, detail = :detail,"
-    " sent = sent || CAST(:sent AS jsonb), updated_at = now()"
-    " WHERE connection = :connection AND record = :record"
-)
+# one row each time it is run, which takes `of` and `which`; `added` goes over what `sent` holds
+_ONE = (outgoing.c.connection == bindparam("of"), outgoing.c.record == bindparam("which"))
+_INTEND = update(outgoing).where(*_ONE)
+_INTEND = _INTEND.values(sent=outgoing.c.sent.concat(bindparam("added", type_=JSONB)))
+_SETTLE = _INTEND.values(updated_at=func.now())  # and all members of a Settlement
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,39 @@ class Settlement:
     """The new state of one row; `sent` are the hashes that change."""
 
     record: UUID
-    state: str
+    state: OutcomeState
     not_before: datetime
     attempts: int = 0
     failing_since: datetime | None = None
     reason: str = ""
     detail: bytes | None = None
-    sent: str = "{}"
+    sent: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """A record that may be sent now; `sent` are the hashes of what the CRM has acknowledged."""
+
+    record: UUID
+    attempts: int
+    failing_since: datetime | None
+    sent: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """What became of a record; `detail` is sealed."""
+
+    connection: ConnectionId
+    record: UUID
+    module: str
+    key: str
+    state: OutcomeState
+    reason: str
+    detail: bytes | None
+    attempts: int
+    not_before: datetime
+    updated_at: datetime
 
 
 async def mark(
@@ -85,14 +111,15 @@ async def unpark(session: WriteSession, connection: ConnectionId) -> int:
 
 async def due(
     session: ReadSession, connection: ConnectionId, module: str, limit: int
-) -> list[RowMapping]:
-    query = select(outgoing).where(
+) -> list[DueRow]:
+    query = select(*(outgoing.c[one.name] for one in fields(DueRow))).where(
         outgoing.c.connection == connection,
         outgoing.c.module == module,
         _DUE,
         outgoing.c.not_before <= func.now(),
     )
-    return await session.all(query.order_by(outgoing.c.record).limit(limit))
+    rows = await session.all(query.order_by(outgoing.c.record).limit(limit))
+    return [DueRow(**row) for row in rows]
 
 
 async def next_due(
@@ -107,26 +134,30 @@ async def next_due(
 
 
 async def intend(
-    session: WriteSession, connection: ConnectionId, fields: Mapping[UUID, str]
+    session: WriteSession,
+    connection: ConnectionId,
+    in_flight: Mapping[UUID, Mapping[str, str]],
 ) -> None:
     """Forget, before sending, the hashes of the fields in flight: they count as unknown."""
-    query = text(
-        "UPDATE outgoing SET sent = sent || CAST(:sent AS jsonb)"
-        " WHERE connection = :connection AND record = :record"
-    )
-    rows = [
-        {"connection": connection, "record": record, "sent": sent}
-        for record, sent in fields.items()
-    ]
-    if rows:
-        await session.run(query, rows)
+    if in_flight:
+        rows = [
+            {"of": connection, "which": record, "added": hashes}
+            for record, hashes in in_flight.items()
+        ]
+        await session.run(_INTEND, rows)
 
 
 async def settle(
     session: WriteSession, connection: ConnectionId, rows: Sequence[Settlement]
 ) -> None:
     if rows:
-        await session.run(_SETTLE, [{"connection": connection, **vars(row)} for row in rows])
+        await session.run(_SETTLE, [_settling(connection, row) for row in rows])
+
+
+def _settling(connection: ConnectionId, row: Settlement) -> dict[str, Any]:
+    changes = dict(vars(row))
+    record, added = changes.pop("record"), changes.pop("sent")
+    return {"of": connection, "which": record, "added": added, **changes}
 
 
 async def forget(session: WriteSession, connection: ConnectionId) -> None:
@@ -162,10 +193,12 @@ async def page(
     state: str | None,
     after: UUID | None,
     limit: int,
-) -> list[RowMapping]:
-    query = select(outgoing).where(outgoing.c.connection == connection)
+) -> list[OutcomeRow]:
+    columns = [outgoing.c[one.name] for one in fields(OutcomeRow)]
+    query = select(*columns).where(outgoing.c.connection == connection)
     if state is not None:
         query = query.where(outgoing.c.state == state)
     if after is not None:
         query = query.where(outgoing.c.record > after)
-    return await session.all(query.order_by(outgoing.c.record).limit(limit))
+    rows = await session.all(query.order_by(outgoing.c.record).limit(limit))
+    return [OutcomeRow(**row) for row in rows]

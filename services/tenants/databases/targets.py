@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
-import asyncpg
-
 from contracts.events import DatabaseSwapped
 from contracts.ids import RestoreId, TenantId
 from kit import clock, logs, outbox
+from kit.causes import DATABASE_AWAY
 from kit.db import Database
 from kit.problems import Conflict, DependencyDown, NotFound
 from kit.timers import each
@@ -22,13 +21,6 @@ KEEP_ASIDE = timedelta(days=7)
 MOST_ASIDE = 2
 """Each is as large as the tenant: a third one takes the place of the oldest."""
 FORGOTTEN_AFTER = timedelta(days=2)
-# the cluster is away: asking again helps, as it does not for what the restored data holds
-_AWAY = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-)
 _log = logs.get(__name__)
 
 
@@ -113,7 +105,8 @@ class RestoreTargets:
                 return  # the same swap, asked for twice: the other call has gone ahead
             extra = {"tenant": str(target.tenant), "restore": str(target.restore)}
             _log.exception("swap not prepared", **extra)
-            if isinstance(error, _AWAY):
+            # asking again helps, as it does not for what the restored data holds
+            if isinstance(error, (OSError, *DATABASE_AWAY)):
                 raise DependencyDown from error
             raise SwapRefused("the restored database cannot be brought up to date") from error
 

@@ -19,6 +19,7 @@ from contracts.ids import SessionId, TenantId, UserId, new_id
 from contracts.permissions import PERMISSIONS
 from kit import base64url, clock
 from kit.db import Database
+from kit.http import put
 from kit.messaging.memory import MemoryBroker
 from kit.sealing import Kek, SigningKey, new_key
 from kit.tokens import KeySet, Signer, key_id
@@ -143,7 +144,7 @@ async def running_backup(
     backup.app = create_app(settings, broker=backup.broker, tenants=tenants)
     keys = KeySet(_keys)
     await keys.fetch()
-    backup.app.state.access = AccessVerifier(keys, settings.issuer)
+    put(backup.app, AccessVerifier(keys, settings.issuer))
     transport = httpx2.ASGITransport(backup.app, raise_app_exceptions=False)
     async with backup.app.router.lifespan_context(backup.app):
         async with httpx2.AsyncClient(transport=transport, base_url="http://backup") as client:

@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 
 from contracts.ids import TenantId, new_id
-from sandbox.dataverse import DataverseSimulator
 from services.sync.crm import KINDS
 from tests.services.sync.peer_tenants import PeerTenants
-from tests.services.sync.running_sync import FIELDS, HOST, Sync, running_sync
-
-SIMULATORS = {"dataverse": DataverseSimulator.serve}
+from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import HOST, SIMULATORS, SimulatedCrm
 
 
 @pytest.fixture(params=sorted(KINDS))
@@ -21,16 +19,16 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def simulator(kind: str) -> AsyncIterator[DataverseSimulator]:
+async def simulator(kind: str) -> AsyncIterator[SimulatedCrm]:
     async with SIMULATORS[kind](host=HOST) as running:
         yield running
 
 
 @pytest.fixture
-def peer() -> PeerTenants:
+def peer(simulator: SimulatedCrm) -> PeerTenants:
     """A tenant whose chosen fields are those that the connections map."""
     made = PeerTenants(TenantId(new_id()))
-    made.choice = {"organisation": list(FIELDS)}
+    made.choice = {"organisation": list(simulator.MAPPING["fields"])}
     return made
 
 
@@ -41,7 +39,7 @@ async def sync_url(service_db: Callable[[str], Awaitable[str]]) -> str:
 
 @pytest.fixture
 async def sync(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> AsyncIterator[Sync]:
     async with running_sync(sync_url, tmp_path, simulator, peer) as running:
         yield running

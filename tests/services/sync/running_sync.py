@@ -15,22 +15,20 @@ from contracts.credentials import AccessVerifier, Actor, claims_of
 from contracts.ids import SessionId, TenantId, UserId, new_id
 from contracts.permissions import PERMISSIONS
 from kit import base64url, clock
-from kit.http import parts_of
+from kit.http import parts_of, put
 from kit.messaging.memory import MemoryBroker
 from kit.notice import Notice
 from kit.sealing import SigningKey, VerifyKey, new_key
 from kit.tokens import KeySet, Signer
-from sandbox.dataverse import DataverseSimulator
 from services.sync.app import create_app
 from services.sync.egress import CallLimits, Egress, InjectedName
 from services.sync.parts import SyncParts
 from services.sync.settings import SyncSettings
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.simulated_crms import HOST, SimulatedCrm
 
-HOST = "contoso.crm.example"
 ISSUER = "https://bulkhead"
-FIELDS = {"name": "name", "sector": "bulkhead_sector", "headquarters": "bulkhead_headquarters"}
 LIMITS = CallLimits(read_s=5.0, total_s=10.0)
 _KEY = SigningKey.generate()
 
@@ -60,13 +58,13 @@ def settings_for(database_url: str, folder: Path, **changes: Any) -> SyncSetting
     return SyncSettings(**{**given, **changes})
 
 
-def injected_name(simulator: DataverseSimulator, port: int | None = None) -> InjectedName:
+def injected_name(simulator: SimulatedCrm, port: int | None = None) -> InjectedName:
     """The simulator's name, leading to it."""
     authority = simulator.authority.certificate.decode()
     return InjectedName(HOST, "127.0.0.1", port or simulator.port, authority)
 
 
-def injected(simulator: DataverseSimulator, port: int | None = None) -> Egress:
+def injected(simulator: SimulatedCrm, port: int | None = None) -> Egress:
     """A guard in which the simulator's name leads to it."""
     return Egress.injecting(injected_name(simulator, port), limits=LIMITS)
 
@@ -78,7 +76,7 @@ class Sync:
     app: FastAPI
     tenant: TenantId
     peer: PeerTenants
-    simulator: DataverseSimulator
+    simulator: SimulatedCrm
     broker: MemoryBroker
     settings: SyncSettings
     http: httpx2.AsyncClient = field(init=False)
@@ -101,16 +99,11 @@ class Sync:
 
     def wanted(self, **changes: Any) -> dict[str, Any]:
         """The body of a good request for a connection."""
-        mapping = {"table": "accounts", "key_attribute": "bulkhead_symbol", "fields": FIELDS}
         return {
             "name": "Our CRM",
-            "kind": "dataverse",
-            "environment_url": f"https://{HOST}",
-            "authority_url": f"https://{HOST}",
-            "directory_id": self.simulator.directory,
-            "client_id": self.simulator.client_id,
+            **self.simulator.address,
             "client_secret": self.simulator.client_secret,
-            "modules": {"organisation": mapping},
+            "modules": {"organisation": self.simulator.MAPPING},
         } | changes
 
     async def connect(self, **changes: Any) -> str:
@@ -144,7 +137,7 @@ class Sync:
         """(url, body) of every row of every batch that the simulator received."""
         return [
             [(url, json.loads(body)) for _, url, body in request.operations()]
-            for request in self.simulator.requests("$batch")
+            for request in self.simulator.requests(self.simulator.BATCH)
         ]
 
     def sent(self) -> list[tuple[str, dict[str, Any]]]:
@@ -163,7 +156,7 @@ def token(tenant: TenantId, *permissions: str) -> str:
 async def running_sync(
     database_url: str,
     folder: Path,
-    simulator: DataverseSimulator,
+    simulator: SimulatedCrm,
     peer: PeerTenants,
     *,
     egress: Egress | None = None,
@@ -176,7 +169,7 @@ async def running_sync(
     async def fetch() -> dict[str, VerifyKey]:
         return {"test": _KEY.public}
 
-    app.state.access = AccessVerifier(KeySet(fetch), ISSUER)
+    put(app, AccessVerifier(KeySet(fetch), ISSUER))
     async with app.router.lifespan_context(app):
         sync = Sync(app, peer.tenant, peer, simulator, broker, settings)
         try:

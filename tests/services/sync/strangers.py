@@ -1,5 +1,7 @@
 """Other tenants in the same sync: their connections lead to the same simulator."""
 
+from dataclasses import replace
+
 from sqlalchemy import text
 
 from contracts.ids import ConnectionId, TenantId, new_id
@@ -15,7 +17,7 @@ async def add_stranger(sync: Sync, tenant: TenantId | None = None) -> tuple[Tena
     secret = sync.simulator.client_secret
     version, sealed = await sync.parts.keyring.seal(tenant, connection, "current", secret)
     async with sync.parts.db.write() as session:
-        await connections.add(session, {**row, "id": connection, "tenant": tenant}, 100)
+        await connections.add(session, replace(row, id=connection, tenant=tenant), 100)
         await connections.put_credential(session, connection, "current", version, sealed)
     return tenant, connection
 

@@ -1,6 +1,7 @@
 """Bounds: one tenant's slow CRM costs others nothing, and what is stopped sends nothing more."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -9,11 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from contracts.ids import ConnectionId, new_id
-from sandbox.dataverse import DataverseSimulator
 from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
 from tests.services.sync.strangers import add_stranger, is_quiet
 
 
@@ -23,7 +24,7 @@ def fill(peer: PeerTenants, count: int) -> None:
 
 
 async def test_a_tenant_whose_crm_hangs_leaves_workers_to_the_others(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     """Four connections would hang on two workers; the push of another tenant still begins."""
     fill(peer, 1)
@@ -31,21 +32,21 @@ async def test_a_tenant_whose_crm_hangs_leaves_workers_to_the_others(
         sync_url, tmp_path, simulator, peer, workers=2, sweep_s=600.0, settle_s=600.0
     ) as sync:
         hanging = [UUID(await sync.connect(name=f"CRM {number}")) for number in range(4)]
-        simulator.add_fault(kind="slow", path="$batch", seconds=60.0, times=None)
+        simulator.add_fault(kind="slow", path=simulator.BATCH, seconds=60.0, times=None)
         for one in hanging:
             sync.parts.pusher.wake(sync.tenant, ConnectionId(one), 0.0)
-        await eventually(lambda: len(simulator.requests("$batch")) == 1)
+        await eventually(lambda: len(simulator.requests(simulator.BATCH)) == 1)
         stranger, connection = await add_stranger(sync)
         sync.parts.pusher.wake(stranger, connection, 0.0)
         await eventually(lambda: stranger in peer.asked_for)
-        assert len(simulator.requests("$batch")) == 1
+        assert len(simulator.requests(simulator.BATCH)) == 1
 
 
 async def test_a_push_that_lasts_too_long_rests_longer_each_time(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     fill(peer, 1)
-    simulator.add_fault(kind="slow", path="$batch", seconds=60.0, times=None)
+    simulator.add_fault(kind="slow", path=simulator.BATCH, seconds=60.0, times=None)
     async with running_sync(sync_url, tmp_path, simulator, peer, push_s=0.5) as sync:
         connection = await sync.connect()
 
@@ -53,7 +54,7 @@ async def test_a_push_that_lasts_too_long_rests_longer_each_time(
             async with sync.parts.db.read() as session:
                 row = await connections.get(session, ConnectionId(UUID(connection)))
             assert row is not None
-            return row["failures"] >= 3 and row["retry_at"] is not None
+            return row.failures >= 3 and row.retry_at is not None
 
         await eventually(has_rested)
         body = await sync.get(f"/{connection}")
@@ -62,7 +63,7 @@ async def test_a_push_that_lasts_too_long_rests_longer_each_time(
 
 
 async def test_a_paused_connection_ends_its_running_push(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     fill(peer, 60)
     simulator.switches.latency_s, simulator.switches.dop_hint = 0.1, 1
@@ -80,7 +81,7 @@ async def test_a_paused_connection_ends_its_running_push(
 
 
 async def test_a_suspended_tenant_ends_its_running_push(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     fill(peer, 60)
     simulator.switches.latency_s, simulator.switches.dop_hint = 0.1, 1
@@ -95,7 +96,7 @@ async def test_a_suspended_tenant_ends_its_running_push(
 
 
 async def test_what_is_withdrawn_while_a_push_runs_does_not_leave_any_more(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     fill(peer, 30)
     simulator.switches.latency_s, simulator.switches.dop_hint = 0.1, 1
@@ -109,7 +110,7 @@ async def test_what_is_withdrawn_while_a_push_runs_does_not_leave_any_more(
 
 
 async def test_a_tenant_has_a_limited_number_of_connections(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     async with running_sync(sync_url, tmp_path, simulator, peer, connections_most=2) as sync:
         first = await sync.connect()
@@ -131,14 +132,14 @@ async def test_two_connections_at_once_are_counted_one_after_the_other(sync: Syn
     await sync.connect()
     db = sync.parts.db
     async with db.read() as session:
-        row = dict((await connections.of_tenant(session, sync.tenant))[0])
+        row = (await connections.of_tenant(session, sync.tenant))[0]
 
     async def add() -> None:
         async with db.write() as session:
-            await connections.add(session, {**row, "id": new_id()}, 2)
+            await connections.add(session, replace(row, id=ConnectionId(new_id())), 2)
 
     async with db.write() as first:
-        await connections.add(first, {**row, "id": new_id()}, 2)
+        await connections.add(first, replace(row, id=ConnectionId(new_id())), 2)
         second = asyncio.create_task(add())
 
         async def waits_or_has_ended() -> bool:
@@ -154,7 +155,7 @@ async def test_two_connections_at_once_are_counted_one_after_the_other(sync: Syn
 
 
 async def test_batches_go_out_together_as_the_crm_recommends_and_no_key_twice(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     fill(peer, 90)
     simulator.switches.latency_s, simulator.switches.dop_hint = 0.2, 3
@@ -175,14 +176,16 @@ async def test_batches_go_out_together_as_the_crm_recommends_and_no_key_twice(
 
 
 async def test_a_wait_that_one_batch_was_told_outlives_the_success_of_the_others(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     simulator.switches.dop_hint = 4
     async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=5) as sync:
         peer.put("FIRST", name="tells the hint")
         connection = await sync.connect()
         await sync.settled(connection, ok=1)
-        simulator.add_fault(kind="status", path="$batch", status=429, retry_after_s=2, body="json")
+        simulator.add_fault(
+            kind="status", path=simulator.BATCH, status=429, retry_after_s=2, body="json"
+        )
         fill(peer, 20)
 
         async def is_held_and_the_others_are_settled() -> bool:

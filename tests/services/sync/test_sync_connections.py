@@ -9,10 +9,10 @@ from sqlalchemy import text
 
 from contracts.ids import TenantId, new_id
 from kit.db import Database
-from sandbox.dataverse import DataverseSimulator
 from sandbox.dataverse.tokens import Secret
 from tests.services.sync.peer_tenants import PeerTenants
-from tests.services.sync.running_sync import HOST, Sync, injected, running_sync
+from tests.services.sync.running_sync import Sync, injected, running_sync
+from tests.services.sync.simulated_crms import HOST, SimulatedCrm
 
 
 async def test_a_connection_is_saved_after_a_look_at_token_identity_and_every_table(
@@ -68,7 +68,7 @@ async def test_the_secret_stands_sealed_in_the_database(sync: Sync, sync_url: st
 async def test_a_forbidden_address_is_refused_with_the_rule_and_without_a_call(
     sync: Sync, url: str, reason: str
 ) -> None:
-    for field in ("environment_url", "authority_url"):
+    for field in (name for name in sync.simulator.address if name.endswith("_url")):
         answer = await sync.http.post(sync.path, json=sync.wanted(**{field: url}))
         assert answer.status_code == 422
         body = answer.json()
@@ -91,7 +91,7 @@ async def test_a_crm_that_cannot_prove_its_name_is_refused_with_the_reason(
     reason: str,
     sync_url: str,
     tmp_path: Path,
-    simulator: DataverseSimulator,
+    simulator: SimulatedCrm,
     peer: PeerTenants,
 ) -> None:
     async with simulator.untrusted() as addresses:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 from sqlalchemy import text
 
 from contracts.ids import ConnectionId, TenantId, new_id
@@ -19,23 +20,18 @@ from services.sync.crm import KINDS, connection_of
 from services.sync.egress import Egress
 from services.sync.problems import CrmAddressRefused
 from services.sync.store import connections
+from services.sync.store.connections import NewConnectionRow
 from tests.services.sync.answering import MAPPING
 from tests.services.sync.recording import RecordingLedger
+from tests.services.sync.simulated_crms import ADDRESSES
 
-BODIES: dict[str, dict[str, Any]] = {
-    "dataverse": {
-        "environment_url": "https://CRM.example.com:443/",
-        "authority_url": "https://login.example.com",
-        "directory_id": "directory",
-        "client_id": "client",
-    }
-}
 HOSTS = ("crm.example.com", "login.example.com", "directory", "client")
 COMMON = {
     "name": "A",
     "client_secret": "secret",
     "modules": {"organisation": {"table": "a", "key_attribute": "b", "fields": {"name": "c"}}},
 }
+_WANTED = TypeAdapter[crm.NewConnection](crm.NewConnection)
 _OLD_ROW = text(
     "INSERT INTO connection (id, tenant, name, kind, state, environment_host, authority_host,"
     " directory_id, client_id, modules) VALUES (:id, :tenant, 'Old', 'dataverse', 'active',"
@@ -48,13 +44,17 @@ _OLD_VIEW = text(
 
 
 def wanted(kind: str, **changes: Any) -> crm.NewConnection:
-    given = {**COMMON, **BODIES[kind], "kind": kind, **changes}
-    return crm.NewConnection.model_validate_json(json.dumps(given))
+    given = {**COMMON, **ADDRESSES[kind], "kind": kind, **changes}
+    return _WANTED.validate_json(json.dumps(given))
 
 
 def value_of(kind: str, address: dict[str, Any]) -> Connection:
-    row = {"id": new_id(), "tenant": new_id(), "kind": kind, "address": address, "modules": {}}
-    return connection_of(row)
+    return connection_of(row_of(kind, address))
+
+
+def row_of(kind: str, address: dict[str, Any], tenant: TenantId | None = None) -> NewConnectionRow:
+    tenant = tenant or TenantId(new_id())
+    return NewConnectionRow(ConnectionId(new_id()), tenant, "New", kind, address, {})
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -69,7 +69,7 @@ def test_an_address_is_kept_in_one_form_and_names_every_host_that_is_called(kind
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_an_address_that_the_guard_refuses_is_refused_by_its_place_in_the_body(kind: str) -> None:
-    urls = [name for name in BODIES[kind] if name.endswith("_url")]
+    urls = [name for name in ADDRESSES[kind] if name.endswith("_url")]
     assert urls
     for name in urls:
         with pytest.raises(CrmAddressRefused) as refused:
@@ -108,22 +108,24 @@ async def test_connections_of_the_version_before_are_carried_over(
         await session.run(text("DROP SCHEMA public CASCADE"))
         await session.run(text("CREATE SCHEMA public"))
     await migrate(url, tmp_path)
-    tenant, old, between, new = TenantId(new_id()), new_id(), new_id(), new_id()
+    tenant, old, between = TenantId(new_id()), new_id(), new_id()
     async with db.write() as session:
         await session.run(_OLD_ROW, {"id": old, "tenant": tenant})
     await migrate(url, MIGRATIONS, phase="pre")
     address = crm.stored_address(wanted("dataverse"))
-    row = {"id": new, "tenant": tenant, "name": "New", "kind": "dataverse", "state": "active"}
+    new = row_of("dataverse", address, tenant)
     async with db.write() as session:  # both versions write before the old one is gone
         await session.run(_OLD_ROW, {"id": between, "tenant": tenant})
-        await connections.add(session, {**row, "address": address, "modules": {}}, 10)
+        await connections.add(session, new, 10)
     async with db.read() as session:
-        seen = [await session.first(_OLD_VIEW, {"id": one}) for one in (old, new)]
+        seen = [await session.first(_OLD_VIEW, {"id": one}) for one in (old, new.id)]
     for one in seen:
         assert one is not None
         assert tuple(one.values()) == HOSTS
     await migrate(url, MIGRATIONS, phase="post")
     async with db.read() as session:
-        found = [await connections.get(session, ConnectionId(one)) for one in (old, between, new)]
+        found = [
+            await connections.get(session, ConnectionId(one)) for one in (old, between, new.id)
+        ]
     await db.close()
-    assert [one["address"] for one in found if one is not None] == [address] * 3
+    assert [one.address for one in found if one is not None] == [address] * 3

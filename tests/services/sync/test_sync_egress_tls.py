@@ -44,20 +44,24 @@ async def fetch(
 def common_name_only() -> Identity:
     """A certificate of the trusted authority that names the host in its common name alone."""
     key = ec.generate_private_key(ec.SECP256R1())
-    loaded = Authority.load(AUTHORITY.certificate, AUTHORITY.identity().key)
+    issuer = x509.load_pem_x509_certificate(AUTHORITY.certificate)
+    signing = serialization.load_pem_private_key(AUTHORITY.identity().key, password=None)
+    assert isinstance(signing, ec.EllipticCurvePrivateKey)
+    known = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(known)
     now = clock.now()
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)]))
-        .issuer_name(loaded._certificate.subject)
+        .issuer_name(issuer.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - DAY)
         .not_valid_after(now + DAY)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
-        .add_extension(loaded._key_identifier(), False)
+        .add_extension(authority, False)
     )
-    signed = builder.sign(loaded._key, hashes.SHA256())
+    signed = builder.sign(signing, hashes.SHA256())
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,

@@ -9,11 +9,11 @@ from sqlalchemy import text
 from contracts.ids import new_id
 from kit.db import Database
 from kit.timers import running
-from sandbox.dataverse import DataverseSimulator
 from services.sync.forgetting import BATCH, forgetting
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
 
 _LINE = (
     "INSERT INTO ledger (id, at, tenant, connection, host, method, operation, fields, rows,"
@@ -88,7 +88,7 @@ async def test_a_removed_connection_is_forgotten_when_its_ledger_is(sync: Sync) 
 
 
 async def test_sync_forgets_by_itself(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     db, given = Database(sync_url), {"tenant": peer.tenant, "connection": new_id()}
     async with db.write() as session:

@@ -9,12 +9,12 @@ from sqlalchemy import text
 
 from contracts.ids import ConnectionId
 from kit.db import Database
-from sandbox.dataverse import DataverseSimulator
 from services.sync.store import connections, outgoing
 from tests.eventually import eventually
 from tests.services.sync.held_egress import HeldEgress
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import LIMITS, Sync, injected_name, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
 from tests.services.sync.strangers import is_quiet
 
 _END = text(
@@ -24,7 +24,7 @@ _END = text(
 
 
 @pytest.fixture
-def held(simulator: DataverseSimulator) -> HeldEgress:
+def held(simulator: SimulatedCrm) -> HeldEgress:
     return HeldEgress.injecting(injected_name(simulator), limits=LIMITS)
 
 
@@ -32,7 +32,7 @@ def held(simulator: DataverseSimulator) -> HeldEgress:
 async def first(
     sync_url: str,
     tmp_path: Path,
-    simulator: DataverseSimulator,
+    simulator: SimulatedCrm,
     peer: PeerTenants,
     held: HeldEgress,
 ) -> AsyncIterator[Sync]:
@@ -61,12 +61,12 @@ async def test_what_left_late_does_not_stay_in_the_crm_and_its_outcome_is_not_wr
     first.peer.put("ONE", name="New")
     async with running_sync(sync_url, tmp_path, first.simulator, first.peer) as second:
         await second.settled(connection, ok=1)
-        assert [row["name"] for row in first.simulator.rows("accounts")] == ["New"]
+        assert [row["name"] for row in first.simulator.records()] == ["New"]
         held.let_go.set()
         await eventually(lambda: len(first.sent()) == 3)
         await second.settled(connection, ok=1)
     assert [body["name"] for _, body in first.sent()] == ["New", "Old", "New"]
-    assert [row["name"] for row in first.simulator.rows("accounts")] == ["New"]
+    assert [row["name"] for row in first.simulator.records()] == ["New"]
 
 
 async def test_what_stopped_a_push_that_was_overtaken_stops_no_other(
@@ -78,7 +78,9 @@ async def test_what_stopped_a_push_that_was_overtaken_stops_no_other(
     await end_locks(sync_url)
     async with running_sync(sync_url, tmp_path, first.simulator, first.peer) as second:
         await second.settled(connection, ok=1)
-        first.simulator.add_fault(kind="status", path="$batch", status=403, body="json", times=1)
+        first.simulator.add_fault(
+            kind="status", path=first.simulator.BATCH, status=403, body="json", times=1
+        )
         held.let_go.set()
         await eventually(lambda: len(first.batches()) == 3)
         await second.settled(connection, ok=1)
@@ -101,7 +103,7 @@ async def test_a_push_that_lost_its_lock_goes_on_as_long_as_no_other_begins(
 
 
 async def test_what_was_read_before_another_push_began_settles_nothing(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     """The other push has been told of a change that those values do not hold."""
     record = peer.put("ONE", name="A")

@@ -19,16 +19,16 @@ from contracts.events import (
 from contracts.ids import ConnectionId, new_id
 from kit.messaging import Message
 from kit.notice import Notice
-from sandbox.dataverse import DataverseSimulator
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
 from tests.services.sync.strangers import is_quiet
 
 
 @pytest.fixture
 async def sync(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> AsyncIterator[Sync]:
     """A sync that only notices wake: its timers have run once, and not again in this test."""
     async with running_sync(sync_url, tmp_path, simulator, peer, sweep_s=600.0) as running:
@@ -164,8 +164,8 @@ async def test_in_any_order_and_twice_the_end_is_the_same(sync: Sync, seed: int)
         await sync.broker.publish(message)
 
     async def has_arrived() -> bool:
-        rows = {row["bulkhead_symbol"]: row for row in sync.simulator.rows("accounts")}
-        found = (rows["K0"]["name"], rows["K1"].get("bulkhead_headquarters"))
+        rows = {row[sync.simulator.KEY]: row for row in sync.simulator.records()}
+        found = (rows["K0"]["name"], rows["K1"].get(sync.simulator.HEADQUARTERS))
         return found == ("Another", "Lund") and await is_quiet(sync)
 
     await eventually(has_arrived)

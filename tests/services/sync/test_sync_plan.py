@@ -10,6 +10,7 @@ from kit.backoff import is_exhausted, pause
 from services.sync.connection import ModuleMapping
 from services.sync.push.difference import difference
 from services.sync.push.plan import plan
+from services.sync.store.outgoing import DueRow
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 RECORD = new_id()
@@ -17,8 +18,8 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MAPPING = ModuleMapping("accounts", "bulkhead_symbol", {"name": "name", "sector": "b_sector"})
 
 
-def row(record: UUID, sent: dict[str, str] | None = None) -> dict[str, Any]:
-    return {"record": record, "sent": sent or {}, "attempts": 0, "failing_since": None}
+def row(record: UUID, sent: dict[str, str] | None = None) -> DueRow:
+    return DueRow(record, 0, None, sent or {})
 
 
 def slash_problem(key: str) -> str | None:

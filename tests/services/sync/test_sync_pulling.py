@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import text
 
 from contracts.ids import ConnectionId
-from sandbox.dataverse import DataverseSimulator
 from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
 from tests.services.sync.strangers import is_quiet
 
 
@@ -21,11 +21,11 @@ async def stored(sync: Sync, connection: str) -> tuple[str | None, int]:
         row = await connections.get(session, ConnectionId(UUID(connection)))
         rows = await session.scalar(text("SELECT count(*) FROM outgoing"))
     assert row is not None
-    return row["position"], int(rows)
+    return row.position, int(rows)
 
 
 async def test_a_page_that_was_asked_for_before_another_push_began_is_not_saved(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     peer.fill(3)
     async with running_sync(
@@ -74,7 +74,7 @@ async def test_a_connection_that_stopped_while_a_page_was_read_saves_nothing(
     change: str,
     sync_url: str,
     tmp_path: Path,
-    simulator: DataverseSimulator,
+    simulator: SimulatedCrm,
     peer: PeerTenants,
 ) -> None:
     """A removed connection would otherwise get rows that nobody forgets."""
@@ -93,11 +93,11 @@ async def test_a_connection_that_stopped_while_a_page_was_read_saves_nothing(
         await eventually(lambda: peer.positions)
         await eventually(lambda: is_quiet(sync))
         assert await stored(sync, connection) == (None, 0)
-    assert simulator.requests("$batch") == []
+    assert simulator.requests(simulator.BATCH) == []
 
 
 async def test_a_long_journal_is_read_page_by_page_each_after_the_one_before(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     async with running_sync(
         sync_url, tmp_path, simulator, peer, sweep_s=600.0, settle_s=600.0, page_rows=2

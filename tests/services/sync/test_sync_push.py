@@ -13,23 +13,26 @@ from contracts.events import (
 )
 from contracts.ids import new_id
 from kit.db import Database
-from sandbox.dataverse import DataverseSimulator
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
 
 
 async def test_everything_arrives_once_and_only_chosen_fields_leave(sync: Sync) -> None:
     sync.peer.fill(120)
     connection = await sync.connect()
     await sync.settled(connection, ok=120)
-    assert len(sync.simulator.rows("accounts")) == 120
+    assert len(sync.simulator.records()) == 120
     assert len(sync.sent()) == 120
-    assert {name for _, body in sync.sent() for name in body} == {"name", "bulkhead_sector"}
+    assert {name for _, body in sync.sent() for name in body} == {
+        sync.simulator.NAME,
+        sync.simulator.SECTOR,
+    }
     for request in sync.simulator.requests():
         assert b"SECRET" not in request.body
         assert b"FOUNDED" not in request.body  # digits could stand in a batch's own name
-    assert all("bulkhead_symbol='K" in url for url, _ in sync.sent())
+    assert all(f"{sync.simulator.KEY}='K" in url for url, _ in sync.sent())
 
 
 async def test_only_changed_fields_of_changed_rows_go_again(sync: Sync) -> None:
@@ -43,7 +46,7 @@ async def test_only_changed_fields_of_changed_rows_go_again(sync: Sync) -> None:
     await eventually(lambda: len(sync.sent()) > before)
     await sync.settled(connection, ok=20)
     again = sync.sent()[before:]
-    assert [body for _, body in again] == [{"bulkhead_sector": "Materials"}]
+    assert [body for _, body in again] == [{sync.simulator.SECTOR: "Materials"}]
 
 
 async def test_many_changes_of_one_record_are_one_row(sync: Sync) -> None:
@@ -63,8 +66,8 @@ async def test_clearing_a_field_reaches_the_crm_but_an_empty_one_clears_nothing(
     sync.peer.put("ONE", sector=None)
     await eventually(lambda: len(sync.sent()) == 2)
     assert [body for _, body in sync.sent()] == [
-        {"name": "A", "bulkhead_sector": "Energy"},
-        {"bulkhead_sector": None},
+        {sync.simulator.NAME: "A", sync.simulator.SECTOR: "Energy"},
+        {sync.simulator.SECTOR: None},
     ]
 
 
@@ -92,7 +95,9 @@ async def test_one_refused_row_is_parked_with_the_reason_and_stops_no_other(
 
 
 async def test_parked_rows_get_another_chance_when_asked(sync: Sync) -> None:
-    sync.simulator.add_fault(kind="refuse_row", table="accounts", message="Not on a Friday.")
+    sync.simulator.add_fault(
+        kind="refuse_row", table=sync.simulator.TABLE, message="Not on a Friday."
+    )
     sync.peer.put("ONE", name="A")
     connection = await sync.connect()
     await sync.settled(connection, parked=1)
@@ -110,7 +115,7 @@ async def test_a_key_that_dataverse_cannot_address_is_parked_without_a_call(sync
     sync.peer.put("O'Brien", name="C")
     connection = await sync.connect()
     await sync.settled(connection, ok=1, parked=2)
-    assert [row["bulkhead_symbol"] for row in sync.simulator.rows("accounts")] == ["O'Brien"]
+    assert [row[sync.simulator.KEY] for row in sync.simulator.records()] == ["O'Brien"]
 
 
 async def test_a_field_that_is_chosen_later_is_sent_for_every_record_and_others_are_not(
@@ -123,7 +128,7 @@ async def test_a_field_that_is_chosen_later_is_sent_for_every_record_and_others_
     sync.peer.choice = {"organisation": ["name", "sector"]}
     await sync.tell(FieldChoiceChanged(tenant=sync.tenant, connection=UUID(connection)))
     await eventually(lambda: len(sync.sent()) == 10)
-    assert all(body == {"bulkhead_sector": "Energy"} for _, body in sync.sent()[5:])
+    assert all(body == {sync.simulator.SECTOR: "Energy"} for _, body in sync.sent()[5:])
 
 
 async def test_after_a_restore_the_crm_converges_and_only_differences_are_sent(
@@ -159,7 +164,7 @@ async def test_two_connections_send_what_was_chosen_for_each_of_them(sync: Sync)
         await sync.tell(FieldChoiceChanged(tenant=sync.tenant, connection=connection))
     await sync.settled(str(first), ok=3)
     await sync.settled(str(second), ok=3)
-    for connection, column in ((first, "name"), (second, "bulkhead_sector")):
+    for connection, column in ((first, sync.simulator.NAME), (second, sync.simulator.SECTOR)):
         calls = (await sync.get(f"/{connection}/ledger"))["calls"]
         assert {name for call in calls for name in call["fields"]} == {column}
 
@@ -170,7 +175,7 @@ async def test_the_row_of_a_vanished_record_stays_in_the_crm(sync: Sync) -> None
     await sync.settled(connection, ok=1)
     sync.peer.delete(record)
     await sync.settled(connection, removed=1)
-    assert len(sync.simulator.rows("accounts")) == 1
+    assert len(sync.simulator.records()) == 1
 
 
 async def test_a_suspended_tenant_sends_nothing_until_it_is_resumed(sync: Sync) -> None:
@@ -201,7 +206,7 @@ async def test_a_peer_that_is_down_costs_time_and_no_data(sync: Sync) -> None:
 
 
 async def test_two_processes_never_push_a_connection_at_the_same_time(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     peer.fill(200)
     simulator.switches.latency_s = 0.02
@@ -221,7 +226,7 @@ async def test_every_call_stands_in_the_ledger_with_fields_rows_and_bytes(sync: 
     calls = (await sync.get(f"/{connection}/ledger"))["calls"]
     assert len(calls) == len(sync.simulator.requests())
     batch = next(call for call in calls if call["operation"] == "upsert-batch")
-    assert (batch["table"], batch["rows"], batch["status"]) == ("accounts", 7, 200)
-    assert batch["fields"] == ["bulkhead_sector", "name"]
-    assert batch["request_bytes"] == len(sync.simulator.requests("$batch")[0].body)
+    assert (batch["table"], batch["rows"], batch["status"]) == (sync.simulator.TABLE, 7, 200)
+    assert batch["fields"] == [sync.simulator.SECTOR, sync.simulator.NAME]
+    assert batch["request_bytes"] == len(sync.simulator.requests(sync.simulator.BATCH)[0].body)
     assert batch["response_bytes"] > 0

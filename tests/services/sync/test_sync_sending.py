@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from kit import clock
-from sandbox.dataverse import DataverseSimulator
 from sandbox.dataverse.tokens import Secret
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
 from tests.services.sync.strangers import is_quiet
 
 
@@ -47,14 +47,14 @@ async def test_of_several_verdicts_in_one_round_the_gravest_is_obeyed(
     least_wait_s: float,
     sync_url: str,
     tmp_path: Path,
-    simulator: DataverseSimulator,
+    simulator: SimulatedCrm,
     peer: PeerTenants,
 ) -> None:
     async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=5) as sync:
         connection = await connected(sync)
         await eventually(lambda: is_quiet(sync))
         for fault in (first, second):
-            simulator.add_fault(kind="status", path="$batch", times=1, **fault)
+            simulator.add_fault(kind="status", path=simulator.BATCH, times=1, **fault)
         await sync.http.post(f"{sync.path}/{connection}/pause")
         peer.fill(10)
         await sync.http.post(f"{sync.path}/{connection}/resume")
@@ -68,12 +68,15 @@ async def test_of_several_verdicts_in_one_round_the_gravest_is_obeyed(
 
 
 async def test_a_refused_token_is_heard_of_once_however_many_batches_wait(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=5) as sync:
         connection = await connected(sync)
     simulator.simulation.set_secrets(simulator.client_id, [Secret("another")])
-    asked, sent = len(simulator.requests("oauth2")), len(simulator.requests("$batch"))
+    asked, sent = (
+        len(simulator.requests(simulator.SIGN_IN)),
+        len(simulator.requests(simulator.BATCH)),
+    )
     peer.fill(10)
     async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=5) as sync:
 
@@ -85,8 +88,8 @@ async def test_a_refused_token_is_heard_of_once_however_many_batches_wait(
         body = await sync.get(f"/{connection}")
     assert body["reason"] == "the client secret is wrong (AADSTS7000215)"
     assert body["outcomes"] == {"ok": 1, "pending": 10}
-    assert len(simulator.requests("oauth2")) == asked + 1
-    assert len(simulator.requests("$batch")) == sent
+    assert len(simulator.requests(simulator.SIGN_IN)) == asked + 1
+    assert len(simulator.requests(simulator.BATCH)) == sent
 
 
 async def test_a_connection_that_is_paused_while_a_batch_is_refused_sends_no_half_of_it(
@@ -96,7 +99,7 @@ async def test_a_connection_that_is_paused_while_a_batch_is_refused_sends_no_hal
     simulator = sync.simulator
     simulator.switches.latency_s = 0.5
     simulator.add_fault(
-        kind="status", path="$batch", status=413, body="json", message="too large", times=1
+        kind="status", path=simulator.BATCH, status=413, body="json", message="too large", times=1
     )
     connection = await sync.connect()
     await eventually(lambda: len(sync.batches()) == 1)
@@ -110,7 +113,12 @@ async def test_a_connection_that_is_paused_while_a_batch_is_refused_sends_no_hal
 
 async def test_a_row_that_no_half_of_a_batch_can_lose_is_parked_alone(sync: Sync) -> None:
     sync.simulator.add_fault(
-        kind="status", path="$batch", status=413, body="json", message="too large", times=3
+        kind="status",
+        path=sync.simulator.BATCH,
+        status=413,
+        body="json",
+        message="too large",
+        times=3,
     )
     sync.peer.fill(2)
     connection = await sync.connect()
@@ -121,10 +129,10 @@ async def test_a_row_that_no_half_of_a_batch_can_lose_is_parked_alone(sync: Sync
 
 
 async def test_a_row_is_given_up_after_its_attempts_and_says_so(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     raced = {"status": 412, "code": "0x80060892"}
-    simulator.add_fault(kind="refuse_row", table="accounts", times=None, **raced)
+    simulator.add_fault(kind="refuse_row", table=simulator.TABLE, times=None, **raced)
     peer.put("ONE", name="A")
     async with running_sync(sync_url, tmp_path, simulator, peer, max_attempts=3) as sync:
         connection = await sync.connect()

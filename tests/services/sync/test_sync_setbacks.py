@@ -6,21 +6,22 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
-from sandbox.dataverse import DataverseSimulator, Limits
+from sandbox.dataverse import Limits
 from sandbox.dataverse.tokens import Secret
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
 
 
 async def test_a_lost_reply_duplicates_nothing(sync: Sync) -> None:
     sync.peer.fill(10)
-    sync.simulator.add_fault(kind="lost_reply", path="$batch")
-    sync.simulator.add_fault(kind="half_reply", path="$batch")
+    sync.simulator.add_fault(kind="lost_reply", path=sync.simulator.BATCH)
+    sync.simulator.add_fault(kind="half_reply", path=sync.simulator.BATCH)
     connection = await sync.connect()
     await sync.settled(connection, ok=10)
     assert len(sync.batches()) == 3
-    assert len(sync.simulator.rows("accounts")) == 10
+    assert len(sync.simulator.records()) == 10
 
 
 async def test_a_value_that_changed_back_after_a_lost_reply_is_sent_again(sync: Sync) -> None:
@@ -28,22 +29,22 @@ async def test_a_value_that_changed_back_after_a_lost_reply_is_sent_again(sync: 
     sync.peer.put("ONE", name="A")
     connection = await sync.connect()
     await sync.settled(connection, ok=1)
-    sync.simulator.add_fault(kind="lost_reply", path="$batch")
+    sync.simulator.add_fault(kind="lost_reply", path=sync.simulator.BATCH)
     await sync.http.post(f"{sync.path}/{connection}/pause")
     sync.peer.put("ONE", name="B")
     await sync.http.post(f"{sync.path}/{connection}/resume")
-    await eventually(lambda: sync.simulator.rows("accounts")[0]["name"] == "B")
+    await eventually(lambda: sync.simulator.records()[0]["name"] == "B")
     sync.peer.put("ONE", name="A")
     await sync.settled(connection, ok=1)
-    await eventually(lambda: sync.simulator.rows("accounts")[0]["name"] == "A")
+    await eventually(lambda: sync.simulator.records()[0]["name"] == "A")
 
 
 async def test_a_race_with_another_writer_is_tried_again(sync: Sync) -> None:
-    sync.simulator.add_fault(kind="race", table="accounts")
+    sync.simulator.add_fault(kind="race", table=sync.simulator.TABLE)
     sync.peer.fill(3)
     connection = await sync.connect()
     await sync.settled(connection, ok=3)
-    assert len(sync.simulator.rows("accounts")) == 3
+    assert len(sync.simulator.records()) == 3
 
 
 async def test_a_batch_that_is_refused_as_a_whole_is_split_until_the_row_is_found(
@@ -51,7 +52,12 @@ async def test_a_batch_that_is_refused_as_a_whole_is_split_until_the_row_is_foun
 ) -> None:
     sync.peer.fill(8)
     sync.simulator.add_fault(
-        kind="status", path="$batch", status=413, body="json", message="too large", times=1
+        kind="status",
+        path=sync.simulator.BATCH,
+        status=413,
+        body="json",
+        message="too large",
+        times=1,
     )
     connection = await sync.connect()
     await sync.settled(connection, ok=8)
@@ -66,7 +72,7 @@ async def test_errors_of_the_server_park_no_row(sync: Sync) -> None:
     failed = _counted("bulkhead_crm_calls_total", answer="5xx")
     sent = _counted("bulkhead_sync_rows_total", state="ok")
     sync.peer.fill(3)
-    sync.simulator.add_fault(kind="status", path="$batch", status=502, times=4)
+    sync.simulator.add_fault(kind="status", path=sync.simulator.BATCH, status=502, times=4)
     connection = await sync.connect()
     await sync.settled(connection, ok=3)
 
@@ -80,11 +86,13 @@ async def test_errors_of_the_server_park_no_row(sync: Sync) -> None:
 
 
 async def test_retry_after_is_honoured_also_by_a_new_process(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     peer.fill(10)
     async with running_sync(sync_url, tmp_path, simulator, peer) as sync:
-        simulator.add_fault(kind="status", path="$batch", status=429, retry_after_s=2, body="json")
+        simulator.add_fault(
+            kind="status", path=simulator.BATCH, status=429, retry_after_s=2, body="json"
+        )
         connection = await sync.connect()
         await eventually(lambda: len(sync.batches()) == 1)
 
@@ -99,14 +107,14 @@ async def test_retry_after_is_honoured_also_by_a_new_process(
         if held["retry_at"]:
             assert len(simulator.requests()) == calls
         await again.settled(connection, ok=10)
-    first, second = simulator.requests("$batch")
+    first, second = simulator.requests(simulator.BATCH)
     assert datetime.fromisoformat(second.at) - datetime.fromisoformat(first.at) >= timedelta(
         seconds=2
     )
 
 
 async def test_real_service_limits_are_never_hammered(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     peer.fill(60)
     simulator.simulation.set_limits(Limits(window_s=2, requests=6))
@@ -118,14 +126,16 @@ async def test_real_service_limits_are_never_hammered(
 
 
 async def test_a_token_that_ends_during_the_push_is_renewed_once(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     peer.fill(30)
-    simulator.add_fault(kind="status", path="$batch", status=401, body="json", times=1)
+    simulator.add_fault(kind="status", path=simulator.BATCH, status=401, body="json", times=1)
     async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=10) as sync:
         connection = await sync.connect()
         await sync.settled(connection, ok=30)
-    assert len(simulator.requests("oauth2")) == 3  # the probe's, the push's, the renewed one
+    assert (
+        len(simulator.requests(simulator.SIGN_IN)) == 3
+    )  # the probe's, the push's, the renewed one
 
 
 async def test_a_connection_whose_secret_ended_waits_for_a_person_and_loses_nothing(
@@ -147,11 +157,11 @@ async def test_a_connection_whose_secret_ended_waits_for_a_person_and_loses_noth
 
 
 async def test_a_row_that_falls_due_while_its_push_ends_does_not_wait_for_the_sweep(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     peer.fill(1)
     raced = {"status": 412, "code": "0x80060892"}
-    simulator.add_fault(kind="refuse_row", table="accounts", times=6, **raced)
+    simulator.add_fault(kind="refuse_row", table=simulator.TABLE, times=6, **raced)
     given: dict[str, Any] = {"sweep_s": 600.0, "backoff_s": 0.0005}
     async with running_sync(sync_url, tmp_path, simulator, peer, **given) as sync:
         await sync.settled(await sync.connect(), ok=1)

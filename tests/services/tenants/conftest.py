@@ -12,6 +12,7 @@ from contracts.credentials import (
     CallerVerifier,
 )
 from kit import base64url
+from kit.http import put
 from kit.messaging.memory import MemoryBroker
 from kit.sealing import SigningKey, new_key
 from kit.tokens import KeySet, Signer
@@ -61,9 +62,9 @@ async def suite(settings: TenantsSettings) -> AsyncIterator[Suite]:
 
     ring = KeySet(keys)
     await ring.fetch()
-    app.state.access = AccessVerifier(ring, ISSUER)
+    put(app, AccessVerifier(ring, ISSUER))
     publics = {name: peer.public.to_base64url() for name, peer in peers.items()}
-    app.state.callers = CallerVerifier("tenants", publics)
+    put(app, CallerVerifier("tenants", publics))
     database = await asyncpg.connect(url)
     async with app.router.lifespan_context(app):
         yield Suite(app, hands, Signer(key, "test"), peers, database)

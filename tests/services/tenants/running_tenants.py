@@ -18,8 +18,10 @@ from contracts.credentials import (
 )
 from contracts.ids import SessionId, TenantId, UserId
 from contracts.permissions import OPERATOR_PERMISSIONS, PERMISSIONS
+from kit.chassis import Made
 from kit.db import Database
-from kit.http import parts_of
+from kit.http import parts_of, put
+from kit.messaging import Broker
 from kit.sealing import SigningKey
 from kit.tokens import Signer
 from services.tenants.databases.space import Space
@@ -48,12 +50,16 @@ class Suite:
     @property
     def db(self) -> Database:
         """The control database in the service's own hands."""
-        db: Database = self.app.state.db
-        return db
+        return parts_of(self.app, Database)
+
+    @property
+    def broker(self) -> Broker:
+        """Where notices of others come from."""
+        return parts_of(self.app, Made).broker
 
     def use(self, space: Space) -> None:
         """Put other walls of space in place of the service's."""
-        self.app.state.parts = replace(self.parts, space=space)
+        put(self.app, replace(self.parts, space=space))
 
     async def operator(
         self, method: str, path: str, body: Any = None, grants: tuple[str, ...] | None = None

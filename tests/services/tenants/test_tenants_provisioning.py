@@ -9,7 +9,6 @@ import pytest
 
 from contracts.events import ConnectionRemoved
 from contracts.ids import new_id
-from kit.messaging.memory import MemoryBroker
 from services.tenants.__main__ import migrate_everything
 from services.tenants.databases.store import directory as store
 from services.tenants.settings import TenantsSettings
@@ -138,9 +137,8 @@ async def test_the_field_choice_of_a_removed_connection_goes(suite: Suite) -> No
     tenant, connection = await suite.tenant(), new_id()
     choice = f"/field-choices/{connection}/organisation"
     await suite.user(tenant, "PUT", choice, {"fields": ["name"]})
-    broker: MemoryBroker = suite.app.state.broker
     notice = ConnectionRemoved(tenant=tenant, connection=connection)
-    await broker.publish(notice.to_message(source="/sync"))
+    await suite.broker.publish(notice.to_message(source="/sync"))
 
     async def gone() -> bool:
         return bool((await suite.user(tenant, "GET", choice)).json() == {"fields": []})

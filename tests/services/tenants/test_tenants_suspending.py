@@ -88,7 +88,7 @@ async def test_the_field_choice_of_a_removed_connection_goes_also_while_suspende
     await suite.user(tenant, "PUT", choice, {"fields": ["name"]})
     await call(suite, tenant, "suspend")
     notice = ConnectionRemoved(tenant=tenant, connection=connection)
-    await suite.app.state.broker.publish(notice.to_message(source="/sync"))
+    await suite.broker.publish(notice.to_message(source="/sync"))
 
     async def handled() -> bool:
         return bool(await suite.database.fetchval("SELECT count(*) FROM inbox"))

@@ -4,23 +4,23 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, StringConstraints
 
-from contracts.schema import Strict
 from services.sync import schemas
 from services.sync.connection import Connection
-from services.sync.crm.port import canonical
+from services.sync.crm.port import StoredAddress, canonical
 
 _Url = Annotated[str, StringConstraints(max_length=2048)]
+_Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]{0,127}$")]
 _SCHEME = "https://"
 
 
-class DataverseAddress(Strict):
+class DataverseAddress(StoredAddress):
     """An environment, the authority that gives tokens for it, and an application user."""
 
     kind: Literal["dataverse"] = "dataverse"
     environment_url: _Url
     authority_url: _Url = "https://login.microsoftonline.com"
-    directory_id: schemas.Identifier
-    client_id: schemas.Identifier
+    directory_id: _Id
+    client_id: _Id
 
     @property
     def environment_host(self) -> str:
@@ -35,7 +35,6 @@ class DataverseAddress(Strict):
         return frozenset({self.environment_host, self.authority_host})
 
     def checked(self) -> Self:
-        """With addresses that the guard lets out, in one form; raises CrmAddressRefused."""
         return self.model_copy(
             update={
                 "environment_url": canonical(self.environment_url, "/environment_url"),

@@ -24,7 +24,7 @@ from contracts.credentials import (
 from contracts.ids import SessionId, TenantId, UserId
 from contracts.permissions import PERMISSIONS
 from kit.db import Database
-from kit.http import build_app
+from kit.http import build_app, put
 from kit.sealing import SigningKey
 from kit.tokens import KeySet, Signer
 from services.tenants.databases.space import Space
@@ -224,12 +224,13 @@ async def api(
 
     ring = KeySet(keys)
     await ring.fetch()
-    app.state.access = AccessVerifier(ring, ISSUER)
-    app.state.callers = CallerVerifier("tenants", {"sync": service_key.public.to_base64url()})
-    app.state.parts = RecordsParts(
+    put(app, AccessVerifier(ring, ISSUER))
+    put(app, CallerVerifier("tenants", {"sync": service_key.public.to_base64url()}))
+    parts = RecordsParts(
         databases=databases,
         notices=Notices(control),
         space=Space(control, tenant_cluster, limit=1 << 40, floor=1, volume=None),
         uploads=uploads,
     )
+    put(app, parts)
     return Api(app, address.tenant, Signer(key, "test"), service_key, chain)
