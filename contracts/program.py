@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Generic, NoReturn, Protocol, TypeVar
 
 from fastapi import FastAPI
+from prometheus_client import Gauge
 
 from contracts import log_fields
 from contracts.settings import ProcessSettings, load
+from contracts.version import VERSION
 from kit import logs
 from kit.ending import in_words
 from kit.http.serving import serve
@@ -31,6 +33,7 @@ class WithDatabase(Protocol):
 
 S = TypeVar("S", bound=ProcessSettings)
 Migration = Callable[[S, Phase], Awaitable[object]]
+_BUILD = Gauge("bulkhead_build_info", "Always 1; which version runs.", ["version"])
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ class Program(Generic[S]):
             app = self.create_app(settings)
         except (OSError, ValueError) as error:
             self._refuse(error)
+        _BUILD.labels(VERSION).set(1)
         serve(app, settings)
 
     def _migrate(self, settings: S, phase: Phase) -> None:

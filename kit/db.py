@@ -18,6 +18,9 @@ Parameters = Mapping[str, Any] | list[dict[str, Any]] | None
 _IN_USE = Gauge(
     "bulkhead_pool_connections_in_use", "Connections to a control database in use.", ["database"]
 )
+_MOST = Gauge(
+    "bulkhead_pool_connections_most", "Connections to a control database that may be.", ["database"]
+)
 _pools: dict[str, WeakSet[Pool]] = {}
 _READ_ONLY = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
@@ -107,7 +110,12 @@ def _watch(database: str, pool: Pool) -> None:
     known = _pools.setdefault(database, WeakSet())
     known.add(pool)
     _IN_USE.labels(database).set_function(lambda: sum(_checked_out(one) for one in known))
+    _MOST.labels(database).set_function(lambda: sum(_size(one) for one in known))
 
 
 def _checked_out(pool: Pool) -> int:
     return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
+
+def _size(pool: Pool) -> int:
+    return pool.size() if isinstance(pool, QueuePool) else 0

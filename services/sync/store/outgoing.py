@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, func, select, text, tuple_, update
+from sqlalchemy import RowMapping, case, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import ConnectionId
@@ -22,6 +22,8 @@ _AGAIN: dict[str, Any] = {
     "reason": "",
     "detail": None,
     "updated_at": func.now(),
+    # whoever changes again while it waits has been waiting all the same
+    "waiting_since": case((_DUE, outgoing.c.waiting_since), else_=func.now()),
 }
 _SETTLE = text(
     "UPDATE outgoing SET state = :state, attempts = :attempts, not_before = :not_before,"
@@ -29,6 +31,19 @@ _SETTLE = text(
     " sent = sent || CAST(:sent AS jsonb), updated_at = now()"
     " WHERE connection = :connection AND record = :record"
 )
+
+_WAITING_SINCE = text("""
+SELECT min(oldest.waiting_since) AS since
+FROM connection
+CROSS JOIN LATERAL jsonb_object_keys(connection.modules) AS mapped (module)
+CROSS JOIN LATERAL (
+    SELECT waiting_since FROM outgoing
+    WHERE outgoing.connection = connection.id AND outgoing.module = mapped.module
+        AND outgoing.state IN ('pending', 'retry')
+    ORDER BY waiting_since LIMIT 1
+) AS oldest
+WHERE connection.state = 'active' AND NOT connection.suspended
+GROUP BY connection.id ORDER BY since""")
 
 
 @dataclass(frozen=True)
@@ -139,6 +154,11 @@ async def forget_vanished(session: WriteSession, before: datetime, most: int) ->
     old = select(*key).where(outgoing.c.state == "removed", outgoing.c.updated_at < before)
     locked = old.order_by(outgoing.c.updated_at).limit(most).with_for_update(skip_locked=True)
     return await session.run(delete(outgoing).where(tuple_(*key).in_(locked)))
+
+
+async def waiting_since(session: ReadSession) -> list[datetime]:
+    """Since when the oldest unsent change waits, of each active connection that has one."""
+    return [row["since"] for row in await session.all(_WAITING_SINCE)]
 
 
 async def counts(
