@@ -93,6 +93,8 @@ def _traced(scope: Scope, headers: Headers) -> AbstractContextManager[telemetry.
 
 def _tell(span: telemetry.Span, scope: Scope, request_id: str, status: int) -> None:
     """The route's template and ids: what else stands in a path or a query is a client's."""
+    if not span.is_recorded:
+        return
     method, route = _method(scope), _route(scope)
     span.rename(f"{method} {route}")
     span.note(method=method, route=route, status=status, request_id=request_id)

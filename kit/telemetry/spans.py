@@ -66,6 +66,7 @@ class Span:
     nobody records."""
 
     refuses: ClassVar = False
+    is_recorded: ClassVar = False
 
     def note(self, **values: object) -> None:
         """Say more of it, in named attributes."""
@@ -149,6 +150,8 @@ class _Bound(Span):
 
 
 class _Recorded(Span):
+    is_recorded: ClassVar = True
+
     def __init__(
         self,
         recorder: Recorder,
