@@ -188,9 +188,15 @@ class _Recorded(Span):
         self._binding.close()
         if kind is not None:
             self.note(error=kind.__name__)
-            # a refusal of ours (404, 409) is an answer, not a failure
-            self._has_failed |= issubclass(kind, Exception) and getattr(kind, "status", 500) >= 500
+            self._has_failed |= _is_failure(kind)
         self._begun.end(failed=self._has_failed)
+
+
+def _is_failure(kind: type[BaseException]) -> bool:
+    """A refusal of ours (404, 409) is an answer; so is it to be told to stop."""
+    status = getattr(kind, "status", None)
+    is_answer = isinstance(status, int) and status < 500
+    return issubclass(kind, Exception) and not is_answer
 
 
 def _named(values: Mapping[str, object]) -> dict[str, str | int]:

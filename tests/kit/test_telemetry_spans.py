@@ -14,6 +14,12 @@ GIVEN = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOT_KEPT = GIVEN[:-1] + "0"
 
 
+class _Foreign(Exception):
+    """Of a library: its status is not ours."""
+
+    status = property(lambda _self: 404)
+
+
 def test_without_a_collector_nothing_that_records_or_sends_is_even_loaded() -> None:
     code = (
         "import sys; from kit import logs, telemetry, chassis, outbox\n"
@@ -99,12 +105,15 @@ def test_an_error_is_told_by_its_kind_and_an_answer_is_no_failure() -> None:
             raise NotFound("hunter2")
         with pytest.raises(asyncio.CancelledError), telemetry.trace("is cancelled"):
             raise asyncio.CancelledError
+        with pytest.raises(_Foreign), telemetry.trace("fails strangely"):
+            raise _Foreign
     fails, answers, cancelled = (
         collector.one(name) for name in ("fails", "answers", "is cancelled")
     )
     assert (fails.failed, fails.attributes) == (True, {"error.type": "ValueError"})
     assert (answers.failed, answers.attributes) == (False, {"error.type": "NotFound"})
     assert not cancelled.failed
+    assert collector.one("fails strangely").failed
     assert b"hunter2" not in b"".join(collector.raw)
     assert {(one.message, one.events) for one in collector.spans} == {("", 0)}
 

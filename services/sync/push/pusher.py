@@ -84,6 +84,7 @@ class Pusher:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._reasons.clear()
 
     def _ask(self, tenant: TenantId, connection: ConnectionId) -> None:
         self._timers.pop(connection, None)

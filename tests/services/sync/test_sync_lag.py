@@ -116,3 +116,24 @@ async def test_who_has_not_looked_lately_knows_nothing(sync: Sync) -> None:
     lag = Lag(sync.parts.db, late_s=0)
     await lag.look()
     assert math.isnan(gauge("lag_seconds"))
+
+
+async def test_a_look_costs_by_connections_and_not_by_what_waits(sync: Sync) -> None:
+    connection = await sync.connect()
+    await run(sync, "UPDATE connection SET retry_at = now() + interval '1 day'")
+    insert = (
+        "INSERT INTO outgoing (connection, record, module, key, state)"
+        " SELECT :connection, gen_random_uuid(), 'organisation', 'K', 'retry'"
+        " FROM generate_series(1, :rows)"
+    )
+
+    async def cost(rows: int) -> int:
+        await run(sync, insert, connection=UUID(connection), rows=rows)
+        await run(sync, "ANALYZE outgoing")
+        explain = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {outgoing._WAITING_SINCE.text}")
+        async with sync.parts.db.read() as session:
+            (plan,) = await session.scalar(explain)
+        return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
+
+    few = await cost(1_000)
+    assert await cost(20_000) < 3 * few

@@ -62,8 +62,9 @@ async def test_the_push_points_to_the_last_trace_of_its_tenant(woken: Sync) -> N
 async def test_of_two_stories_before_a_push_it_points_to_the_later_one(
     sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
 ) -> None:
-    calm = {"sweep_s": 3600.0, "settle_s": 0.5}
-    async with running_sync(sync_url, tmp_path, simulator, peer, **calm) as sync:
+    async with running_sync(
+        sync_url, tmp_path, simulator, peer, sweep_s=3600, settle_s=0.5
+    ) as sync:
         connection = await sync.connect()
         with recorded() as collector:
             for name in ("first", "second"):
