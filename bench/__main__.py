@@ -2,9 +2,10 @@
 
 import asyncio
 
-from bench import neighbours, records, tokens
+from bench import neighbours, records, tokens, traces
 
 if __name__ == "__main__":
     tokens.main()
+    traces.main()
     asyncio.run(records.main())
     asyncio.run(neighbours.main())

@@ -6,17 +6,21 @@ a database that does not do its part ends a command with exit code 3.
 
 import argparse
 import asyncio
+import contextlib
+import os
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, NoReturn, Protocol, TypeVar
 
 from fastapi import FastAPI
+from prometheus_client import Gauge
 
 from contracts import log_fields
 from contracts.settings import ProcessSettings, load
-from kit import logs
+from contracts.version import VERSION
+from kit import logs, telemetry
 from kit.ending import in_words
 from kit.http.serving import serve
 from kit.migrate import Phase, migrate
@@ -31,6 +35,7 @@ class WithDatabase(Protocol):
 
 S = TypeVar("S", bound=ProcessSettings)
 Migration = Callable[[S, Phase], Awaitable[object]]
+_BUILD = Gauge("bulkhead_build_info", "Always 1; which version runs.", ["version"])
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,13 @@ class Program(Generic[S]):
         return parser
 
     def _serve(self, settings: S) -> None:
-        try:
-            app = self.create_app(settings)
-        except (OSError, ValueError) as error:
-            self._refuse(error)
-        serve(app, settings)
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(observed(self.name))
+                app = self.create_app(settings)
+            except (OSError, ValueError) as error:
+                self._refuse(error)
+            serve(app, settings)
 
     def _migrate(self, settings: S, phase: Phase) -> None:
         assert self.migration is not None
@@ -95,6 +102,20 @@ class Program(Generic[S]):
     def _refuse(self, error: Exception) -> NoReturn:
         sys.stderr.write(f"{self.name} does not start: {_in_words(error)}\n")
         sys.exit(2)
+
+
+@contextlib.contextmanager
+def observed(service: str) -> Iterator[None]:
+    """For as long as a program serves: says which version runs, and records spans where the
+    environment asks for it. Raises ValueError where it asks for what cannot be."""
+    wants_traces = telemetry.wants_traces(os.environ)
+    _BUILD.labels(VERSION).set(1)
+    stop = telemetry.start(service, VERSION) if wants_traces else None
+    try:
+        yield
+    finally:
+        if stop is not None:
+            stop()
 
 
 def migrating(directory: Path) -> Callable[[WithDatabase, Phase], Awaitable[object]]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from fastapi import APIRouter, FastAPI
 
-from kit import inbox, logs
+from kit import inbox, logs, schema_info
 from kit.causes import NotReady, cause_of
 from kit.consuming import Handlers, consume
 from kit.db import Database
@@ -158,8 +158,10 @@ class _Running:
         return None
 
     def _timers(self) -> list[Timer]:
-        db = self._made.db
-        return [*self._made.timers, *([] if db is None else [inbox.forgetting(db)])]
+        made = self._made
+        if made.db is None:
+            return list(made.timers)
+        return [*made.timers, inbox.forgetting(made.db), schema_info.showing(made.db, made.name)]
 
     async def _consume(self) -> None:
         made = self._made

@@ -12,11 +12,14 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import Pool, QueuePool
 
-from kit import clock
+from kit import clock, telemetry
 
 Parameters = Mapping[str, Any] | list[dict[str, Any]] | None
 _IN_USE = Gauge(
     "bulkhead_pool_connections_in_use", "Connections to a control database in use.", ["database"]
+)
+_MOST = Gauge(
+    "bulkhead_pool_connections_most", "Connections to a control database that may be.", ["database"]
 )
 _pools: dict[str, WeakSet[Pool]] = {}
 _READ_ONLY = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -73,18 +76,28 @@ class Database:
                 },
             },
         )
-        _watch(self._engine.url.database or "", self._engine.pool)
+        self._name = self._engine.url.database or ""
+        _watch(self._name, self._engine.pool)
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[ReadSession]:
-        async with self._engine.connect() as connection, connection.begin():
-            await connection.execute(_READ_ONLY)
-            yield ReadSession(connection)
+        with self._span("read"):
+            async with self._engine.connect() as connection, connection.begin():
+                await connection.execute(_READ_ONLY)
+                yield ReadSession(connection)
 
     @contextlib.asynccontextmanager
     async def write(self) -> AsyncIterator[WriteSession]:
-        async with self._engine.connect() as connection, connection.begin():
-            yield WriteSession(connection)
+        with self._span("write"):
+            async with self._engine.connect() as connection, connection.begin():
+                yield WriteSession(connection)
+
+    def _span(self, mode: str) -> contextlib.AbstractContextManager[object]:
+        """One for a transaction, from the wait for a connection to the commit; never a statement:
+        its text may be put together, its parameters are data."""
+        return telemetry.span(
+            f"{mode} {self._name}", "client", system="postgresql", database=self._name
+        )
 
     async def ping(self) -> None:
         """Raise unless the database answers."""
@@ -107,7 +120,12 @@ def _watch(database: str, pool: Pool) -> None:
     known = _pools.setdefault(database, WeakSet())
     known.add(pool)
     _IN_USE.labels(database).set_function(lambda: sum(_checked_out(one) for one in known))
+    _MOST.labels(database).set_function(lambda: sum(_size(one) for one in known))
 
 
 def _checked_out(pool: Pool) -> int:
     return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
+
+def _size(pool: Pool) -> int:
+    return pool.size() if isinstance(pool, QueuePool) else 0

@@ -1,14 +1,13 @@
 """Structured logs: one JSON object a line on stderr, only named fields, no personal data."""
 
-import contextlib
 import json
 import logging
-import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+
+from kit.telemetry import trace_id
 
 FIELDS = frozenset(
     [
@@ -34,8 +33,6 @@ FIELDS = frozenset(
 )
 """What the kit itself has to say; a product names its own beside these (`setup`)."""
 _named = set(FIELDS)
-_TRACE: ContextVar[str] = ContextVar("trace_parent", default="")
-_VERSION = "00"
 
 
 class UnnamedField(TypeError):
@@ -99,6 +96,8 @@ def setup(service: str, level: str = "INFO", fields: Iterable[str] = ()) -> None
         logging.getLogger(noisy).setLevel(logging.WARNING)
     for robust in ("aio_pika.robust_connection", "aiormq.connection"):
         logging.getLogger(robust).setLevel(logging.CRITICAL)  # their errors carry the broker's URL
+    for counted in ("opentelemetry", "urllib3"):
+        logging.getLogger(counted).setLevel(logging.CRITICAL)  # a collector's words and address
 
 
 def name_fields(fields: Iterable[str]) -> None:
@@ -109,40 +108,6 @@ def name_fields(fields: Iterable[str]) -> None:
 def get(name: str) -> Log:
     """The log of a module."""
     return Log(name)
-
-
-def trace_parent() -> str:
-    """The present W3C traceparent; a new one where none is bound."""
-    return _TRACE.get() or _new_trace()
-
-
-def trace_id() -> str:
-    """The 32 hexadecimal digits that join one story over processes."""
-    return trace_parent().split("-")[1] if _TRACE.get() else ""
-
-
-@contextlib.contextmanager
-def bind_trace(parent: str | None) -> Iterator[str]:
-    """Continue the trace `parent` (or begin one where it is absent or malformed)."""
-    value = parent if parent and _is_trace(parent) else _new_trace()
-    token = _TRACE.set(value)
-    try:
-        yield value
-    finally:
-        _TRACE.reset(token)
-
-
-def _new_trace() -> str:
-    return f"{_VERSION}-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
-
-
-def _is_trace(text: str) -> bool:
-    parts = text.split("-")
-    return (
-        [len(part) for part in parts] == [2, 32, 16, 2]
-        and all(c in "0123456789abcdef-" for c in text)
-        and parts[0] == _VERSION
-    )
 
 
 class _JsonFormatter(logging.Formatter):

@@ -10,9 +10,10 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from kit import clock, logs
+from kit import clock
 from kit.messaging import Message
 from kit.problems import Problem
+from kit.telemetry import trace_parent
 from kit.uuid7 import uuid7
 
 CONTENT_TYPE = "application/cloudevents+json"
@@ -35,7 +36,7 @@ class Notice(BaseModel):
 
     def to_message(self, *, source: str) -> Message:
         """A message with a fresh id (UUIDv7) that carries the present trace."""
-        event_id, trace = str(uuid7()), logs.trace_parent()
+        event_id, trace = str(uuid7()), trace_parent()
         envelope = {
             "specversion": "1.0",
             "id": event_id,

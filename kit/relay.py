@@ -18,7 +18,7 @@ from uuid import UUID
 import asyncpg
 from prometheus_client import Counter, Gauge
 
-from kit import clock, logs
+from kit import clock, logs, telemetry
 from kit.causes import NotReady
 from kit.locks import lock
 from kit.messaging import Broker, Message, PublishFailed
@@ -146,13 +146,20 @@ class _Outbox:
         confirmed: list[str] = []
         try:
             for row in rows:
-                await self._broker.publish(row.message)
+                await self._publish(row.message)
                 confirmed.append(str(row.seq))
         finally:
             if confirmed:
                 await connection.execute(DELETE, f"{{{','.join(confirmed)}}}")
                 RELAYED.labels(self.name).inc(len(confirmed))
         return len(rows) == BATCH
+
+    async def _publish(self, message: Message) -> None:
+        """Within the trace of the change that it tells of."""
+        parent, topic = message.headers.get("traceparent"), message.topic
+        name, said = f"publish {topic}", {"topic": topic, "event_id": message.id}
+        with telemetry.trace(name, "producer", parent=parent, **said):
+            await self._broker.publish(message)
 
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):

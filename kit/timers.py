@@ -9,6 +9,7 @@ from prometheus_client import Counter
 
 from kit import logs
 from kit.supervisor import Supervisor, supervising
+from kit.telemetry import bind_trace
 
 _Item = TypeVar("_Item")
 _FAILURES = Counter("bulkhead_timer_failures", "Runs of a timer that failed.", ["timer"])
@@ -43,7 +44,7 @@ class Timer:
         while True:
             self._wake.clear()
             try:
-                with logs.bind_trace(None):
+                with bind_trace(None):
                     async with asyncio.timeout(self._longest_s):
                         await self._work()
             except Exception:

@@ -1,7 +1,7 @@
 """The programs of the suite and their settings: one source for the local launcher, docker-compose
 and Kubernetes (tests compare their files with this one)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,6 +90,11 @@ def environment(program: LocalProgram, places: Places) -> dict[str, str]:
             "keyring_dir": places.state / "keyring",
         }
     return {f"BULKHEAD_{name.upper()}": str(value) for name, value in values.items()}
+
+
+def telemetry(given: Mapping[str, str]) -> dict[str, str]:
+    """What of an environment is handed on to every program: OpenTelemetry's own variables."""
+    return {name: value for name, value in given.items() if name.startswith("OTEL_")}
 
 
 def in_container(name: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ _CLOSE_S = 2.0
 _CONNECTIONS = Gauge(
     "bulkhead_tenant_connections", "Connections to tenant databases of this process.", ["state"]
 )
+_MOST = Gauge("bulkhead_tenant_connections_most", "What this process may have of them.")
 
 
 @dataclass(eq=False)
@@ -57,6 +58,7 @@ class Budget:
         self._idle: OrderedDict[Slot, None] = OrderedDict()
         self._used: set[Slot] = set()
         self._waiting: OrderedDict[asyncio.Future[Slot], TenantId] = OrderedDict()
+        _MOST.set_function(lambda: self._total)
         _CONNECTIONS.labels("used").set_function(lambda: len(self._used))
         _CONNECTIONS.labels("idle").set_function(lambda: len(self._idle))
         _CONNECTIONS.labels("waited-for").set_function(lambda: len(self._waiting))

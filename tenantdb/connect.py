@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import asyncpg
 
 from contracts.ids import TenantId
-from kit import logs
+from kit import logs, telemetry
 from kit.problems import DependencyDown, Problem
 from tenantdb.budget import Budget, Connection, Slot
 from tenantdb.session import MAKER, Mode, TenantSession
@@ -76,20 +76,24 @@ class TenantDatabases:
 
     def read(self, tenant: TenantId) -> AbstractAsyncContextManager[TenantSession]:
         """A REPEATABLE READ READ ONLY session: one moment, and no write gets through."""
-        return self._session(tenant, "read", "")
+        return _within_span(tenant, "read", self._session(tenant, "read", ""))
 
     def write(self, tenant: TenantId, *, actor: str) -> AbstractAsyncContextManager[TenantSession]:
         """A READ COMMITTED session; commits when the block ends without an error.
 
         `actor` ("user:<uuid>" or "service:<name>") stands in every journal row it causes.
         """
-        return self._session(tenant, "write", actor)
+        return _within_span(tenant, "write", self._session(tenant, "write", actor))
 
     async def read_row(self, tenant: TenantId, query: str, *args: object) -> asyncpg.Record | None:
         """The row of one SELECT in a single round trip, proof included; None where there is none.
 
         `query` is constant text that gives at most one row, with a column `id` that is not NULL.
         """
+        with _span("read", tenant):
+            return await self._read_row(tenant, query, *args)
+
+    async def _read_row(self, tenant: TenantId, query: str, *args: object) -> asyncpg.Record | None:
         address = await self._lookup(tenant)
 
         async def fetch(connection: Connection) -> asyncpg.Record:
@@ -172,6 +176,20 @@ class TenantDatabases:
             )
         except (*_LOST, TimeoutError) as error:
             raise DependencyDown("the tenant's database does not answer") from error
+
+
+@contextlib.asynccontextmanager
+async def _within_span(
+    tenant: TenantId, mode: Mode, session: AbstractAsyncContextManager[TenantSession]
+) -> AsyncIterator[TenantSession]:
+    with _span(mode, tenant):
+        async with session as opened:
+            yield opened
+
+
+def _span(mode: Mode, tenant: TenantId) -> contextlib.AbstractContextManager[object]:
+    """One for a transaction, from the wait for a connection to its end; never a statement."""
+    return telemetry.span(f"{mode} tenant database", "client", system="postgresql", tenant=tenant)
 
 
 async def _fetch_proof(connection: Connection, query: str, *args: object) -> asyncpg.Record | None:

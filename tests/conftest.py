@@ -16,7 +16,7 @@ import trustme
 from xdist.scheduler import LoadScopeScheduling
 
 from contracts import log_fields
-from kit import logs
+from kit import logs, telemetry
 from kit.db import Database
 from kit.migrate import migrate
 from ops.bootstrap import SERVICES, bootstrap, role_of
@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 _SERVERS = {"scratch", "free_port"}
 logs.name_fields(log_fields.FIELDS)
 logs.Log.refuses = True
+telemetry.Span.refuses = True
 # copies of control databases, one per test, are named bulkhead_<service>_<random>
 _TEST_HBA = "\n".join(
     f"host /^{role_of(name)}_[a-z0-9]+$ {role} all scram-sha-256"

@@ -6,7 +6,7 @@ import httpx2
 from pydantic import BaseModel
 
 from contracts.credentials import ServiceAuth
-from kit import logs
+from kit import telemetry
 from kit.problems import Conflict, DependencyDown, NotFound, Problem
 from kit.sealing import SigningKey
 
@@ -39,6 +39,7 @@ class Peer:
             trust_env=False,
             transport=transport,
         )
+        self._name = audience
 
     async def call(
         self,
@@ -55,18 +56,20 @@ class Peer:
         429, PeerRefused for any other refusal.
         """
         body = json.model_dump(mode="json") if isinstance(json, BaseModel) else json
-        try:
-            answer = await self._client.request(
-                method,
-                path,
-                json=body,
-                params=query,
-                headers={"traceparent": logs.trace_parent()},
-                timeout=timeout_s if timeout_s is not None else httpx2.USE_CLIENT_DEFAULT,
-            )
-        except httpx2.TransportError as error:
-            raise DependencyDown(f"{type(error).__name__} in a call to a peer") from None
-        return _decoded(answer)
+        with telemetry.span(f"call {self._name}", "client", peer=self._name, method=method) as span:
+            try:
+                answer = await self._client.request(
+                    method,
+                    path,
+                    json=body,
+                    params=query,
+                    headers={"traceparent": telemetry.trace_parent()},
+                    timeout=timeout_s if timeout_s is not None else httpx2.USE_CLIENT_DEFAULT,
+                )
+            except httpx2.TransportError as error:
+                raise DependencyDown(f"{type(error).__name__} in a call to a peer") from None
+            span.note(status=answer.status_code)
+            return _decoded(answer)
 
     async def aclose(self) -> None:
         await self._client.aclose()

@@ -15,6 +15,9 @@ _STRIPPED = [
     # Envoy would refuse an upgrade with the status of a refused address; head.lua names it.
     _as("x-gw-upgrade", "%REQ(UPGRADE)%"),
     {"remove": "upgrade"},
+    # A trace begins here; what a client says of its own is a link, never a parent.
+    _as("x-gw-client-trace", "%REQ(TRACEPARENT)%"),
+    *({"remove": name} for name in ("traceparent", "tracestate", "baggage")),
     {"remove": "x-client-request-id"},
     _as("x-client-request-id", "%REQ(X-REQUEST-ID)%"),
 ]

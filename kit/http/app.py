@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import Lifespan
 
 from kit.http.bodies import BodyRules
@@ -17,6 +18,15 @@ from kit.http.health import Check, health_router
 from kit.http.methods import Methods
 from kit.http.parts import put
 from kit.http.running import RunningRequests
+
+# FastAPI's own would tell query strings, addresses, inputs that were refused and errors' texts
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 
 
 def build_app(
@@ -44,6 +54,7 @@ def build_app(
     """
     app = FastAPI(
         title=title,
+        telemetry=_NO_TELEMETRY,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from prometheus_client import Counter
 
-from kit import logs
+from kit import logs, telemetry
 from kit.messaging import HANDLER_DEADLINE_S, Handler, Message
 from kit.problems import Problem
 
@@ -29,15 +29,24 @@ async def handle(message: Message, handler: Handler, *, queue: str) -> Handled:
 
 
 async def _judged(message: Message, handler: Handler, queue: str) -> Handled:
-    with logs.bind_trace(message.headers.get("traceparent")):
+    with telemetry.trace(
+        f"process {message.topic}",
+        "consumer",
+        parent=message.headers.get("traceparent"),
+        topic=message.topic,
+        queue=queue,
+        event_id=message.id,
+    ) as span:
         try:
             async with asyncio.timeout(HANDLER_DEADLINE_S):
                 await handler(message)
         except Problem as problem:
             verdict = Handled.AGAIN if problem.status in TRY_AGAIN else Handled.DEAD
+            span.fail(problem.slug)
             _log(message, queue, verdict, problem.slug)
             return verdict
         except Exception as error:
+            span.fail(type(error).__name__)
             _log(message, queue, Handled.AGAIN, type(error).__name__)
             return Handled.AGAIN
         return Handled.DONE

@@ -4,6 +4,7 @@ import json
 
 from sqlalchemy import text
 
+from kit import telemetry
 from kit.db import WriteSession
 from kit.notice import Notice
 
@@ -21,13 +22,15 @@ async def add(session: WriteSession, notice: Notice) -> None:
     """
     if not notice.readers:
         return
-    message = notice.to_message(source=f"/{notice.topic.split('.')[0]}")
-    await session.run(
-        _INSERT,
-        {
-            "event_id": message.id,
-            "topic": message.topic,
-            "body": message.body,
-            "headers": json.dumps(dict(message.headers)),
-        },
-    )
+    with telemetry.span(f"send {notice.topic}", "producer", topic=notice.topic) as span:
+        message = notice.to_message(source=f"/{notice.topic.split('.')[0]}")
+        span.note(event_id=message.id)
+        await session.run(
+            _INSERT,
+            {
+                "event_id": message.id,
+                "topic": message.topic,
+                "body": message.body,
+                "headers": json.dumps(dict(message.headers)),
+            },
+        )

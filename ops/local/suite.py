@@ -28,7 +28,7 @@ from ops.local.processes import Child, open_private
 from ops.local.rabbitmq import RabbitMq
 from ops.local.rabbitmq_install import RabbitMqUnavailable, ensure_installed
 from ops.local.supervision import Say, Supervised, supervise
-from ops.programs import PROGRAMS, LocalProgram, environment
+from ops.programs import PROGRAMS, LocalProgram, environment, telemetry
 from ops.secrets import broker_passwords, database_passwords, make_keys, write_addresses
 
 _UNAVAILABLE = (
@@ -166,7 +166,7 @@ class Suite:
         return shell | self._settings(PROGRAMS[name])
 
     def _settings(self, program: LocalProgram) -> dict[str, str]:
-        values = environment(program, self.layout.places())
+        values = environment(program, self.layout.places()) | telemetry(os.environ)
         if program.name == "tenants":
             values["BULKHEAD_DATA_VOLUME"] = str(self.layout.servers)
         if program.name == "gateway":

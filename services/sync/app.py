@@ -16,6 +16,7 @@ from services.sync.consumers import handlers
 from services.sync.egress import Egress
 from services.sync.environments import Environments
 from services.sync.forgetting import forgetting
+from services.sync.lag import Lag
 from services.sync.ledger import Ledger
 from services.sync.parts import SyncParts
 from services.sync.push import Pusher
@@ -52,6 +53,8 @@ def create_app(
     suspended = SuspendedTenants(db, client, pusher.wake)
     looking = Timer("tenants", settings.sweep_s, suspended.look)
 
+    lag = Lag(db, late_s=4 * settings.sweep_s)
+
     async def sweep() -> None:
         await suspended.look()  # first of all: nothing goes out on what was known yesterday
         await pusher.sweep()
@@ -69,6 +72,7 @@ def create_app(
             timers=[
                 looking,
                 Timer("sweep", settings.sweep_s, sweep),
+                Timer("lag", settings.sweep_s, lag.look),
                 forgetting(db, timedelta(days=settings.ledger_keep_days)),
             ],
             closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],

@@ -80,6 +80,7 @@ outgoing = Table(
     Column("detail", LargeBinary),
     Column("sent", JSONB, nullable=False, server_default=text("'{}'")),
     _moment("updated_at"),
+    _moment("waiting_since"),
 )
 
 ledger = Table(

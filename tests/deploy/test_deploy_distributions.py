@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts import version
 from tests.deploy.pods import ROOT
 
 PRODUCT = ("kit", "contracts", "tenantdb", "services", "gateway", "ops")
@@ -83,6 +84,7 @@ def test_the_product_s_wheel_holds_the_product_and_nothing_else(clone, tmp_path)
         if path.startswith(tuple(f"{one}/" for one in PRODUCT))
         and path.endswith((".py", ".sql", ".json", ".csv", ".lua"))
     }
+    assert f"-{version.VERSION}-" in str(wheel.filename)
     assert content(wheel) >= {path for path in ours if not path.startswith(COMPOSITION)}
     assert not [path for path in content(wheel) if path.startswith(COMPOSITION)]
     asked = asked_for(wheel)
@@ -121,6 +123,8 @@ def test_the_client_programs_are_of_the_server_s_major_version():
 
 
 def test_both_distributions_are_of_one_release():
-    projects = [ROOT / "pyproject.toml", ROOT / "sandbox" / "pyproject.toml"]
-    versions = {tomllib.loads(one.read_text())["project"]["version"] for one in projects}
-    assert len(versions) == 1
+    sandbox = tomllib.loads((ROOT / "sandbox" / "pyproject.toml").read_text())
+    assert sandbox["project"]["version"] == version.VERSION
+    product = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    read = product["tool"]["setuptools"]["dynamic"]["version"]
+    assert read == {"attr": f"{version.__name__}.VERSION"}

@@ -29,6 +29,7 @@ def test_kubernetes_runs_each_program_as_the_launcher_does(manifests):
         main = pods[name]["containers"][0]
         assert tuple(main["command"]) == program.command
         assert settings(main) == in_container(name)
+        assert main["envFrom"] == [{"configMapRef": {"name": "telemetry", "optional": True}}]
         migrations = pods[name].get("initContainers", [])
         assert [tuple(one["command"]) for one in migrations] == (
             [program.preparation] if program.migrates else []
@@ -90,6 +91,7 @@ def test_compose_runs_each_program_as_the_launcher_does(compose):
         if name == "gateway":  # behind the engine's port mapping every caller has one address
             assert values.pop("BULKHEAD_CALLERS_HIDDEN") == "true"
         assert {key: str(value) for key, value in values.items()} == in_container(name)
+        assert services[name]["env_file"] == [{"path": "telemetry.env", "required": False}]
         if program.migrates:
             assert tuple(services[f"migrate-{name}"]["command"]) == program.migration
     assert services["envoy"]["command"] == envoy_command(EDGE_DIR)

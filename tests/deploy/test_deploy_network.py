@@ -79,3 +79,12 @@ def test_only_the_edge_is_open_to_everybody(manifests):
     (metrics,) = found["metrics"]["ingress"]
     assert metrics["from"] == [{"namespaceSelector": {"matchLabels": {"bulkhead/metrics": "yes"}}}]
     assert [port["port"] for port in metrics["ports"]] == [9000, 9443]
+
+
+def test_spans_leave_our_programs_for_namespaces_that_are_labelled_for_it(manifests):
+    spec = policies(manifests)["spans"]
+    assert chosen(spec["podSelector"], {*PROGRAMS, "postgres", "rabbitmq"}) == set(PROGRAMS)
+    assert spec["policyTypes"] == ["Egress"]
+    (rule,) = spec["egress"]
+    assert rule["to"] == [{"namespaceSelector": {"matchLabels": {"bulkhead/spans": "yes"}}}]
+    assert rule["ports"] == [{"protocol": "TCP", "port": 4318}]

@@ -127,3 +127,17 @@ async def test_a_clients_name_is_short_and_visible_or_not_there(
     assert "x-client-request-id" not in answer.headers
     longest = await edge.call("/v1/egress-addresses", headers={"x-request-id": "x" * 128})
     assert longest.headers["x-client-request-id"] == "x" * 128
+
+
+async def test_a_clients_trace_is_something_to_point_to_and_never_ours(
+    edge: EdgeUnderTest,
+) -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    theirs = {"traceparent": trace, "tracestate": "a=1", "baggage": "user=me"}
+    lie = {"x-gw-client-trace": "forged"}
+    answer = await edge.call(RECORDS, edge.token(TENANT), headers=theirs | lie)
+    seen = answer.json()["headers"]
+    assert seen["x-gw-client-trace"] == trace
+    assert not seen.keys() & theirs.keys()
+    answer = await edge.call(RECORDS, edge.token(TENANT), headers=lie)
+    assert "x-gw-client-trace" not in answer.json()["headers"]

@@ -1,7 +1,9 @@
 """The whole suite, once, as `make run` starts it; journeys share it and bring their own tenants."""
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -10,7 +12,9 @@ from ops.local.layout import Layout
 from ops.local.suite import Suite, running
 from ops.story.crm import StoryCrm
 from ops.story.scene import Scene, scene
+from tests.otlp_collector import Collector, collecting
 from tests.ports import PORTS
+from tests.recorded import environment
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,7 +25,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-async def suite(scratch: Path) -> AsyncIterator[Suite]:
+def collector() -> Iterator[Collector]:
+    """Where the suite's programs send their spans."""
+    with collecting() as made, patch.dict(os.environ, environment(made)):
+        yield made
+
+
+@pytest.fixture(scope="session")
+async def suite(scratch: Path, collector: Collector) -> AsyncIterator[Suite]:
     async with running(Layout(scratch / "suite", PORTS)) as started:
         yield started
 

@@ -4,6 +4,7 @@ import asyncio
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -114,3 +115,15 @@ async def test_who_waits_for_a_connection_in_vain_is_told(db):
         with pytest.raises(PoolTimeout):
             async with asyncio.timeout(10), db.read():
                 pass
+
+
+async def test_the_connections_in_use_are_seen_beside_those_that_may_be(db):
+    async with db.read() as session:
+        name = await session.scalar(text("SELECT current_database()"))
+
+        def seen(which: str) -> float | None:
+            sample = f"bulkhead_pool_connections_{which}"
+            return REGISTRY.get_sample_value(sample, {"database": name})
+
+        assert (seen("in_use"), seen("most")) == (1, 2)
+    assert (seen("in_use"), seen("most")) == (0, 2)

@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from contracts import log_fields
-from kit import logs
+from kit import logs, telemetry
 
 
 @pytest.fixture
@@ -76,14 +76,14 @@ def test_an_exception_shows_its_kind_and_place_but_not_its_text(lines):
 
 def test_a_trace_goes_through_and_a_malformed_one_is_replaced(lines):
     given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with logs.bind_trace(given):
-        assert logs.trace_parent() == given
+    with telemetry.bind_trace(given):
+        assert telemetry.trace_parent() == given
         logs.get("kit.test").info("inside")
-    with logs.bind_trace("00-nonsense") as made:
+    with telemetry.bind_trace("00-nonsense") as made:
         assert made != "00-nonsense"
         assert len(made) == 55
     assert lines()[0]["trace"] == "0af7651916cd43dd8448eb211c80319c"
-    assert logs.trace_id() == ""
+    assert telemetry.trace_id() == ""
 
 
 def test_no_named_field_is_one_of_the_standard_records():

@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 
 from contracts.broker import BULKHEAD
-from kit import logs
+from kit import telemetry
 from kit.messaging import (
     DELIVERY_LIMIT,
     Broker,
@@ -265,10 +265,10 @@ async def test_the_trace_of_the_publisher_goes_on_in_the_handler(rig: Rig) -> No
     traces: list[str] = []
 
     async def handler(_: Message) -> None:
-        traces.append(logs.trace_parent())
+        traces.append(telemetry.trace_parent())
 
     await rig.consume(handler)
-    with logs.bind_trace(None) as trace:
+    with telemetry.bind_trace(None) as trace:
         await rig.broker.publish(Message("id", rig.topic, b"", {"traceparent": trace}))
     await eventually(lambda: traces == [trace])
 

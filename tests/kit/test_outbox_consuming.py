@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 
-from kit import inbox, logs, outbox
+from kit import inbox, outbox, telemetry
 from kit.consuming import consume
 from kit.db import Database, WriteSession
 from kit.messaging import Message
@@ -54,7 +54,7 @@ async def effects(database: OutboxDatabase) -> list[int]:
 
 def test_a_notice_travels_as_a_cloud_event_and_comes_back_equal() -> None:
     notice = happened(7)
-    with logs.bind_trace(None) as trace:
+    with telemetry.bind_trace(None) as trace:
         message = notice.to_message(source="/test")
     event = json.loads(message.body)
     assert ThingHappened.from_message(message) == notice
@@ -90,7 +90,7 @@ def test_an_envelope_of_another_kind_is_refused(change: dict[str, Any]) -> None:
 async def test_a_notice_is_sent_only_if_its_change_commits(
     database: OutboxDatabase, db: Database
 ) -> None:
-    with logs.bind_trace(None) as trace:
+    with telemetry.bind_trace(None) as trace:
         async with db.write() as session:
             await outbox.add(session, happened(1))
 

@@ -41,6 +41,8 @@ PLANTED = [
     ("services/backup/vault/archive.py", "import httpx2", {"owner-egress"}),
     ("kit/timers.py", "def late():\n    import socket", {"owner-egress"}),
     ("services/auth/parts.py", "import cryptography.fernet", {"owner-certificates"}),
+    ("kit/http/envelope.py", "from opentelemetry import trace", {"owner-spans"}),
+    ("services/sync/registry.py", "import requests", {"owner-spans"}),
     ("ops/cli/tenants.py", "from rich.console import Console", {"owner-terminal"}),
     ("gateway/edge.py", "import aiohttp", {"no-detours"}),
     ("services/auth/lockout.py", "import time", {"pure"}),

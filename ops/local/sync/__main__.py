@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from contracts import log_fields
+from contracts.program import observed
 from contracts.settings import load
 from kit import http, logs
 from kit.ending import in_words
@@ -28,7 +29,8 @@ def main() -> None:
     with in_words("sync does not start"):
         authority = given.authority.read_text()
     simulator = InjectedName(given.name, "127.0.0.1", given.port, authority)
-    http.serve(create_app(settings, egress=Egress.injecting(simulator)), settings)
+    with observed("sync"):
+        http.serve(create_app(settings, egress=Egress.injecting(simulator)), settings)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import UUID, uuid4
 
 from contracts.ids import TenantId
-from kit import clock, logs
+from kit import clock, logs, telemetry
 from kit.db import Database
 from kit.supervisor import spawn
 from kit.timers import Timer
@@ -82,10 +82,14 @@ class Runs:
                 job = await turns.claim(session, holder, now, self._expiry(now))
             if job is None:
                 return
-            work = spawn(self._work[job.kind].run(job, holder), job.kind)
+            work = spawn(self._run(job, holder), job.kind)
             task = spawn(self._attend(job, holder, work), f"attendant of a {job.kind}")
             self._tasks[task] = work
             task.add_done_callback(self._ended)
+
+    async def _run(self, job: Job, holder: UUID) -> None:
+        with telemetry.trace(f"run {job.kind}", tenant=job.tenant):
+            await self._work[job.kind].run(job, holder)
 
     async def stop(self) -> None:
         """Cancel the work of this process and wait until every turn is given up."""

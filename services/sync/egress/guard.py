@@ -11,6 +11,7 @@ from typing import Self
 
 import httpcore2
 
+from kit import telemetry
 from kit.supervisor import spawn
 from services.sync.egress import tls
 from services.sync.egress.backend import GuardedBackend
@@ -79,6 +80,14 @@ class Egress:
             raise AddressRefused("the host was not registered for this connection")
         if call.method not in _METHODS:
             raise AddressRefused("this method is never sent")
+        with telemetry.span(
+            "call to a CRM", "client", method=call.method, operation=call.operation, rows=call.rows
+        ) as span:
+            reply = await self._send(call, goal, ledger)
+            span.note(status=reply.status, bytes=len(reply.body))
+            return reply
+
+    async def _send(self, call: Call, goal: Destination, ledger: CallLedger) -> Reply:
         line = await ledger.begin(call, goal.host)
         started, status, size, error = time.monotonic(), None, 0, "failed"
         try:

@@ -1,10 +1,11 @@
 """Wakes, sweeps and workers: each connection is pushed by one worker of one process at a time."""
 
 import asyncio
+from contextlib import AbstractContextManager
 
 from contracts.clients import TenantsClient
 from contracts.ids import ConnectionId, TenantId
-from kit import clock, logs
+from kit import clock, logs, telemetry
 from kit.backoff import pause
 from kit.db import Database
 from kit.problems import Problem
@@ -43,11 +44,17 @@ class Pusher:
         self._keyring, self._environments, self._settings = keyring, environments, settings
         self._queue = PushQueue(max(1, settings.workers // 2))
         self._timers: dict[ConnectionId, asyncio.TimerHandle] = {}
+        self._reasons: dict[ConnectionId, str] = {}
 
     def wake(
         self, tenant: TenantId, connection: ConnectionId, after_s: float | None = None
     ) -> None:
-        """Push the tenant's connection soon; several wakes before that are one."""
+        """Push the tenant's connection soon; several wakes before that are one.
+
+        The push has a trace of its own, which points to that of the last wake.
+        """
+        if reason := telemetry.sampled_trace():
+            self._reasons[connection] = reason
         delay = self._settings.settle_s if after_s is None else after_s
         loop = asyncio.get_running_loop()
         timer = self._timers.get(connection)
@@ -77,6 +84,7 @@ class Pusher:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._reasons.clear()
 
     def _ask(self, tenant: TenantId, connection: ConnectionId) -> None:
         self._timers.pop(connection, None)
@@ -87,13 +95,23 @@ class Pusher:
             tenant, connection = await self._queue.take()
             was_quick = False
             try:
-                with logs.bind_trace(None):
-                    was_quick = await self._push_logged(tenant, connection)
+                with self._traced(tenant, connection) as span:
+                    sent, was_quick = await self._push_logged(tenant, connection)
+                    span.note(rows=sent)
             finally:
                 self._queue.give_back(connection, was_quick=was_quick)
 
-    async def _push_logged(self, tenant: TenantId, connection: ConnectionId) -> bool:
-        """One push and its end; whether the CRM has taken something, and within the quick time."""
+    def _traced(
+        self, tenant: TenantId, connection: ConnectionId
+    ) -> AbstractContextManager[telemetry.Span]:
+        """What only a sweep has asked for is not kept: that is every connection, all the time."""
+        reason = self._reasons.pop(connection, "")
+        if not reason:
+            return telemetry.quiet_trace()
+        return telemetry.trace("push", link=reason, tenant=tenant, connection=connection)
+
+    async def _push_logged(self, tenant: TenantId, connection: ConnectionId) -> tuple[int, bool]:
+        """One push and its end; how many rows the CRM has taken, and if within the quick time."""
         extra, sent = {"connection": str(connection)}, 0
         end = self._now() + self._settings.quick_s
         try:
@@ -108,7 +126,7 @@ class Pusher:
             _log.exception("push failed", **extra)
         was_quick = sent > 0 and self._now() < end
         await self._wake_when_due(tenant, connection, also_at_once=sent > 0)
-        return was_quick
+        return sent, was_quick
 
     async def _push_in_time(self, tenant: TenantId, connection: ConnectionId) -> int:
         """One push; one that lasts too long is cut, and rests before it goes on."""

@@ -113,6 +113,13 @@ async def pushable(
     return [(TenantId(row["tenant"]), ConnectionId(row["id"])) for row in rows]
 
 
+async def count_states(session: ReadSession) -> dict[str, int]:
+    """How many connections are in each state; a suspended tenant's are not asked for."""
+    query = select(connection.c.state, func.count().label("connections"))
+    query = query.where(connection.c.suspended.is_(False)).group_by(connection.c.state)
+    return {row["state"]: row["connections"] for row in await session.all(query)}
+
+
 async def begin_push(session: WriteSession, id_: ConnectionId) -> ConnectionRow | None:
     """Begin a push: none that has begun before writes any more. None where nothing may be sent."""
     query = update(connection).where(connection.c.id == id_, *_MAY_SEND)

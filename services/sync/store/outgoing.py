@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, select, tuple_, update
+from sqlalchemy import bindparam, case, delete, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from contracts.ids import ConnectionId
@@ -23,12 +23,27 @@ _AGAIN: dict[str, Any] = {
     "reason": "",
     "detail": None,
     "updated_at": func.now(),
+    # whoever changes again while it waits has been waiting all the same
+    "waiting_since": case((_DUE, outgoing.c.waiting_since), else_=func.now()),
 }
 # one row each time it is run, which takes `of` and `which`; `added` goes over what `sent` holds
 _ONE = (outgoing.c.connection == bindparam("of"), outgoing.c.record == bindparam("which"))
 _INTEND = update(outgoing).where(*_ONE)
 _INTEND = _INTEND.values(sent=outgoing.c.sent.concat(bindparam("added", type_=JSONB)))
 _SETTLE = _INTEND.values(updated_at=func.now())  # and all members of a Settlement
+
+_WAITING_SINCE = text("""
+SELECT min(oldest.waiting_since) AS since
+FROM connection
+CROSS JOIN LATERAL jsonb_object_keys(connection.modules) AS mapped (module)
+CROSS JOIN LATERAL (
+    SELECT waiting_since FROM outgoing
+    WHERE outgoing.connection = connection.id AND outgoing.module = mapped.module
+        AND outgoing.state IN ('pending', 'retry')
+    ORDER BY waiting_since LIMIT 1
+) AS oldest
+WHERE connection.state = 'active' AND NOT connection.suspended
+GROUP BY connection.id ORDER BY since""")
 
 
 @dataclass(frozen=True)
@@ -170,6 +185,11 @@ async def forget_vanished(session: WriteSession, before: datetime, most: int) ->
     old = select(*key).where(outgoing.c.state == "removed", outgoing.c.updated_at < before)
     locked = old.order_by(outgoing.c.updated_at).limit(most).with_for_update(skip_locked=True)
     return await session.run(delete(outgoing).where(tuple_(*key).in_(locked)))
+
+
+async def waiting_since(session: ReadSession) -> list[datetime]:
+    """Since when the oldest unsent change waits, of each active connection that has one."""
+    return [row["since"] for row in await session.all(_WAITING_SINCE)]
 
 
 async def counts(

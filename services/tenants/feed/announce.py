@@ -8,7 +8,7 @@ from uuid import UUID
 
 from contracts.events import FieldChoiceChanged, JournalAdvanced
 from contracts.ids import TenantId
-from kit import logs, outbox
+from kit import logs, outbox, telemetry
 from kit.db import Database
 from kit.timers import Timer
 
@@ -26,14 +26,14 @@ class Notices:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._advanced: set[TenantId] = set()
+        self._advanced: dict[TenantId, str] = {}
         self.timer = Timer("notices", _AGAIN_S, self.flush)
 
     def advanced(self, tenant: TenantId) -> None:
-        """Call after every committed write; costs nothing."""
+        """Call after every committed write; costs nothing. The last one's trace is told on."""
         if not self._advanced:
             asyncio.get_running_loop().call_later(_PAUSE_S, self.timer.wake)
-        self._advanced.add(tenant)
+        self._advanced[tenant] = telemetry.sampled_trace()
 
     async def field_choice_changed(self, tenant: TenantId, connection: UUID) -> None:
         """Write the notice of a changed choice at once."""
@@ -45,15 +45,16 @@ class Notices:
 
         A tenant stops waiting before its notice is written: who advances meanwhile is told again.
         """
-        taken, self._advanced = list(self._advanced), set()
+        taken, self._advanced = list(self._advanced.items()), {}
         try:
             while taken:
                 async with self._db.write() as session:
-                    for tenant in taken[:_AT_ONCE]:
-                        await outbox.add(session, JournalAdvanced(tenant=tenant))
+                    for tenant, trace in taken[:_AT_ONCE]:
+                        with telemetry.bind_trace(trace):
+                            await outbox.add(session, JournalAdvanced(tenant=tenant))
                 del taken[:_AT_ONCE]
         finally:
-            self._advanced.update(taken)
+            self._advanced = {**dict(taken), **self._advanced}
 
     async def close(self) -> None:
         """Write what still waits; where that fails, the readers' sweeps find it."""

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from contracts.broker import BULKHEAD
+from contracts.version import VERSION
 from kit import outbox
 from kit.causes import NotReady
 from kit.db import Database
@@ -180,6 +181,7 @@ async def test_letters_that_wait_are_named_in_readiness_and_take_nothing_out_of_
     assert count == 1.0
     relay.start()
     await eventually(relay.is_ready)
+    assert await relay.metric("bulkhead_build_info", "version") == {VERSION: 1}
 
     async def is_named() -> bool:
         said = (await relay.health())["checks"]["letters"]
