@@ -48,7 +48,7 @@ async def ask_backup(
         await parts.known.add(session, TenantId(tenant))
         row = await backups.ask(session, TenantId(tenant), "demand", actor.user)
     parts.runs.wake()  # after the commit: what is not committed is not claimed
-    created(response, f"/t/{tenant}/v1/backups/{row['backup']}")
+    created(response, f"/t/{tenant}/v1/backups/{row.backup}")
     return BackupView.of(row)
 
 
@@ -82,8 +82,8 @@ async def plan_restore(
         await _require_room(session, TenantId(tenant), parts)
     if row is None:
         raise BackupNotFound
-    if row["state"] != "verified":
-        raise BackupNotRestorable(f"its state is {row['state']}")
+    if row.state != "verified":
+        raise BackupNotRestorable(f"its state is {row.state}")
     restore, backup = RestoreId(new_id()), BackupId(body.backup)
     plan = await _plan(parts, TenantId(tenant), backup)
     created(response, f"/t/{tenant}/v1/restores/{restore}")

@@ -47,7 +47,7 @@ class Stocktake:
     async def sweep(self, hold: Hold) -> None:
         """Every tenant, a few at once. A tenant that is busy takes stock at the end of its run."""
         async with self.db.read() as session:
-            known = [TenantId(row["tenant"]) for row in await tenants.known(session)]
+            known = await tenants.known(session)
         await each(
             known, lambda one: hold(one, partial(self.take, one)), "stocktaking", at_once=_AT_ONCE
         )

@@ -1,11 +1,12 @@
 """Backups: the queue of fulls to take and the index of those that exist."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import RowMapping, delete, exists, false, func, select, update
+from sqlalchemy import RowMapping, Select, delete, exists, false, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import BackupId, TenantId, UserId, new_id
@@ -16,9 +17,29 @@ from services.backup.tables import restore
 from services.backup.vault.comparison import Listed
 from services.backup.vault.manifest import Manifest, Proof
 
+BackupState = Literal["queued", "running", "verified", "failed", "expired", "broken", "missing"]
+Cause = Literal["demand", "schedule", "found"]
+
 _OPEN = ("queued", "running")
 _THERE = ("verified", "broken", "missing")
 _LIST_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRow:
+    """A backup as the index has it; `taken_at` is its moment, sizes are in bytes."""
+
+    backup: BackupId
+    state: BackupState
+    cause: Cause
+    reason: str | None
+    requested_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    taken_at: datetime | None
+    size_bytes: int | None
+    row_count: int | None
+    proved: Proof | None
 
 
 async def ask(
@@ -26,28 +47,27 @@ async def ask(
     tenant: TenantId,
     cause: Literal["demand", "schedule"],
     user: UserId | None = None,
-) -> RowMapping:
+) -> BackupRow:
     """Queue a full; where one is queued or running already, that one is the answer."""
     values = {"backup": new_id(), "tenant": tenant, "cause": cause, "requested_by": user}
     await session.run(insert(table).values(values).on_conflict_do_nothing())
-    row = await session.first(
-        select(table).where(table.c.tenant == tenant, table.c.state.in_(_OPEN))
-    )
+    row = await session.first(_rows().where(table.c.tenant == tenant, table.c.state.in_(_OPEN)))
     if row is None:  # the one in our way has just finished
         return await ask(session, tenant, cause, user)
-    return row
+    return BackupRow(**row)
 
 
-async def find(session: ReadSession, tenant: TenantId, backup: UUID) -> RowMapping | None:
-    where = (table.c.tenant == tenant, table.c.backup == backup)
-    return await session.first(select(table).where(*where))
+async def find(session: ReadSession, tenant: TenantId, backup: UUID) -> BackupRow | None:
+    row = await session.first(_rows().where(table.c.tenant == tenant, table.c.backup == backup))
+    return None if row is None else BackupRow(**row)
 
 
-async def newest(session: ReadSession, tenant: TenantId, now: datetime) -> Sequence[RowMapping]:
+async def newest(session: ReadSession, tenant: TenantId, now: datetime) -> list[BackupRow]:
     """The newest hundred that have not expired, newest first; those of the future come last."""
     where = (table.c.tenant == tenant, table.c.state != "expired")
     order = (func.coalesce(table.c.taken_at > now, false()), table.c.backup.desc())
-    return await session.all(select(table).where(*where).order_by(*order).limit(_LIST_LIMIT))
+    rows = await session.all(_rows().where(*where).order_by(*order).limit(_LIST_LIMIT))
+    return [BackupRow(**row) for row in rows]
 
 
 async def complete(
@@ -147,6 +167,10 @@ async def forget(session: WriteSession, before: datetime, most: int) -> int:
     old = select(table.c.backup).where(*gone, unused).limit(most)
     locked = old.with_for_update(skip_locked=True)
     return await session.run(delete(table).where(table.c.backup.in_(locked)))
+
+
+def _rows() -> Select[tuple[object, ...]]:
+    return select(*(table.c[name].label(name) for name in BackupRow.__slots__))
 
 
 async def _set(

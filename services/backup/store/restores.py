@@ -1,18 +1,35 @@
 """Restores: a plan that was shown, and what became of it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from contracts.ids import BackupId, RestoreId, TenantId, UserId
 from kit.db import ReadSession, WriteSession
 from services.backup.tables import restore as table
 
+RestoreState = Literal["planned", "queued", "running", "swapping", "completed", "failed", "expired"]
+
 _LIST_LIMIT = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRow:
+    """A restore with what was shown before it was executed."""
+
+    restore: RestoreId
+    backup: BackupId
+    state: RestoreState
+    reason: str | None
+    plan: dict[str, Any]
+    planned_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
 
 
 class RestoreOpen(Exception):
@@ -49,15 +66,15 @@ async def add(
     await session.run(insert(table).values(values))
 
 
-async def find(session: ReadSession, tenant: TenantId, restore: UUID) -> RowMapping | None:
-    where = (table.c.tenant == tenant, table.c.restore == restore)
-    return await session.first(select(table).where(*where))
+async def find(session: ReadSession, tenant: TenantId, restore: UUID) -> RestoreRow | None:
+    row = await session.first(_rows().where(table.c.tenant == tenant, table.c.restore == restore))
+    return None if row is None else RestoreRow(**row)
 
 
-async def newest(session: ReadSession, tenant: TenantId) -> Sequence[RowMapping]:
-    where = table.c.tenant == tenant
-    statement = select(table).where(where).order_by(table.c.restore.desc()).limit(_LIST_LIMIT)
-    return await session.all(statement)
+async def newest(session: ReadSession, tenant: TenantId) -> list[RestoreRow]:
+    of_tenant = _rows().where(table.c.tenant == tenant)
+    rows = await session.all(of_tenant.order_by(table.c.restore.desc()).limit(_LIST_LIMIT))
+    return [RestoreRow(**row) for row in rows]
 
 
 async def queue(session: WriteSession, restore: RestoreId, user: UserId) -> bool:
@@ -105,6 +122,10 @@ async def forget_ended(session: WriteSession, before: datetime, most: int) -> in
     """Delete restores of before this moment that have ended; returns how many."""
     old = _oldest(("completed", "failed"), before, most)
     return await session.run(delete(table).where(table.c.restore.in_(old)))
+
+
+def _rows() -> Select[tuple[object, ...]]:
+    return select(*(table.c[name].label(name) for name in RestoreRow.__slots__))
 
 
 def _oldest(states: Sequence[str], before: datetime, most: int) -> Select[tuple[UUID]]:

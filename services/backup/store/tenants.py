@@ -1,14 +1,24 @@
 """The tenants that are to be backed up, and until when each is covered."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, case, func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import TenantId
 from kit.db import ReadSession, WriteSession
 from services.backup.tables import tenant as table
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Until when a tenant is covered by a verified full, and what its daily ones wait for."""
+
+    tenant: TenantId
+    known_at: datetime
+    covered_until: datetime | None
+    retry_at: datetime | None
 
 
 async def add(session: WriteSession, tenant: TenantId) -> None:
@@ -25,8 +35,16 @@ async def hold(session: WriteSession, tenant: TenantId) -> None:
     await session.first(select(table).where(table.c.tenant == tenant).with_for_update())
 
 
-async def known(session: ReadSession) -> Sequence[RowMapping]:
-    return await session.all(select(table).order_by(table.c.tenant))
+async def known(session: ReadSession) -> list[TenantId]:
+    rows = await session.all(select(table.c.tenant).order_by(table.c.tenant))
+    return [TenantId(row["tenant"]) for row in rows]
+
+
+async def coverage(session: ReadSession) -> list[Coverage]:
+    """Of every tenant that is known."""
+    columns = (table.c[name] for name in Coverage.__slots__)
+    rows = await session.all(select(*columns).order_by(table.c.tenant))
+    return [Coverage(**row) for row in rows]
 
 
 async def cover(session: WriteSession, tenant: TenantId, until: datetime, now: datetime) -> None:

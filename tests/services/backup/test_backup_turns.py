@@ -118,7 +118,7 @@ async def test_an_interrupted_restore_is_abandoned_when_its_turn_ends(
             "INSERT INTO restore (restore, tenant, snapshot, state, plan)"
             " VALUES (:restore, :tenant, :backup, :state, '{}')"
         )
-        given = {"restore": new_id(), "tenant": tenant, "backup": row["backup"]}
+        given = {"restore": new_id(), "tenant": tenant, "backup": row.backup}
         await session.run(text(restore), given | {"state": state})
     await _take(db, tenant, holder)
     async with db.read() as session:
