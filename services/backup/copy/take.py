@@ -49,8 +49,10 @@ class Fulls:
     tools: PgTools
     room: VaultRoom
 
-    async def take(self, tenant: TenantId, backup: BackupId, largest: int = 0) -> Entry:
-        """Store a full and its manifest; raises what failed, and then nothing is listed.
+    async def take(self, tenant: TenantId, backup: BackupId, largest: int = 0) -> Manifest:
+        """Store a full; it is a backup once this manifest of it is published.
+
+        Raises what failed, and then nothing is listed.
 
         `largest` is how much the tenant holds in the vault that holds most.
         """
@@ -64,7 +66,7 @@ class Fulls:
         await asyncio.to_thread(check, 0)
         async with held(self.tenants, tenant) as (lease, moment):
             written, draft = await self._write(lease, moment, place, check)
-        manifest = draft.model_copy(
+        return draft.model_copy(
             update={
                 "object": written.name,
                 "size": written.tally.size,
@@ -73,7 +75,6 @@ class Fulls:
                 "prev_manifest_sha256": earlier[-1].sha256 if earlier else None,
             }
         )
-        return await self.catalogue.publish(manifest)
 
     async def verify(self, entry: Entry) -> Entry:
         """Read the stored backup whole (digest, seals, pg_restore to its end) and keep the result.

@@ -12,6 +12,8 @@ from sqlalchemy.dialects.postgresql import insert
 from contracts.ids import BackupId, TenantId, UserId, new_id
 from kit.db import ReadSession, WriteSession
 from services.backup.failures import FailureReason
+from services.backup.store.run_queue import RunQueue
+from services.backup.store.turns import FencedSession
 from services.backup.tables import backup as table
 from services.backup.tables import restore
 from services.backup.vault.comparison import Listed
@@ -40,6 +42,25 @@ class BackupRow:
     size_bytes: int | None
     row_count: int | None
     proved: Proof | None
+
+
+@dataclass(frozen=True, slots=True)
+class FullJob:
+    """A full to be taken; `attempts` counts this one, too."""
+
+    tenant: TenantId
+    backup: BackupId
+    attempts: int
+    started_at: datetime
+
+
+def _job(row: RowMapping) -> FullJob:
+    return FullJob(
+        TenantId(row["tenant"]), BackupId(row["backup"]), row["attempts"], row["started_at"]
+    )
+
+
+FULLS = RunQueue(table, _job, at_claim={"attempts": table.c.attempts + 1})
 
 
 async def ask(
@@ -71,7 +92,7 @@ async def newest(session: ReadSession, tenant: TenantId, now: datetime) -> list[
 
 
 async def complete(
-    session: WriteSession,
+    session: FencedSession,
     backup: BackupId,
     manifest: Manifest,
     now: datetime,
@@ -91,7 +112,7 @@ async def complete(
     await _set(session, [backup], values)
 
 
-async def adopt(session: WriteSession, manifest: Manifest) -> None:
+async def adopt(session: FencedSession, manifest: Manifest) -> None:
     """A row for a backup that only the vault knows of; its state is still to be set."""
     values = {
         "backup": manifest.backup,
@@ -120,14 +141,17 @@ def _listed(row: RowMapping) -> Listed:
 async def lose(
     session: WriteSession, backup: BackupId, reason: FailureReason, now: datetime
 ) -> None:
-    """It was taken to be there, and is missing or broken: the reason says which."""
+    """It was taken to be there, and is missing or broken: the reason says which.
+
+    Whoever comes upon it says so, also without the tenant's turn.
+    """
     state = "missing" if reason is FailureReason.GONE else "broken"
     values = {"state": state, "reason": reason, "checked_at": now}
     where = (table.c.backup == backup, table.c.state.in_(_THERE))
     await session.run(update(table).where(*where).values(values))
 
 
-async def read_again(session: WriteSession, tenant: TenantId, backup: BackupId) -> None:
+async def read_again(session: FencedSession, tenant: TenantId, backup: BackupId) -> None:
     """Another copy has been put in the place of a broken one: queue its check."""
     other = table.alias()
     busy = exists().where(other.c.tenant == tenant, other.c.state.in_(_OPEN))
@@ -142,20 +166,20 @@ async def damaged(session: ReadSession) -> int:
     return int(await session.scalar(select(func.count()).select_from(table).where(where)))
 
 
-async def fail(session: WriteSession, backup: BackupId, reason: str, now: datetime) -> None:
+async def fail(session: FencedSession, backup: BackupId, reason: str, now: datetime) -> None:
     await _set(session, [backup], {"state": "failed", "reason": reason, "finished_at": now})
 
 
-async def requeue(session: WriteSession, backup: BackupId) -> None:
+async def requeue(session: FencedSession, backup: BackupId) -> None:
     """It was interrupted and is tried again."""
     await _set(session, [backup], {"state": "queued"})
 
 
-async def prove(session: WriteSession, backup: BackupId, proof: Proof) -> None:
+async def prove(session: FencedSession, backup: BackupId, proof: Proof) -> None:
     await _set(session, [backup], {"proved": proof})
 
 
-async def expire(session: WriteSession, backups: Sequence[BackupId]) -> None:
+async def expire(session: FencedSession, backups: Sequence[BackupId]) -> None:
     await _set(session, backups, {"state": "expired"})
 
 
@@ -174,6 +198,6 @@ def _rows() -> Select[tuple[object, ...]]:
 
 
 async def _set(
-    session: WriteSession, backups: Sequence[BackupId], values: Mapping[str, object]
+    session: FencedSession, backups: Sequence[BackupId], values: Mapping[str, object]
 ) -> None:
     await session.run(update(table).where(table.c.backup.in_(backups)).values(values))

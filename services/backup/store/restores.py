@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from contracts.ids import BackupId, RestoreId, TenantId, UserId
 from kit.db import ReadSession, WriteSession
+from services.backup.store.run_queue import RunQueue
+from services.backup.store.turns import FencedSession
 from services.backup.tables import restore as table
 
 RestoreState = Literal["planned", "queued", "running", "swapping", "completed", "failed", "expired"]
@@ -30,6 +32,30 @@ class RestoreRow:
     planned_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreJob:
+    """A restore to be carried out, or to be finished where `is_swapping`; `target` once named."""
+
+    tenant: TenantId
+    restore: RestoreId
+    backup: BackupId
+    target: str | None
+    is_swapping: bool
+
+
+def _job(row: RowMapping) -> RestoreJob:
+    return RestoreJob(
+        TenantId(row["tenant"]),
+        RestoreId(row["restore"]),
+        BackupId(row["backup"]),
+        row["target"],
+        row["state"] == "swapping",
+    )
+
+
+RESTORES = RunQueue(table, _job, open_states=("running", "swapping"))
 
 
 class RestoreOpen(Exception):
@@ -87,21 +113,21 @@ async def queue(session: WriteSession, restore: RestoreId, user: UserId) -> bool
         raise RestoreOpen from None
 
 
-async def aim(session: WriteSession, restore: RestoreId, target: str) -> None:
+async def aim(session: FencedSession, restore: RestoreId, target: str) -> None:
     """Name the database that is being filled."""
     await _set(session, restore, {"target": target})
 
 
-async def begin_swap(session: WriteSession, restore: RestoreId) -> None:
+async def begin_swap(session: FencedSession, restore: RestoreId) -> None:
     """From here on the tenant may already have the restored database."""
     await _set(session, restore, {"state": "swapping"})
 
 
-async def complete(session: WriteSession, restore: RestoreId, now: datetime) -> None:
+async def complete(session: FencedSession, restore: RestoreId, now: datetime) -> None:
     await _set(session, restore, {"state": "completed", "reason": None, "finished_at": now})
 
 
-async def fail(session: WriteSession, restore: RestoreId, reason: str, now: datetime) -> None:
+async def fail(session: FencedSession, restore: RestoreId, reason: str, now: datetime) -> None:
     """The tenant is as it was."""
     await _set(session, restore, {"state": "failed", "reason": reason, "finished_at": now})
 
@@ -133,5 +159,5 @@ def _oldest(states: Sequence[str], before: datetime, most: int) -> Select[tuple[
     return select(table.c.restore).where(*where).limit(most).with_for_update(skip_locked=True)
 
 
-async def _set(session: WriteSession, restore: RestoreId, values: dict[str, object]) -> None:
+async def _set(session: FencedSession, restore: RestoreId, values: dict[str, object]) -> None:
     await session.run(update(table).where(table.c.restore == restore).values(values))

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import TenantId
 from kit.db import ReadSession, WriteSession
+from services.backup.store.turns import FencedSession
 from services.backup.tables import tenant as table
 
 
@@ -47,7 +48,7 @@ async def coverage(session: ReadSession) -> list[Coverage]:
     return [Coverage(**row) for row in rows]
 
 
-async def cover(session: WriteSession, tenant: TenantId, until: datetime, now: datetime) -> None:
+async def cover(session: FencedSession, tenant: TenantId, until: datetime, now: datetime) -> None:
     """A verified full exists: covered until its moment, and failures are forgotten.
 
     A moment of the future that stands there is unknown: the new one takes its place.
@@ -57,12 +58,12 @@ async def cover(session: WriteSession, tenant: TenantId, until: datetime, now: d
     await session.run(update(table).where(table.c.tenant == tenant).values(values))
 
 
-async def recover(session: WriteSession, tenant: TenantId, until: datetime | None) -> None:
+async def recover(session: FencedSession, tenant: TenantId, until: datetime | None) -> None:
     """A full is lost: covered until the newest of those that are left."""
     await session.run(update(table).where(table.c.tenant == tenant).values(covered_until=until))
 
 
-async def measure(session: WriteSession, tenant: TenantId, vault_bytes: int) -> None:
+async def measure(session: FencedSession, tenant: TenantId, vault_bytes: int) -> None:
     """What the tenant holds in the vault."""
     await session.run(update(table).where(table.c.tenant == tenant).values(vault_bytes=vault_bytes))
 
@@ -83,7 +84,7 @@ async def failures(session: ReadSession, tenant: TenantId) -> int:
 
 
 async def postpone(
-    session: WriteSession, tenant: TenantId, failures: int, retry_at: datetime
+    session: FencedSession, tenant: TenantId, failures: int, retry_at: datetime
 ) -> None:
     """After a failure: no scheduled full before `retry_at`."""
     values = {"failures": failures, "retry_at": retry_at}

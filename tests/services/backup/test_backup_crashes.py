@@ -19,7 +19,9 @@ from kit import clock
 from kit.db import Database
 from services.backup.copy.pg_tools import PgTools
 from services.backup.runs.full import FullRun
-from services.backup.store import backups, tenants, turns
+from services.backup.store import backups, tenants
+from services.backup.store.backups import FULLS
+from services.backup.store.turns import Turn, TurnLost
 from services.backup.tables import backup as tables
 from services.backup.vault.objects import Vault
 from tests.eventually import eventually
@@ -209,8 +211,10 @@ async def test_a_run_that_lost_its_turn_changes_nothing(
     async with db.write() as session:
         await tenants.add(session, tenant)
         asked = (await backups.ask(session, tenant, "demand")).backup
-        job = await turns.claim(session, uuid4(), now, soon)
+        job = await FULLS.claim(session, uuid4(), now, soon)
     assert job is not None
-    with pytest.raises(turns.TurnLost):
-        await FullRun(db, workshop.fulls, workshop.stocktake(db)).run(job, uuid4())
+    run = FullRun(db, workshop.fulls, workshop.stocktake(db))
+    with pytest.raises(TurnLost):
+        await run.run(job, Turn(db, tenant, uuid4()))
     assert await _is_running(db, asked)
+    assert await workshop.catalogue.entries(tenant) == []
