@@ -135,7 +135,8 @@ async def listed(
 
 def _listed(row: RowMapping) -> Listed:
     refused = row["state"] == "broken" and row["reason"] == FailureReason.REFUSED
-    return Listed("refused" if refused else row["state"], row["taken_at"], row["checked_at"])
+    state = "refused" if refused else row["state"]
+    return Listed(state, row["taken_at"], row["checked_at"], row["base"])
 
 
 async def lose(
@@ -185,10 +186,12 @@ async def expire(session: FencedSession, backups: Sequence[BackupId]) -> None:
 
 async def forget(session: WriteSession, before: datetime, most: int) -> int:
     """Delete rows of before this moment whose backup is gone or never was; returns how many."""
+    hanging = table.alias()
     states = ("failed", "expired", "missing")
     gone = (table.c.state.in_(states), table.c.requested_at < before)
     unused = ~exists().where(restore.c.backup == table.c.backup)
-    old = select(table.c.backup).where(*gone, unused).limit(most)
+    alone = ~exists().where(hanging.c.base == table.c.backup)
+    old = select(table.c.backup).where(*gone, unused, alone).limit(most)
     locked = old.with_for_update(skip_locked=True)
     return await session.run(delete(table).where(table.c.backup.in_(locked)))
 
