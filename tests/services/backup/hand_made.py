@@ -33,7 +33,6 @@ async def published(
         tables={},
         seqs=[],
         pks={},
-        prev_manifest_sha256=None,
     )
     entry = await catalogue.publish(manifest)
     result = result_of(entry, "archive", passed=True)

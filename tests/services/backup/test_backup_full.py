@@ -43,25 +43,35 @@ async def test_the_manifest_and_the_dump_show_the_same_moment_under_writers(
     assert len({entry.manifest.tables["public.record"] for entry in entries}) > 1
 
 
-async def test_the_journal_is_left_out_and_each_manifest_names_the_one_before(
+async def test_the_journal_is_left_out_and_the_manifest_says_what_is_there(
     workshop: Workshop,
 ) -> None:
     tenant = await workshop.peer.add(10)
     workshop.keyring.ensure(tenant)
-    first = await workshop.full(tenant)
-    second = await workshop.full(tenant)
-    third = await workshop.full(tenant)
-    manifest = second.manifest
+    manifest = (await workshop.full(tenant)).manifest
     assert "public.journal" not in manifest.tables
     assert manifest.tables["public.record"][0] == "10"
     assert manifest.pks["public.module_field"] == [("module", "text"), ("field", "text")]
-    assert first.manifest.prev_manifest_sha256 is None
-    assert manifest.prev_manifest_sha256 == first.sha256
-    assert third.manifest.prev_manifest_sha256 == second.sha256
     assert manifest.src == str(await workshop.peer.run(tenant, "SELECT chain FROM tenant_identity"))
     dump = b"".join(stored_dump(workshop.catalogue.vault, workshop.keyring, manifest))
     assert b"COPY public.record" in dump
     assert b"COPY public.journal" not in dump
+
+
+async def test_a_full_reads_no_manifest_of_those_before(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many there are; and it names none, for nothing would compare it."""
+    tenant = await workshop.peer.add(10)
+    workshop.keyring.ensure(tenant)
+    before = await workshop.full(tenant)
+    name = f"{tenant}/manifests/{before.manifest.backup}.json"
+    await workshop.catalogue.vault.replace(name, b"{}")
+    made = await workshop.full(tenant)
+    assert "manifest refused" not in caplog.text
+    assert made.manifest.prev_manifest_sha256 is None
+    await workshop.catalogue.stock(tenant)
+    assert "manifest refused" in caplog.text
 
 
 async def test_nothing_readable_and_no_secret_ever_lies_about(
