@@ -2,9 +2,10 @@
 
 import asyncio
 
-from bench import neighbours, records, tokens
+from bench import many_tenants, neighbours, records, tokens
 
 if __name__ == "__main__":
     tokens.main()
     asyncio.run(records.main())
     asyncio.run(neighbours.main())
+    asyncio.run(many_tenants.main())

@@ -26,6 +26,7 @@ PROOFS = (
     Proof("a full volume stops who fills it", "tests.full_volume", "2 GB, the other writes on"),
     Proof("planted changes are noticed", "tests.planted", "90 % of each part"),
     Proof("what one tenant may cost another", "bench.neighbours", "p99 at most 2x, each attack"),
+    Proof("what many tenants cost at once", "bench.many_tenants", "no more than one by one"),
 )
 
 
