@@ -79,8 +79,7 @@ class RestoreRun:
         self, job: RestoreJob, turn: Turn, target: str | None, reason: FailureReason
     ) -> None:
         """Drop the target and say why; the tenant has never seen it."""
-        async with turn.write():
-            pass  # who was overtaken drops nothing either
+        await turn.require()  # who was overtaken drops nothing either
         await self._drop(job, target)
         async with turn.write() as session:
             await restores.fail(session, job.restore, reason, clock.now())

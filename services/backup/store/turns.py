@@ -43,6 +43,11 @@ class Turn:
         async with self.db.write() as session:
             yield await fence(session, self.tenant, self.holder)
 
+    async def require(self) -> None:
+        """TurnLost where this run has been overtaken by now."""
+        async with self.write():
+            pass
+
 
 async def take(
     session: WriteSession, tenant: UUID, holder: UUID, now: datetime, expires_at: datetime
