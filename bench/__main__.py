@@ -2,10 +2,11 @@
 
 import asyncio
 
-from bench import neighbours, records, tokens, traces
+from bench import many_tenants, neighbours, records, tokens, traces
 
 if __name__ == "__main__":
     tokens.main()
     traces.main()
     asyncio.run(records.main())
     asyncio.run(neighbours.main())
+    asyncio.run(many_tenants.main())

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.cpu import spent_s
 from ops.api import GaveUp, Login, until
 from ops.local.first_operator import first_operator
 from ops.local.layout import Layout
@@ -33,7 +34,6 @@ LIMIT = 2.0
 ROUNDS, SECONDS = 3, 6.0
 _PAUSE_S = 0.02
 _ELSEWHERE = "127.0.0.2"
-_TICK = os.sysconf("SC_CLK_TCK")
 Ask = Callable[[], Awaitable[None]]
 
 
@@ -92,7 +92,7 @@ class Rig:
     def cpu_s(self) -> float:
         """CPU seconds of all our programs so far."""
         pids = [self.suite.children[name].pid for name in PROGRAMS]
-        return sum(_cpu_s(pid) for pid in pids if pid is not None)
+        return sum(spent_s(pid) for pid in pids if pid is not None)
 
 
 async def bulk(tenant: SceneTenant, module: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -214,14 +214,6 @@ async def _neighbour(rig: Rig, name: str) -> AsyncIterator[None]:
 def _be_elsewhere() -> None:
     """A real neighbour works on a machine of its own: here it takes what the others leave."""
     os.nice(19)
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system time of a process and its ended children, from proc(5)."""
-    with contextlib.suppress(OSError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:15])) / _TICK
-    return 0.0
 
 
 @contextlib.asynccontextmanager

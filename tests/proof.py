@@ -32,6 +32,7 @@ PROOFS = (
         ("--rotate", "3"),
     ),
     Proof("what one tenant may cost another", "bench.neighbours", "p99 at most 2x, each attack"),
+    Proof("what many tenants cost at once", "bench.many_tenants", "no more than one by one"),
 )
 
 

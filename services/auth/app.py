@@ -50,7 +50,7 @@ def create_app(
     identity = SigningKey.from_file(settings.identity_key_file)
     peer = TenantsClient(settings.tenants_url, key=identity, service=NAME)
     tokens = AccessTokens(settings.signing_key, settings.issuer, settings.other_keys)
-    known = KnownTenants(db, list_tenants or peer.tenants, now)
+    known = KnownTenants(db, list_tenants or peer.tenants)
     seating = Seating(passwords, known.is_known)
     parts = AuthParts(db, seating, tokens, known, now)
     sweep = Timer("tenants", SWEEP_EVERY_S, known.sweep)

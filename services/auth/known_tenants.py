@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 
 from contracts.clients import TenantEntry
 from contracts.ids import TenantId
@@ -14,12 +13,14 @@ ListTenants = Callable[[], Awaitable[Sequence[TenantEntry]]]
 
 
 class KnownTenants:
-    """`list_tenants` is TenantsClient.tenants."""
+    """`list_tenants` is TenantsClient.tenants.
 
-    def __init__(
-        self, db: Database, list_tenants: ListTenants, now: Callable[[], datetime]
-    ) -> None:
-        self._db, self._list_tenants, self._now = db, list_tenants, now
+    When news was learnt is read from the database's clock: of two replicas with clocks of their
+    own, one would go on believing what the other has long known better.
+    """
+
+    def __init__(self, db: Database, list_tenants: ListTenants) -> None:
+        self._db, self._list_tenants = db, list_tenants
         self._known: frozenset[TenantId] = frozenset()
         self._one_at_a_time, self._begun, self._is_done = asyncio.Lock(), 0, False
 
@@ -51,7 +52,7 @@ class KnownTenants:
 
     async def suspend(self, session: WriteSession, tenant: TenantId) -> None:
         """Close a tenant until a list that is asked for later opens it."""
-        await tenants.set_state(session, tenant, "suspended", self._now())
+        await tenants.set_state(session, tenant, "suspended", await tenants.present(session))
 
     async def check_open(self, tenant: TenantId) -> None:
         """NotFound unless the tenant is open; a tenant never heard of is asked for first."""
@@ -61,9 +62,10 @@ class KnownTenants:
             raise NotFound("there is no such tenant")
 
     async def _sweep(self) -> None:
-        asked_at = self._now()
-        states = {entry.id: entry.state for entry in await self._list_tenants()}
         async with self._db.write() as session:
+            await tenants.only_sweeper(session)
+            asked_at = await tenants.present(session)
+            states = {entry.id: entry.state for entry in await self._list_tenants()}
             await tenants.set_all(session, states, asked_at)
         await self.load()
 

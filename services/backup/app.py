@@ -61,8 +61,10 @@ def create_app(
     stocktake = Stocktake(db, catalogue, leftovers_after)
     runs = Runs(
         db,
-        FullRun(db, Fulls(catalogue, keyring, tenants, tools, room), stocktake),
-        RestoreRun(db, restores, tenants),
+        {
+            "restore": RestoreRun(restores, tenants),  # first, for somebody waits
+            "full": FullRun(db, Fulls(catalogue, keyring, tenants, tools, room), stocktake),
+        },
         RunLimits(settings.runs_at_once, settings.turn_s, settings.tick_s),
     )
 

@@ -34,7 +34,7 @@ class BackedUpTenants:
         """Heal lost notices: ask for all tenants there are; only new ones cost anything."""
         found = {TenantId(entry.id) for entry in await self.tenants.tenants()}
         async with self.db.read() as session:
-            known = {row["tenant"] for row in await store.known(session)}
+            known = set(await store.known(session))
         await each(sorted(found - known), self._add_alone, "tenants", at_once=_AT_ONCE)
 
     async def _add_alone(self, tenant: TenantId) -> None:

@@ -47,7 +47,7 @@ async def ask_backup(
         await parts.known.add(session, tenant)
         row = await backups.ask(session, tenant, "demand", actor.user)
     parts.runs.wake()  # after the commit: what is not committed is not claimed
-    created(response, f"/t/{tenant}/v1/backups/{row['backup']}")
+    created(response, f"/t/{tenant}/v1/backups/{row.backup}")
     return BackupView.of(row)
 
 
@@ -81,8 +81,8 @@ async def plan_restore(
         await _require_room(session, tenant, parts)
     if row is None:
         raise BackupNotFound
-    if row["state"] != "verified":
-        raise BackupNotRestorable(f"its state is {row['state']}")
+    if row.state != "verified":
+        raise BackupNotRestorable(f"its state is {row.state}")
     restore = RestoreId(new_id())
     plan = await _plan(parts, tenant, body.backup)
     created(response, f"/t/{tenant}/v1/restores/{restore}")

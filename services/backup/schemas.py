@@ -1,16 +1,16 @@
 """What the backup routes take and answer."""
 
-from typing import Literal, Self
+from typing import Self
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import RowMapping
 
 from contracts.ids import BackupId
 from contracts.schema import Strict, Time
 from kit import clock
-
-_COLUMNS = {"id": "backup", "at": "taken_at", "size": "size_bytes", "rows": "row_count"}
+from services.backup.store.backups import BackupRow, BackupState, Cause
+from services.backup.store.restores import RestoreRow, RestoreState
+from services.backup.vault.manifest import Proof
 
 
 class BackupView(Strict):
@@ -23,8 +23,8 @@ class BackupView(Strict):
     """
 
     id: UUID
-    state: Literal["queued", "running", "verified", "failed", "expired", "broken", "missing"]
-    cause: Literal["demand", "schedule", "found"]
+    state: BackupState
+    cause: Cause
     reason: str | None
     requested_at: Time
     started_at: Time | None
@@ -32,14 +32,24 @@ class BackupView(Strict):
     at: Time | None
     size: int | None
     rows: int | None
-    proved: Literal["archive", "restored"] | None
+    proved: Proof | None
 
     @classmethod
-    def of(cls, row: RowMapping) -> Self:
-        members = {name: row[_COLUMNS.get(name, name)] for name in cls.model_fields}
-        if members["at"] is not None and members["at"] > clock.now():
-            members["at"] = None
-        return cls(**members)
+    def of(cls, row: BackupRow) -> Self:
+        at = row.taken_at
+        return cls(
+            id=row.backup,
+            state=row.state,
+            cause=row.cause,
+            reason=row.reason,
+            requested_at=row.requested_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            at=at if at is not None and at <= clock.now() else None,
+            size=row.size_bytes,
+            rows=row.row_count,
+            proved=row.proved,
+        )
 
 
 class BackupList(Strict):
@@ -80,7 +90,7 @@ class Restore(Strict):
 
     id: UUID
     backup: UUID
-    state: Literal["planned", "queued", "running", "swapping", "completed", "failed", "expired"]
+    state: RestoreState
     reason: str | None
     plan: RestorePlan
     planned_at: Time
@@ -88,10 +98,17 @@ class Restore(Strict):
     finished_at: Time | None
 
     @classmethod
-    def of(cls, row: RowMapping) -> Self:
-        members = {name: row[name] for name in cls.model_fields if name not in ("id", "plan")}
-        plan = RestorePlan.model_validate(row["plan"], strict=False)
-        return cls(id=row["restore"], plan=plan, **members)
+    def of(cls, row: RestoreRow) -> Self:
+        return cls(
+            id=row.restore,
+            backup=row.backup,
+            state=row.state,
+            reason=row.reason,
+            plan=RestorePlan.model_validate(row.plan, strict=False),
+            planned_at=row.planned_at,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+        )
 
 
 class RestoreList(Strict):

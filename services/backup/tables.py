@@ -56,6 +56,7 @@ backup = Table(
     Column("row_count", BigInteger),
     Column("proved", Text),
     _at("checked_at"),
+    Column("base", Uuid, ForeignKey("snapshot.backup")),
 )
 
 restore = Table(

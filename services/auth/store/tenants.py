@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, cast, not_, select, update
+from sqlalchemy import Uuid, any_, cast, func, not_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
 
 from contracts.ids import TenantId
 from kit.db import ReadSession, WriteSession
+from kit.locks import lock as lock_number
 from services.auth.tables import tenant as tenants
 
 
@@ -27,6 +28,17 @@ async def open_ones(session: ReadSession) -> list[TenantId]:
     """All that are not closed."""
     rows = await session.all(select(tenants.c.id).where(tenants.c.state != "closed"))
     return [TenantId(row["id"]) for row in rows]
+
+
+async def only_sweeper(session: WriteSession) -> None:
+    """Until this transaction ends, no other replica asks for the list: lists follow each other."""
+    await session.run(select(func.pg_advisory_xact_lock(lock_number("tens"))))
+
+
+async def present(session: ReadSession) -> datetime:
+    """Now, by the one clock that all replicas share."""
+    now: datetime = await session.scalar(select(func.clock_timestamp()))
+    return now
 
 
 async def set_state(session: WriteSession, tenant: TenantId, state: str, now: datetime) -> None:

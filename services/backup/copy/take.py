@@ -21,7 +21,7 @@ from services.backup.failures import ALTERED, FailureReason, RunFailed
 from services.backup.vault.archive import ZSTD_LEVEL, ArchiveBinding, Tally, seal_archive
 from services.backup.vault.catalogue import Catalogue, Entry
 from services.backup.vault.key_files import KeyFiles, TenantKey
-from services.backup.vault.manifest import Manifest, Proof, Verification
+from services.backup.vault.manifest import Fingerprint, Manifest, Proof, Verification
 from services.backup.vault.objects import VaultDown
 
 Check = Callable[[int], None]
@@ -40,6 +40,16 @@ class Written:
 
 
 @dataclass(frozen=True)
+class Description:
+    """What a database holds at one moment, and what dumps it."""
+
+    dump: str
+    tables: dict[str, Fingerprint]
+    seqs: list[tuple[str, int | None, bool]]
+    pks: dict[str, list[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
 class Fulls:
     """Takes and checks full backups; `room` bounds the bytes of one tenant in the vault."""
 
@@ -49,31 +59,23 @@ class Fulls:
     tools: PgTools
     room: VaultRoom
 
-    async def take(self, tenant: TenantId, backup: BackupId, largest: int = 0) -> Entry:
-        """Store a full and its manifest; raises what failed, and then nothing is listed.
+    async def take(self, tenant: TenantId, backup: BackupId, largest: int = 0) -> Manifest:
+        """Store a full; it is a backup once this manifest of it is published.
+
+        Raises what failed, and then nothing is listed.
 
         `largest` is how much the tenant holds in the vault that holds most.
         """
         place = ArchiveBinding(tenant, backup)
-        stock = await self.catalogue.stock(tenant)
-        earlier = stock.entries
+        used = await self.catalogue.size(tenant)
 
         def check(more: int) -> None:
-            self.room.check(stock.size + more, largest)
+            self.room.check(used + more, largest)
 
         await asyncio.to_thread(check, 0)
         async with held(self.tenants, tenant) as (lease, moment):
-            written, draft = await self._write(lease, moment, place, check)
-        manifest = draft.model_copy(
-            update={
-                "object": written.name,
-                "size": written.tally.size,
-                "sha256": written.tally.sha256,
-                "key_version": written.key.version,
-                "prev_manifest_sha256": earlier[-1].sha256 if earlier else None,
-            }
-        )
-        return await self.catalogue.publish(manifest)
+            written, described = await self._write(lease, moment, place, check)
+        return _manifest(place, moment, written, described)
 
     async def verify(self, entry: Entry) -> Entry:
         """Read the stored backup whole (digest, seals, pg_restore to its end) and keep the result.
@@ -92,9 +94,9 @@ class Fulls:
 
     async def _write(
         self, lease: Lease, moment: Moment, place: ArchiveBinding, check: Check
-    ) -> tuple[Written, Manifest]:
+    ) -> tuple[Written, Description]:
         """Dump and hash at once, in two transactions that see the same moment."""
-        describing = spawn(self._describe(place, moment), "description of a full")
+        describing = spawn(self._describe(moment), "description of a full")
         try:
             written = await self._store(lease, moment, place, check)
             return written, await describing
@@ -112,33 +114,43 @@ class Fulls:
             await self.catalogue.vault.put(name, within(check, sealed, lambda: tally.size))
         return Written(name, key, tally)
 
-    async def _describe(self, place: ArchiveBinding, moment: Moment) -> Manifest:
+    async def _describe(self, moment: Moment) -> Description:
         tables = await fingerprints(moment.rows)
-        return Manifest(
-            tenant=place.tenant,
-            backup=place.backup,
-            object="",
-            size=0,
-            sha256="",
-            position=moment.position,
-            lsn=moment.lsn,
-            at=moment.at,
-            src=moment.chain,
-            server=moment.server,
-            schema_version=moment.schema_version,
+        return Description(
             dump=f"{await asyncio.to_thread(self.tools.version)} -Fc",
-            zstd=ZSTD_LEVEL,
-            key_version=0,
             tables=tables,
             seqs=await sequences(moment.rows),
             pks=await primary_keys(moment.rows, sorted(tables)),
-            prev_manifest_sha256=None,
         )
 
     async def _read_through(self, manifest: Manifest) -> None:
         dump = stored_dump(self.catalogue.vault, self.keyring, manifest)
         with self.tools.reading() as process:
             await asyncio.to_thread(process.feed, dump, FailureReason.BROKEN)
+
+
+def _manifest(
+    place: ArchiveBinding, moment: Moment, written: Written, described: Description
+) -> Manifest:
+    return Manifest(
+        tenant=place.tenant,
+        backup=place.backup,
+        object=written.name,
+        size=written.tally.size,
+        sha256=written.tally.sha256,
+        position=moment.position,
+        lsn=moment.lsn,
+        at=moment.at,
+        src=moment.chain,
+        server=moment.server,
+        schema_version=moment.schema_version,
+        dump=described.dump,
+        zstd=ZSTD_LEVEL,
+        key_version=written.key.version,
+        tables=described.tables,
+        seqs=described.seqs,
+        pks=described.pks,
+    )
 
 
 def within(check: Check, chunks: Iterator[bytes], size: Callable[[], int]) -> Iterator[bytes]:

@@ -2,20 +2,21 @@
 
 import asyncio
 from dataclasses import dataclass
-from uuid import UUID
+from typing import ClassVar
 
 from prometheus_client import Counter, Histogram
 
 from contracts.events import BackupCompleted, BackupFailed
-from contracts.ids import BackupId, TenantId
 from kit import clock, logs, outbox
 from kit.db import Database
 from services.backup.copy.take import Fulls
 from services.backup.failures import FailureReason, reason_of
 from services.backup.runs.schedule import pause_after
 from services.backup.runs.stocktake import Stocktake
-from services.backup.store import backups, tenants, turns
-from services.backup.store.turns import Job
+from services.backup.store import backups, tenants
+from services.backup.store.backups import FULLS, FullJob
+from services.backup.store.run_queue import RunQueue
+from services.backup.store.turns import Turn, TurnLost
 from services.backup.vault.catalogue import Catalogue, Entry
 from services.backup.vault.objects import ObjectMissing
 
@@ -41,48 +42,50 @@ class FullRun:
     db: Database
     fulls: Fulls
     stocktake: Stocktake
+    queue: ClassVar[RunQueue[FullJob]] = FULLS
 
-    async def run(self, job: Job, holder: UUID) -> None:
-        backup = BackupId(job.row["backup"])
+    async def run(self, job: FullJob, turn: Turn) -> None:
         try:
-            entry = await self._published(job.tenant, backup)
-            entry = entry or await self._taken(job.tenant, backup)
+            entry = await self._published(job) or await self._taken(job, turn)
             entry = await self.fulls.verify(entry)
         except asyncio.CancelledError:
-            await self._requeue(job, holder)
+            await self._requeue(job, turn)
+            raise
+        except TurnLost:
             raise
         except Exception as error:
-            await self._fail(job, holder, reason_of(error))
+            await self._fail(job, turn, reason_of(error))
             return
-        await self._complete(job, holder, entry)
-        await self._tidy(job.tenant, holder)
+        await self._complete(job, turn, entry)
+        await self._tidy(turn)
 
-    async def heal(self, job: Job, holder: UUID) -> None:
+    async def heal(self, job: FullJob, turn: Turn) -> None:
         """Try again (a manifest that was published is taken up), but not for ever."""
-        if job.row["attempts"] >= _ATTEMPTS:
-            await self._fail(job, holder, FailureReason.INTERRUPTED)
+        if job.attempts >= _ATTEMPTS:
+            await self._fail(job, turn, FailureReason.INTERRUPTED)
         else:
-            await self._requeue(job, holder)
+            await self._requeue(job, turn)
 
-    async def _published(self, tenant: TenantId, backup: BackupId) -> Entry | None:
+    async def _published(self, job: FullJob) -> Entry | None:
         """What an interrupted attempt has published; its manifest is create-only."""
         try:
-            return await self._catalogue.entry(tenant, backup)
+            return await self._catalogue.entry(job.tenant, job.backup)
         except ObjectMissing:
             return None
 
-    async def _taken(self, tenant: TenantId, backup: BackupId) -> Entry:
+    async def _taken(self, job: FullJob, turn: Turn) -> Entry:
+        """Who was overtaken meanwhile publishes nothing: its data is nobody's."""
         async with self.db.read() as session:
             largest = await tenants.largest_vault_bytes(session)
-        return await self.fulls.take(tenant, backup, largest)
+        manifest = await self.fulls.take(job.tenant, job.backup, largest)
+        async with turn.write():
+            return await self._catalogue.publish(manifest)
 
-    async def _complete(self, job: Job, holder: UUID, entry: Entry) -> None:
-        backup, manifest = BackupId(job.row["backup"]), entry.manifest
-        now = clock.now()
+    async def _complete(self, job: FullJob, turn: Turn, entry: Entry) -> None:
+        backup, manifest, now = job.backup, entry.manifest, clock.now()
         # PostgreSQL's clock may be ahead of ours: a time in the future is no known age
         until = manifest.at if manifest.at <= now else job.started_at
-        async with self.db.write() as session:
-            await turns.fence(session, job.tenant, holder)
+        async with turn.write() as session:
             await backups.complete(session, backup, manifest, now)
             await tenants.cover(session, job.tenant, until, now)
             await outbox.add(session, BackupCompleted(tenant=job.tenant, backup=backup))
@@ -96,10 +99,9 @@ class FullRun:
             rows=manifest.rows,
         )
 
-    async def _fail(self, job: Job, holder: UUID, reason: FailureReason) -> None:
-        backup, now = BackupId(job.row["backup"]), clock.now()
-        async with self.db.write() as session:
-            await turns.fence(session, job.tenant, holder)
+    async def _fail(self, job: FullJob, turn: Turn, reason: FailureReason) -> None:
+        backup, now = job.backup, clock.now()
+        async with turn.write() as session:
             await backups.fail(session, backup, reason, now)
             failures = await tenants.failures(session, job.tenant) + 1
             await tenants.postpone(session, job.tenant, failures, now + pause_after(failures))
@@ -112,17 +114,16 @@ class FullRun:
             reason=reason,
         )
 
-    async def _requeue(self, job: Job, holder: UUID) -> None:
-        async with self.db.write() as session:
-            await turns.fence(session, job.tenant, holder)
-            await backups.requeue(session, BackupId(job.row["backup"]))
+    async def _requeue(self, job: FullJob, turn: Turn) -> None:
+        async with turn.write() as session:
+            await backups.requeue(session, job.backup)
 
-    async def _tidy(self, tenant: TenantId, holder: UUID) -> None:
+    async def _tidy(self, turn: Turn) -> None:
         """Retention and what killed runs left; the backup stands even where this fails."""
         try:
-            await self.stocktake.take(tenant, holder)
+            await self.stocktake.take(turn)
         except Exception:
-            _log.exception("retention failed", tenant=str(tenant))
+            _log.exception("retention failed", tenant=str(turn.tenant))
 
     @property
     def _catalogue(self) -> Catalogue:

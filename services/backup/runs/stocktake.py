@@ -7,21 +7,21 @@ backup that nobody is offered any more, and the next stocktaking decides on it a
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 from prometheus_client import Gauge
 
 from contracts.ids import BackupId, TenantId
 from kit import clock, logs
-from kit.db import Database, WriteSession
+from kit.db import Database
 from kit.timers import each
 from services.backup.failures import FailureReason
-from services.backup.store import backups, tenants, turns
+from services.backup.store import backups, tenants
+from services.backup.store.turns import FencedSession, Turn
 from services.backup.vault.catalogue import Catalogue, Entry, Stock
 from services.backup.vault.comparison import Findings, Found, NewState, Shown, compare
 
-Hold = Callable[[TenantId, Callable[[UUID], Awaitable[None]]], Awaitable[None]]
+Hold = Callable[[TenantId, Callable[[Turn], Awaitable[None]]], Awaitable[None]]
 """Does some work in a tenant's turn, unless somebody else has it."""
 
 _AT_ONCE = 4  # one connection of the pool is left to others
@@ -47,33 +47,32 @@ class Stocktake:
     async def sweep(self, hold: Hold) -> None:
         """Every tenant, a few at once. A tenant that is busy takes stock at the end of its run."""
         async with self.db.read() as session:
-            known = [TenantId(row["tenant"]) for row in await tenants.known(session)]
-        await each(
-            known, lambda one: hold(one, partial(self.take, one)), "stocktaking", at_once=_AT_ONCE
-        )
+            known = await tenants.known(session)
+        await each(known, lambda tenant: hold(tenant, self.take), "stocktaking", at_once=_AT_ONCE)
         async with self.db.read() as session:
             _DAMAGED.set(await backups.damaged(session))
 
-    async def take(self, tenant: TenantId, holder: UUID) -> None:
-        """Compare one tenant's backups, while `holder` has its turn, and let the oldest go."""
+    async def take(self, turn: Turn) -> None:
+        """Compare the backups of the tenant whose turn it is, and let the oldest go."""
+        tenant = turn.tenant
         stock = await self.catalogue.stock(tenant)
         entries = {entry.manifest.backup: entry for entry in stock.entries}
         self._report(tenant, stock.strays)
-        async with self.db.write() as session:
-            await turns.fence(session, tenant, holder)
+        async with turn.write() as session:
             listed = await backups.listed(session, tenant, [*entries, *stock.refused])
             findings = compare(listed, _found(tenant, stock), clock.now())
             await self._write(session, tenant, entries, findings)
             await tenants.measure(session, tenant, stock.size)
-        for backup in findings.gone:
-            await self.catalogue.remove(tenant, BackupId(backup), entries.get(BackupId(backup)))
+        for backup in map(BackupId, findings.gone):
+            async with turn.write():  # whoever comes next may have decided otherwise
+                await self.catalogue.remove(tenant, backup, entries.get(backup))
         before = clock.now() - self.leftovers_after
         await self.catalogue.collect(tenant, before)
         await self.catalogue.vault.sweep_leftovers(str(tenant), before)
 
     async def _write(
         self,
-        session: WriteSession,
+        session: FencedSession,
         tenant: TenantId,
         entries: dict[BackupId, Entry],
         findings: Findings,
@@ -97,7 +96,7 @@ class Stocktake:
 
 
 async def _mark(
-    session: WriteSession,
+    session: FencedSession,
     tenant: TenantId,
     backup: BackupId,
     state: NewState,

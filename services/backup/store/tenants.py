@@ -1,14 +1,25 @@
 """The tenants that are to be backed up, and until when each is covered."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import RowMapping, case, func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import TenantId
 from kit.db import ReadSession, WriteSession
+from services.backup.store.turns import FencedSession
 from services.backup.tables import tenant as table
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Until when a tenant is covered by a verified full, and what its daily ones wait for."""
+
+    tenant: TenantId
+    known_at: datetime
+    covered_until: datetime | None
+    retry_at: datetime | None
 
 
 async def add(session: WriteSession, tenant: TenantId) -> None:
@@ -25,11 +36,19 @@ async def hold(session: WriteSession, tenant: TenantId) -> None:
     await session.first(select(table).where(table.c.tenant == tenant).with_for_update())
 
 
-async def known(session: ReadSession) -> Sequence[RowMapping]:
-    return await session.all(select(table).order_by(table.c.tenant))
+async def known(session: ReadSession) -> list[TenantId]:
+    rows = await session.all(select(table.c.tenant).order_by(table.c.tenant))
+    return [TenantId(row["tenant"]) for row in rows]
 
 
-async def cover(session: WriteSession, tenant: TenantId, until: datetime, now: datetime) -> None:
+async def coverage(session: ReadSession) -> list[Coverage]:
+    """Of every tenant that is known."""
+    columns = (table.c[name] for name in Coverage.__slots__)
+    rows = await session.all(select(*columns).order_by(table.c.tenant))
+    return [Coverage(**row) for row in rows]
+
+
+async def cover(session: FencedSession, tenant: TenantId, until: datetime, now: datetime) -> None:
     """A verified full exists: covered until its moment, and failures are forgotten.
 
     A moment of the future that stands there is unknown: the new one takes its place.
@@ -39,12 +58,12 @@ async def cover(session: WriteSession, tenant: TenantId, until: datetime, now: d
     await session.run(update(table).where(table.c.tenant == tenant).values(values))
 
 
-async def recover(session: WriteSession, tenant: TenantId, until: datetime | None) -> None:
+async def recover(session: FencedSession, tenant: TenantId, until: datetime | None) -> None:
     """A full is lost: covered until the newest of those that are left."""
     await session.run(update(table).where(table.c.tenant == tenant).values(covered_until=until))
 
 
-async def measure(session: WriteSession, tenant: TenantId, vault_bytes: int) -> None:
+async def measure(session: FencedSession, tenant: TenantId, vault_bytes: int) -> None:
     """What the tenant holds in the vault."""
     await session.run(update(table).where(table.c.tenant == tenant).values(vault_bytes=vault_bytes))
 
@@ -65,7 +84,7 @@ async def failures(session: ReadSession, tenant: TenantId) -> int:
 
 
 async def postpone(
-    session: WriteSession, tenant: TenantId, failures: int, retry_at: datetime
+    session: FencedSession, tenant: TenantId, failures: int, retry_at: datetime
 ) -> None:
     """After a failure: no scheduled full before `retry_at`."""
     values = {"failures": failures, "retry_at": retry_at}

@@ -1,30 +1,23 @@
-"""Turns: at most one run at a time per tenant, and what a dead process left behind."""
+"""Turns: at most one run at a time per tenant, and the session in which alone a run may write."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import NewType
 from uuid import UUID
 
-from sqlalchemy import (
-    ColumnElement,
-    Exists,
-    RowMapping,
-    Table,
-    and_,
-    delete,
-    exists,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import ColumnElement, Exists, Table, and_, delete, exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import TenantId
-from kit.db import ReadSession, WriteSession
-from services.backup.tables import backup, restore, turn
+from kit.db import Database, WriteSession
+from services.backup.tables import turn
 
 LONGEST = timedelta(hours=2)
+
+FencedSession = NewType("FencedSession", WriteSession)
+"""A session of a run that has its tenant's turn until the commit; only `fence` makes one."""
 
 
 class TurnLost(Exception):
@@ -32,48 +25,28 @@ class TurnLost(Exception):
 
 
 @dataclass(frozen=True)
-class Job:
-    """A run that was claimed: the row of a backup or of a restore."""
+class Turn:
+    """A tenant's turn in the hand of one run. The holder is new at each claim, so whoever was
+    overtaken does not get it back, not even where nobody has it now."""
 
-    kind: Literal["full", "restore"]
+    db: Database
     tenant: TenantId
-    row: RowMapping
-    started_at: datetime
+    holder: UUID
 
+    @contextlib.asynccontextmanager
+    async def write(self) -> AsyncIterator[FencedSession]:
+        """Write what a run has to say; TurnLost where it has been overtaken.
 
-async def claim(
-    session: WriteSession, holder: UUID, now: datetime, expires_at: datetime
-) -> Job | None:
-    """The next queued run of a tenant whose turn is free; restores first, for somebody waits."""
-    for kind, table in _QUEUES:
-        [key] = table.primary_key.columns
-        row = await session.first(
-            select(table)
-            .where(table.c.state == "queued", ~_taken(table, now))
-            .order_by(key)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        if row is not None and await take(session, row["tenant"], holder, now, expires_at):
-            values = {"state": "running", "started_at": now}
-            if kind == "full":
-                values["attempts"] = row["attempts"] + 1
-            await session.run(update(table).where(key == row[key]).values(values))
-            return Job(kind, TenantId(row["tenant"]), row, now)
-    return None
+        Nobody takes the turn while the block lasts: so what is done to the vault in it is done
+        by the one holder, too. It is to be short.
+        """
+        async with self.db.write() as session:
+            yield await fence(session, self.tenant, self.holder)
 
-
-async def renew(
-    session: WriteSession, tenant: TenantId, holder: UUID, expires_at: datetime
-) -> bool:
-    """Keep a turn; False where it was lost."""
-    where = (turn.c.tenant == tenant, turn.c.holder == holder)
-    return await session.run(update(turn).where(*where).values(expires_at=expires_at)) == 1
-
-
-async def give_up(session: WriteSession, tenant: TenantId, holder: UUID) -> None:
-    where = (turn.c.tenant == tenant, turn.c.holder == holder)
-    await session.run(delete(turn).where(*where))
+    async def require(self) -> None:
+        """TurnLost where this run has been overtaken by now."""
+        async with self.write():
+            pass
 
 
 async def take(
@@ -93,33 +66,29 @@ async def take(
     return await session.run(free) == 1
 
 
-async def fence(session: WriteSession, tenant: TenantId, holder: UUID) -> None:
+async def renew(
+    session: WriteSession, tenant: TenantId, holder: UUID, expires_at: datetime
+) -> bool:
+    """Keep a turn; False where it was lost."""
+    where = (turn.c.tenant == tenant, turn.c.holder == holder)
+    return await session.run(update(turn).where(*where).values(expires_at=expires_at)) == 1
+
+
+async def fence(session: WriteSession, tenant: TenantId, holder: UUID) -> FencedSession:
     """Raise TurnLost unless the turn is still ours; it stays so until the session commits."""
     where = (turn.c.tenant == tenant, turn.c.holder == holder)
     if await session.first(select(turn).where(*where).with_for_update()) is None:
         raise TurnLost
+    return FencedSession(session)
 
 
-async def abandoned(session: ReadSession, now: datetime, most: int) -> Sequence[Job]:
-    """Runs that are marked as running while nobody holds their tenant's turn.
-
-    At most so many of each kind, by chance: those that cannot be healed yet hold up no other.
-    """
-    jobs: list[Job] = []
-    for kind, table in _QUEUES:
-        where = (table.c.state.in_(("running", "swapping")), ~_taken(table, now))
-        rows = await session.all(select(table).where(*where).order_by(func.random()).limit(most))
-        jobs += [Job(kind, TenantId(row["tenant"]), row, row["started_at"]) for row in rows]
-    return jobs
+async def give_up(session: WriteSession, tenant: TenantId, holder: UUID) -> None:
+    where = (turn.c.tenant == tenant, turn.c.holder == holder)
+    await session.run(delete(turn).where(*where))
 
 
-_QUEUES: tuple[tuple[Literal["full", "restore"], Table], ...] = (
-    ("restore", restore),
-    ("full", backup),
-)
-
-
-def _taken(table: Table, now: datetime) -> Exists:
+def is_taken(table: Table, now: datetime) -> Exists:
+    """Whether somebody has the turn of the tenant that a row of `table` belongs to."""
     return exists().where(turn.c.tenant == table.c.tenant, _lasts(now))
 
 

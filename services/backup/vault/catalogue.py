@@ -6,7 +6,7 @@ Names: `<tenant>/manifests/<backup>.json`, beside it `<backup>.verify.json`, and
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -96,9 +96,7 @@ class Catalogue:
 
     async def stock(self, tenant: TenantId) -> Stock:
         """Look at everything; what others have put there is named and otherwise ignored."""
-        await self.vault.list(f"{tenant}/manifests")  # what cannot be read is no empty folder
-        await self.vault.list(f"{tenant}/data")
-        listed = await self.vault.list(str(tenant))
+        listed = await self._listed(tenant)
         objects = {each.name: each for each in listed if _OURS.fullmatch(each.name)}
         entries, refused = [], set[BackupId]()
         for backup in _backups(objects):
@@ -115,8 +113,12 @@ class Catalogue:
             frozenset(refused),
             objects,
             [each.name for each in listed if each.name not in objects],
-            sum(each.size for each in listed),
+            _size(listed),
         )
+
+    async def size(self, tenant: TenantId) -> int:
+        """The bytes of everything that lies there, whosoever it is; no manifest is read."""
+        return _size(await self._listed(tenant))
 
     async def entries(self, tenant: TenantId) -> list[Entry]:
         """All backups of a tenant, oldest first; refused manifests are logged and do not count."""
@@ -145,6 +147,11 @@ class Catalogue:
             await self.vault.delete(orphan.name)
         return len(orphans)
 
+    async def _listed(self, tenant: TenantId) -> list[StoredObject]:
+        for part in ("manifests", "data"):  # what cannot be read is no empty folder
+            await self.vault.list(f"{tenant}/{part}")
+        return await self.vault.list(str(tenant))
+
     async def _verification(
         self, tenant: TenantId, backup: BackupId, manifest_sha256: str
     ) -> Verification | None:
@@ -155,6 +162,10 @@ class Catalogue:
             return None
         named = (found.tenant, found.backup, found.manifest_sha256)
         return found if named == (tenant, backup, manifest_sha256) else None
+
+
+def _size(objects: Iterable[StoredObject]) -> int:
+    return sum(each.size for each in objects)
 
 
 def _backups(names: Mapping[str, StoredObject]) -> list[BackupId]:

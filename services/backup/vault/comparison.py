@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from services.backup.vault.retention import Full, expired
+from services.backup.vault.retention import Candidate, expired
 
 Shown = Literal["verified", "unverified", "broken", "refused", "missing"]
 """Read back whole; not (yet); cut, or failed in its check; with a manifest not ours; not there."""
@@ -21,12 +21,13 @@ NewState = Literal["verified", "broken", "refused", "missing", "queued"]
 class Listed:
     """A backup as the index has it (`refused` is apart from `broken`, for it may be undone).
 
-    `checked_at` is when its state was last found.
+    `checked_at` is when its state was last found, `base` the full that it hangs on.
     """
 
     state: str
     at: datetime | None
     checked_at: datetime | None
+    base: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Findings:
-    """What is to be written into the index, and what retention lets go, oldest first."""
+    """What is to be written into the index, and what retention lets go, oldest first.
+
+    Covered until the newest verified full: what hangs on one does not stand for the daily one.
+    """
 
     marks: Mapping[UUID, NewState]
     gone: Sequence[UUID]
@@ -72,7 +76,7 @@ _CHANGES: Mapping[tuple[str | None, Shown], NewState] = {
 
 def compare(listed: Mapping[UUID, Listed], found: Mapping[UUID, Found], now: datetime) -> Findings:
     """The new state of each backup whose state is another, and retention over what then is."""
-    marks, fulls = dict[UUID, NewState](), list[Full]()
+    marks, held = dict[UUID, NewState](), list[Candidate]()
     for backup in sorted(listed.keys() | found.keys()):
         row, there = listed.get(backup), found.get(backup)
         new = _new_state(row, there)
@@ -81,9 +85,10 @@ def compare(listed: Mapping[UUID, Listed], found: Mapping[UUID, Found], now: dat
         at = (there.at if there else None) or (row.at if row else None)
         state = new or (row.state if row else None)
         if at is not None and (there or state in _LOST):
-            fulls.append(Full(backup, at, state == "verified"))
-    gone = [full.backup for full in expired(fulls, now)]
-    kept = [full.at for full in fulls if full.verified and full.at <= now]
+            base = row.base if row else None
+            held.append(Candidate(backup, at, state == "verified", base))
+    gone = [one.backup for one in expired(held, now)]
+    kept = [one.at for one in held if one.base is None and one.verified and one.at <= now]
     left = {backup: state for backup, state in marks.items() if backup not in gone}
     return Findings(left, gone, max(kept, default=None))
 

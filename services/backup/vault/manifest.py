@@ -51,7 +51,10 @@ class _Signed(BaseModel):
 
 
 class Manifest(_Signed):
-    """One full backup: where its data lies, what that must be, and the moment it shows."""
+    """One full backup: where its data lies, what that must be, and the moment it shows.
+
+    `prev_manifest_sha256` once named the manifest before; nothing ever compared it.
+    """
 
     signed_as: ClassVar[str] = "manifest"
 
@@ -73,7 +76,7 @@ class Manifest(_Signed):
     tables: dict[str, Fingerprint]
     seqs: list[tuple[str, int | None, bool]]
     pks: dict[str, list[tuple[str, str]]]
-    prev_manifest_sha256: str | None
+    prev_manifest_sha256: str | None = None
 
     @property
     def rows(self) -> int:

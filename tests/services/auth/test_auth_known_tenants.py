@@ -115,7 +115,7 @@ class Directories:
 
     def __init__(self, auth: Auth) -> None:
         self.asked, self.go_on, self.fails = 0, asyncio.Event(), False
-        self.directory = KnownTenants(auth.db, self._list, auth.clock)
+        self.directory = KnownTenants(auth.db, self._list)
         self._auth = auth
 
     async def _list(self) -> Any:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from contracts.access import Grants, Scope
 from contracts.clients import TenantsClient
 from contracts.credentials import ACCESS_AUDIENCE, AccessVerifier, Actor, claims_of
-from contracts.ids import SessionId, TenantId, UserId, new_id
+from contracts.ids import BackupId, SessionId, TenantId, UserId, new_id
 from contracts.permissions import PERMISSIONS
 from kit import base64url, clock
 from kit.db import Database
@@ -30,7 +30,7 @@ from services.backup.copy.room import VaultRoom
 from services.backup.copy.take import Fulls
 from services.backup.runs.stocktake import Stocktake
 from services.backup.settings import BackupSettings
-from services.backup.vault.catalogue import Catalogue
+from services.backup.vault.catalogue import Catalogue, Entry
 from services.backup.vault.key_files import KeyFiles
 from services.backup.vault.objects import Vault
 from tests.eventually import eventually
@@ -200,6 +200,11 @@ class Workshop:
 
     def room(self, share: int, floor: int = 1) -> VaultRoom:
         return VaultRoom(self.catalogue.vault, share, floor)
+
+    async def full(self, tenant: TenantId, largest: int = 0) -> Entry:
+        """Taken and published, as a run does it."""
+        manifest = await self.fulls.take(tenant, BackupId(new_id()), largest)
+        return await self.catalogue.publish(manifest)
 
     def stocktake(self, db: Database) -> Stocktake:
         return Stocktake(db, self.catalogue, timedelta(days=1))

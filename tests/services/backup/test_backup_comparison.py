@@ -23,3 +23,17 @@ def test_what_is_broken_is_read_again_only_if_another_copy_came_since(
     listed = {backup: Listed("broken", TAKEN, CHECKED)}
     found = {backup: Found(TAKEN, "verified", changed_at)}
     assert list(compare(listed, found, NOW).marks.values()) == marks
+
+
+def test_what_hangs_on_a_full_does_not_stand_for_the_daily_one() -> None:
+    """A full is lost, and the one before counts until when the tenant is covered."""
+    full, lost, hanging = uuid4(), uuid4(), uuid4()
+    listed = {
+        full: Listed("verified", TAKEN, CHECKED),
+        lost: Listed("verified", CHECKED, CHECKED),
+        hanging: Listed("verified", NOW, CHECKED, full),
+    }
+    found = {one: Found(listed[one].at, "verified", TAKEN) for one in (full, hanging)}
+    findings = compare(listed, found, NOW)
+    assert findings.marks == {lost: "missing"}
+    assert findings.covered_until == TAKEN

@@ -19,7 +19,9 @@ from kit import clock
 from kit.db import Database
 from services.backup.copy.pg_tools import PgTools
 from services.backup.runs.full import FullRun
-from services.backup.store import backups, tenants, turns
+from services.backup.store import backups, tenants
+from services.backup.store.backups import FULLS
+from services.backup.store.turns import Turn, TurnLost
 from services.backup.tables import backup as tables
 from services.backup.vault.objects import Vault
 from tests.eventually import eventually
@@ -91,7 +93,7 @@ async def test_a_run_that_keeps_dying_is_given_up(
     db = Database(url)
     async with db.write() as session:
         await tenants.add(session, tenant)
-        asked = (await backups.ask(session, tenant, "demand"))["backup"]
+        asked = (await backups.ask(session, tenant, "demand")).backup
     await _execute(db, "UPDATE snapshot SET state = 'running', attempts = 3")
     async with running_backup(url, peer, tmp_path) as backup:
         failed = await backup.ended(tenant, f"/t/{tenant}/v1/backups/{asked}", "failed")
@@ -145,7 +147,7 @@ async def _ask(db: Database, tenant: TenantId) -> UUID:
 
     await eventually(known, 60)
     async with db.write() as session:
-        return UUID(str((await backups.ask(session, tenant, "demand"))["backup"]))
+        return UUID(str((await backups.ask(session, tenant, "demand")).backup))
 
 
 async def _is_running(db: Database, snapshot: UUID) -> bool:
@@ -208,9 +210,11 @@ async def test_a_run_that_lost_its_turn_changes_nothing(
     now, soon = clock.now(), clock.now() + timedelta(minutes=1)
     async with db.write() as session:
         await tenants.add(session, tenant)
-        asked = (await backups.ask(session, tenant, "demand"))["backup"]
-        job = await turns.claim(session, uuid4(), now, soon)
+        asked = (await backups.ask(session, tenant, "demand")).backup
+        job = await FULLS.claim(session, uuid4(), now, soon)
     assert job is not None
-    with pytest.raises(turns.TurnLost):
-        await FullRun(db, workshop.fulls, workshop.stocktake(db)).run(job, uuid4())
+    run = FullRun(db, workshop.fulls, workshop.stocktake(db))
+    with pytest.raises(TurnLost):
+        await run.run(job, Turn(db, tenant, uuid4()))
     assert await _is_running(db, asked)
+    assert await workshop.catalogue.entries(tenant) == []

@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from contracts.ids import new_id
+from kit import clock
 from kit.db import Database
 from kit.timers import running
 from services.backup.forgetting import BATCH, forgetting
+from services.backup.store import backups
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Backup
 
@@ -103,6 +105,26 @@ async def test_rows_of_backups_that_are_gone_go_after_the_restores_that_name_the
     async with db.write() as session:
         await session.run(text("UPDATE restore SET planned_at = now() - interval '401 days'"))
     await _forgotten(db, "snapshot", {"failed": 1, "expired": 1, "verified": 2, "broken": 1})
+
+
+async def test_a_full_is_forgotten_after_what_hangs_on_it(db: Database) -> None:
+    given = await _backup(db)
+    await _run(db, _BACKUPS, 401, count=1, state="expired", tenant=given["tenant"])
+    hanging = (
+        "INSERT INTO snapshot (snapshot, tenant, cause, state, requested_at, base)"
+        " SELECT gen_random_uuid(), tenant, cause, state, now() - CAST(:age AS interval), snapshot"
+        " FROM snapshot WHERE state = 'expired'"
+    )
+    await _run(db, hanging, 399)
+    assert await _forget(db) == 0
+    async with db.write() as session:
+        await session.run(text("UPDATE snapshot SET requested_at = now() - interval '402 days'"))
+    assert [await _forget(db) for _ in range(3)] == [1, 1, 0]
+
+
+async def _forget(db: Database) -> int:
+    async with db.write() as session:
+        return await backups.forget(session, clock.now() - timedelta(days=400), BATCH)
 
 
 async def test_a_tenant_has_at_most_ten_open_plans(backup: Backup) -> None:

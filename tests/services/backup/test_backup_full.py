@@ -26,10 +26,6 @@ from tests.services.backup.running_backup import Workshop
 _UNSEALED = (b"Findme", b"findme.example", b"CREATE TABLE", b"PGDMP")
 
 
-def backup_id() -> BackupId:
-    return BackupId(new_id())
-
-
 async def test_the_manifest_and_the_dump_show_the_same_moment_under_writers(
     workshop: Workshop,
 ) -> None:
@@ -37,7 +33,7 @@ async def test_the_manifest_and_the_dump_show_the_same_moment_under_writers(
     workshop.keyring.ensure(tenant)
     writing = asyncio.create_task(_write(workshop, tenant))
     try:
-        entries = [await workshop.fulls.take(tenant, backup_id()) for _ in range(2)]
+        entries = [await workshop.full(tenant) for _ in range(2)]
     finally:
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
@@ -47,25 +43,35 @@ async def test_the_manifest_and_the_dump_show_the_same_moment_under_writers(
     assert len({entry.manifest.tables["public.record"] for entry in entries}) > 1
 
 
-async def test_the_journal_is_left_out_and_each_manifest_names_the_one_before(
+async def test_the_journal_is_left_out_and_the_manifest_says_what_is_there(
     workshop: Workshop,
 ) -> None:
     tenant = await workshop.peer.add(10)
     workshop.keyring.ensure(tenant)
-    first = await workshop.fulls.take(tenant, backup_id())
-    second = await workshop.fulls.take(tenant, backup_id())
-    third = await workshop.fulls.take(tenant, backup_id())
-    manifest = second.manifest
+    manifest = (await workshop.full(tenant)).manifest
     assert "public.journal" not in manifest.tables
     assert manifest.tables["public.record"][0] == "10"
     assert manifest.pks["public.module_field"] == [("module", "text"), ("field", "text")]
-    assert first.manifest.prev_manifest_sha256 is None
-    assert manifest.prev_manifest_sha256 == first.sha256
-    assert third.manifest.prev_manifest_sha256 == second.sha256
     assert manifest.src == str(await workshop.peer.run(tenant, "SELECT chain FROM tenant_identity"))
     dump = b"".join(stored_dump(workshop.catalogue.vault, workshop.keyring, manifest))
     assert b"COPY public.record" in dump
     assert b"COPY public.journal" not in dump
+
+
+async def test_a_full_reads_no_manifest_of_those_before(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many there are; and it names none, for nothing would compare it."""
+    tenant = await workshop.peer.add(10)
+    workshop.keyring.ensure(tenant)
+    before = await workshop.full(tenant)
+    name = f"{tenant}/manifests/{before.manifest.backup}.json"
+    await workshop.catalogue.vault.replace(name, b"{}")
+    made = await workshop.full(tenant)
+    assert "manifest refused" not in caplog.text
+    assert made.manifest.prev_manifest_sha256 is None
+    await workshop.catalogue.stock(tenant)
+    assert "manifest refused" in caplog.text
 
 
 async def test_nothing_readable_and_no_secret_ever_lies_about(
@@ -79,7 +85,7 @@ async def test_nothing_readable_and_no_secret_ever_lies_about(
     workshop.keyring.ensure(tenant)
     seen = 0
     async with _locked(workshop, tenant):
-        taking = asyncio.create_task(workshop.fulls.take(tenant, backup_id()))
+        taking = asyncio.create_task(workshop.full(tenant))
         await eventually(lambda: _running_tools())
         password = next(temporary.rglob("pgpass")).read_text().strip().split(":")[-1]
         for tool in _running_tools():
@@ -107,7 +113,7 @@ async def test_a_failing_pg_dump_leaves_no_object(workshop: Workshop, tmp_path: 
     tool.chmod(0o755)
     fulls = dataclasses.replace(workshop.fulls, tools=PgTools(folder))
     with pytest.raises(RunFailed) as failed:
-        await fulls.take(tenant, backup_id())
+        await fulls.take(tenant, BackupId(new_id()))
     assert failed.value.reason is FailureReason.DUMP_FAILED
     assert [path for path in workshop.vault_dir.rglob("*") if path.is_file()] == []
     assert workshop.peer.leases == {}
@@ -117,7 +123,7 @@ async def test_a_pg_dump_that_is_killed_leaves_no_object(workshop: Workshop) -> 
     tenant = await workshop.peer.add(100)
     workshop.keyring.ensure(tenant)
     async with _locked(workshop, tenant):
-        taking = asyncio.create_task(workshop.fulls.take(tenant, backup_id()))
+        taking = asyncio.create_task(workshop.full(tenant))
         await eventually(lambda: _running_tools())
         for tool in _running_tools():
             os.kill(int(tool.name), signal.SIGKILL)
@@ -131,7 +137,7 @@ async def test_a_table_that_stays_locked_is_a_clear_failure(workshop: Workshop) 
     workshop.keyring.ensure(tenant)
     async with _locked(workshop, tenant):
         with pytest.raises(RunFailed) as failed:
-            await workshop.fulls.take(tenant, backup_id())
+            await workshop.full(tenant)
     assert failed.value.reason is FailureReason.LOCKED_OUT
     assert await workshop.catalogue.entries(tenant) == []
     assert workshop.peer.leases == {}
@@ -141,7 +147,7 @@ async def test_a_cancelled_full_stops_pg_dump_and_leaves_no_object(workshop: Wor
     tenant = await workshop.peer.add(10)
     workshop.keyring.ensure(tenant)
     async with _locked(workshop, tenant):
-        taking = asyncio.create_task(workshop.fulls.take(tenant, backup_id()))
+        taking = asyncio.create_task(workshop.full(tenant))
         await eventually(lambda: _running_tools())
         taking.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -156,7 +162,7 @@ async def test_a_tenant_whose_key_is_lost_is_not_backed_up_under_a_new_one(
 ) -> None:
     tenant = await workshop.peer.add(10)
     with pytest.raises(KeyMissing):
-        await workshop.fulls.take(tenant, backup_id())
+        await workshop.full(tenant)
 
 
 async def test_every_altered_stored_backup_fails_its_check_and_the_result_is_kept(
@@ -164,7 +170,7 @@ async def test_every_altered_stored_backup_fails_its_check_and_the_result_is_kep
 ) -> None:
     tenant = await workshop.peer.add(200)
     workshop.keyring.ensure(tenant)
-    entry = await workshop.fulls.verify(await workshop.fulls.take(tenant, backup_id()))
+    entry = await workshop.fulls.verify(await workshop.full(tenant))
     file = workshop.vault_dir / entry.manifest.object
     good = file.read_bytes()
     cuts = [good[:at] for at in (0, 3, 100, len(good) // 2, len(good) - 1)]
@@ -195,7 +201,7 @@ async def test_a_backup_does_not_open_with_another_key_or_after_shredding(
     tenant, other = await workshop.peer.add(10), await workshop.peer.add(10)
     workshop.keyring.ensure(tenant)
     workshop.keyring.ensure(other)
-    entry = await workshop.fulls.take(tenant, backup_id())
+    entry = await workshop.full(tenant)
     stranger = KeyFiles(tmp_path / "stranger", Kek(new_key()))
     stranger.ensure(tenant)
     with pytest.raises(RunFailed) as failed:
@@ -215,7 +221,7 @@ async def test_a_refused_manifest_is_not_listed_and_its_data_is_not_collected(
 ) -> None:
     tenant = await workshop.peer.add(10)
     workshop.keyring.ensure(tenant)
-    entry = await workshop.fulls.take(tenant, backup_id())
+    entry = await workshop.full(tenant)
     manifest = workshop.vault_dir / f"{tenant}/manifests/{entry.manifest.backup}.json"
     good = manifest.read_bytes()
     manifest.write_bytes(good.replace(b'"zstd":2', b'"zstd":3'))

@@ -78,7 +78,7 @@ async def test_a_full_that_reaches_the_floor_while_it_is_written_stops_and_leave
 ) -> None:
     tenant = await workshop.peer.add(20_000)
     workshop.keyring.ensure(tenant)
-    entry = await workshop.fulls.take(tenant, BackupId(new_id()))
+    entry = await workshop.full(tenant)
     size = entry.manifest.size
     await workshop.catalogue.remove(tenant, entry.manifest.backup, entry)
     with small_disk(workshop.vault_dir, 8 * KIB):

@@ -14,7 +14,10 @@ from kit.db import Database
 from services.backup.runs.full import FullRun
 from services.backup.runs.restore import RestoreRun
 from services.backup.store import backups, restores, tenants, turns
-from services.backup.store.turns import Job
+from services.backup.store.backups import FULLS, FullJob
+from services.backup.store.restores import RESTORES, RestoreJob
+from services.backup.store.run_queue import J, RunQueue
+from services.backup.store.turns import Turn, TurnLost
 from tests.services.backup.running_backup import Workshop
 
 
@@ -23,35 +26,38 @@ class Stage:
 
     def __init__(self, db: Database, workshop: Workshop) -> None:
         self.db, self.workshop, self.holder = db, workshop, uuid4()
-        self.run = RestoreRun(db, workshop.restores, workshop.tenants)
+        self.run = RestoreRun(workshop.restores, workshop.tenants)
+        self.full = FullRun(db, workshop.fulls, workshop.stocktake(db))
 
-    async def claim(self) -> Job:
+    @property
+    def turn(self) -> Turn:
+        return Turn(self.db, self.tenant, self.holder)
+
+    async def claim(self, queue: RunQueue[J]) -> J:
         now = clock.now()
         async with self.db.write() as session:
-            job = await turns.claim(session, self.holder, now, now + timedelta(minutes=1))
+            job = await queue.claim(session, self.holder, now, now + timedelta(minutes=1))
         assert job is not None
         return job
 
-    async def queue_full(self) -> Job:
+    async def queue_full(self) -> FullJob:
         self.tenant = await self.workshop.peer.add(30)
         self.workshop.keyring.ensure(self.tenant)
         async with self.db.write() as session:
             await tenants.add(session, self.tenant)
             await backups.ask(session, self.tenant, "demand")
-        return await self.claim()
+        return await self.claim(FULLS)
 
-    async def queue_restore(self) -> Job:
+    async def queue_restore(self) -> RestoreJob:
         full = await self.queue_full()
-        run = FullRun(self.db, self.workshop.fulls, self.workshop.stocktake(self.db))
-        await run.run(full, self.holder)
+        await self.full.run(full, self.turn)
         self.restore = RestoreId(new_id())
         async with self.db.write() as session:
             await turns.give_up(session, self.tenant, self.holder)
-            snapshot = full.row["backup"]
             user = UserId(new_id())
-            await restores.add(session, self.restore, self.tenant, snapshot, {}, user)
+            await restores.add(session, self.restore, self.tenant, full.backup, {}, user)
             await restores.queue(session, self.restore, user)
-        return await self.claim()
+        return await self.claim(RESTORES)
 
     async def lose_turn(self) -> None:
         """The clock went on, and another process took over."""
@@ -90,8 +96,8 @@ async def test_a_restore_that_lost_its_turn_before_the_swap_swaps_and_drops_noth
 ) -> None:
     job = await stage.queue_restore()
     stage.workshop.peer.meanwhile[step] = stage.lose_turn
-    with pytest.raises(turns.TurnLost):
-        await stage.run.run(job, stage.holder)
+    with pytest.raises(TurnLost):
+        await stage.run.run(job, stage.turn)
     assert await stage.states() == ("running", "verified archive")
     assert await _target_is_there(stage)
     assert "swap" not in stage.workshop.peer.asked
@@ -103,8 +109,8 @@ async def test_a_restore_that_failed_after_it_lost_its_turn_drops_nothing_and_sa
     job = await stage.queue_restore()
     stage.workshop.peer.meanwhile["leases"] = stage.lose_turn
     stage.workshop.peer.down.add("leases")
-    with pytest.raises(turns.TurnLost):
-        await stage.run.run(job, stage.holder)
+    with pytest.raises(TurnLost):
+        await stage.run.run(job, stage.turn)
     assert await stage.states() == ("running", "verified archive")
     assert await _target_is_there(stage)
 
@@ -115,8 +121,8 @@ async def test_a_swap_that_was_refused_after_the_turn_was_lost_drops_nothing(
     job = await stage.queue_restore()
     stage.workshop.peer.meanwhile["swap"] = stage.lose_turn
     stage.workshop.peer.refused.add("swap")
-    with pytest.raises(turns.TurnLost):
-        await stage.run.run(job, stage.holder)
+    with pytest.raises(TurnLost):
+        await stage.run.run(job, stage.turn)
     assert (await stage.states())[0] == "swapping"
     assert await _target_is_there(stage)
 
@@ -126,16 +132,19 @@ async def test_a_swap_that_was_done_after_the_turn_was_lost_is_told_by_the_next_
 ) -> None:
     job = await stage.queue_restore()
     stage.workshop.peer.meanwhile["swap"] = stage.lose_turn
-    with pytest.raises(turns.TurnLost):
-        await stage.run.run(job, stage.holder)
+    with pytest.raises(TurnLost):
+        await stage.run.run(job, stage.turn)
     assert (await stage.states())[0] == "swapping"
     async with stage.db.write() as session:
         told = "SELECT count(*) FROM outbox WHERE body LIKE '%restore.completed%'"
         assert await session.scalar(text(told)) == 0
         holder = await session.scalar(text("SELECT holder FROM turn"))
-        [healed] = await turns.abandoned(session, clock.now() + timedelta(hours=1), 1)
     del stage.workshop.peer.meanwhile["swap"]
-    await stage.run.heal(healed, holder)
+    next_turn = Turn(stage.db, stage.tenant, holder)
+    async with next_turn.write() as fenced:
+        left = await RESTORES.left_open(fenced, stage.tenant)
+    assert left is not None
+    await stage.run.heal(left, next_turn)
     assert (await stage.states())[0] == "completed"
 
 
@@ -143,8 +152,8 @@ async def test_a_healer_that_lost_its_turn_gives_nothing_up(stage: Stage) -> Non
     job = await stage.queue_restore()
     await stage.workshop.tenants.restore_target(stage.tenant, stage.restore)
     await stage.lose_turn()
-    with pytest.raises(turns.TurnLost):
-        await stage.run.heal(job, stage.holder)
+    with pytest.raises(TurnLost):
+        await stage.run.heal(job, stage.turn)
     assert (await stage.states())[0] == "running"
     assert await _target_is_there(stage)
 
@@ -153,10 +162,23 @@ async def test_a_full_that_lost_its_turn_in_the_middle_completes_nothing_and_rem
     stage: Stage,
 ) -> None:
     job = await stage.queue_full()
-    run = FullRun(stage.db, stage.workshop.fulls, stage.workshop.stocktake(stage.db))
     stage.workshop.peer.meanwhile["leases"] = stage.lose_turn
-    with pytest.raises(turns.TurnLost):
-        await run.run(job, stage.holder)
+    with pytest.raises(TurnLost):
+        await stage.full.run(job, stage.turn)
+    assert await _state_of_full(stage.db, stage.tenant) == "running"
+    assert await stage.workshop.catalogue.entries(stage.tenant) == [], "it published nothing"
+
+
+async def test_a_full_that_lost_its_turn_while_it_was_read_back_completes_nothing(
+    stage: Stage,
+) -> None:
+    """What it published before is a backup all the same: who comes next takes it up."""
+    job = await stage.queue_full()
+    manifest = await stage.workshop.fulls.take(stage.tenant, job.backup)
+    await stage.workshop.catalogue.publish(manifest)
+    await stage.lose_turn()
+    with pytest.raises(TurnLost):
+        await stage.full.run(job, stage.turn)
     assert await _state_of_full(stage.db, stage.tenant) == "running"
 
 
@@ -166,11 +188,39 @@ async def test_stock_taken_after_the_turn_was_lost_marks_and_removes_nothing(
     await stage.queue_restore()
     for file in stage.workshop.vault_dir.rglob("manifests/*.json"):
         file.unlink()
-    with pytest.raises(turns.TurnLost):
-        await stage.workshop.stocktake(stage.db).take(stage.tenant, uuid4())
+    with pytest.raises(TurnLost):
+        await stage.workshop.stocktake(stage.db).take(Turn(stage.db, stage.tenant, uuid4()))
     assert await _state_of_full(stage.db, stage.tenant) == "verified"
-    await stage.workshop.stocktake(stage.db).take(stage.tenant, stage.holder)
+    await stage.workshop.stocktake(stage.db).take(stage.turn)
     assert await _state_of_full(stage.db, stage.tenant) == "missing"
+
+
+_OVERTAKE = """
+CREATE FUNCTION overtake() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN UPDATE turn SET holder = gen_random_uuid(); RETURN NULL; END $$"""
+_WHEN_IT_HAS_DECIDED = """
+CREATE TRIGGER overtake AFTER UPDATE ON snapshot FOR EACH ROW WHEN (NEW.state = 'expired')
+EXECUTE FUNCTION overtake()"""
+
+
+async def test_stock_that_was_overtaken_after_it_decided_removes_nothing(stage: Stage) -> None:
+    """Who came next may have found another one broken, and needs what was to go."""
+    await stage.queue_full()
+    stocktake, fulls = stage.workshop.stocktake(stage.db), stage.workshop.fulls
+    for _ in range(6):
+        await stocktake.take(stage.turn)
+        await fulls.verify(await stage.workshop.full(stage.tenant))
+    async with stage.db.write() as session:
+        await session.run(text(_OVERTAKE))
+        await session.run(text(_WHEN_IT_HAS_DECIDED))
+    with pytest.raises(TurnLost):
+        await stocktake.take(stage.turn)
+    assert len(await stage.workshop.catalogue.entries(stage.tenant)) == 6
+    async with stage.db.write() as session:
+        await session.run(text("DROP TRIGGER overtake ON snapshot"))
+        stage.holder = await session.scalar(text("SELECT holder FROM turn"))
+    await stocktake.take(stage.turn)
+    assert len(await stage.workshop.catalogue.entries(stage.tenant)) == 5
 
 
 async def _state_of_full(db: Database, tenant: TenantId | UUID) -> str:

@@ -1,16 +1,18 @@
 """Manifests: only what we signed, unaltered, counts as a backup."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from contracts.ids import BackupId, TenantId, new_id
 from kit import clock
-from kit.sealing import SigningKey, canonical
+from kit.sealing import SigningKey, VerifyKey, canonical
 from services.backup.vault.manifest import Manifest, ManifestRefused, Verification
 
 KEY = SigningKey.generate()
+OLDER = Path(__file__).parent / "golden" / "manifest_naming_another.json"
 TENANT, BACKUP = TenantId(new_id()), BackupId(new_id())
 
 
@@ -33,7 +35,6 @@ def manifest() -> Manifest:
         tables={"public.record": ("3", "12", "-5")},
         seqs=[("public.journal_seq_seq", 9, True), ("public.unused_seq", None, False)],
         pks={"public.record": [("id", "uuid")]},
-        prev_manifest_sha256=None,
     )
 
 
@@ -41,6 +42,12 @@ def test_a_signed_manifest_reads_back() -> None:
     signed = manifest().signed(KEY)
     assert Manifest.decode(signed.encode(), KEY.public) == signed
     assert signed.rows == 3
+
+
+def test_a_manifest_of_when_each_named_the_one_before_still_stands() -> None:
+    key = VerifyKey.from_base64url("3hthcbncLGbeduOK7HznmQcTv3_Z5Fbi5pLq4M6KrUo")
+    found = Manifest.decode(OLDER.read_bytes(), key)
+    assert (found.prev_manifest_sha256, found.rows) == ("ab" * 32, 40)
 
 
 def test_every_altered_member_is_refused() -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from contracts.ids import RestoreId, TenantId, new_id
 from kit.http import parts_of
 from services.backup.parts import BackupParts
+from services.backup.store.turns import Turn
 from tests.eventually import eventually
 from tests.services.backup.running_backup import Backup, running_backup
 from tests.services.backup.tenants_peer import TenantsPeer
@@ -48,7 +49,7 @@ async def test_a_run_that_waited_for_another_holder_of_its_turn_starts_at_the_en
     await clockless.backed_up(tenant)
     asked: list[str] = []
 
-    async def ask(_holder: UUID) -> None:
+    async def ask(_turn: Turn) -> None:
         asked.append((await clockless.post(tenant, "/backups")).headers["location"])
 
     async def has_asked() -> bool:
@@ -57,6 +58,20 @@ async def test_a_run_that_waited_for_another_holder_of_its_turn_starts_at_the_en
 
     await eventually(has_asked)
     await clockless.ended(tenant, asked[0], "verified")
+
+
+async def test_a_restore_goes_before_a_full_that_was_queued_earlier(backup: Backup) -> None:
+    """Somebody waits for it."""
+    tenant = await backup.peer.add(1)
+    made = await backup.backed_up(tenant)
+    plan = await backup.planned(tenant, made["id"])
+    await backup.keep_busy(tenant)
+    full = (await backup.post(tenant, "/backups")).headers["location"]
+    restore = (await backup.post(tenant, f"/restores/{plan['id']}/execute")).headers["location"]
+    await _abandon(backup)
+    first = await backup.ended(tenant, restore, "completed")
+    second = await backup.ended(tenant, full, "verified")
+    assert first["finished_at"] <= second["started_at"]
 
 
 async def test_swaps_that_hang_hold_up_no_run(backup: Backup) -> None:

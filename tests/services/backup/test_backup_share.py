@@ -33,7 +33,7 @@ def test_the_last_byte_fits_and_the_next_does_not(tmp_path: Path) -> None:
 async def test_what_is_there_counts_against_the_share(workshop: Workshop) -> None:
     tenant = await workshop.peer.add(100)
     workshop.keyring.ensure(tenant)
-    first = await workshop.fulls.take(tenant, BackupId(new_id()))
+    first = await workshop.full(tenant)
     used = (await workshop.catalogue.stock(tenant)).size
     assert used == sum(one.stat().st_size for one in workshop.vault_dir.rglob("*.*"))
     parts = (workshop.catalogue, workshop.keyring, workshop.tenants, workshop.tools)

@@ -12,6 +12,9 @@ from contracts.ids import TenantId, new_id
 from kit import clock
 from kit.db import Database
 from services.backup.store import backups, tenants, turns
+from services.backup.store.backups import FULLS
+from services.backup.store.restores import RESTORES
+from services.backup.store.turns import Turn
 from tests.eventually import eventually
 
 _SOON = timedelta(minutes=1)
@@ -39,11 +42,10 @@ async def _take(db: Database, tenant: TenantId, holder: UUID, ends: timedelta = 
 
 async def _holds(db: Database, tenant: TenantId, holder: UUID) -> bool:
     try:
-        async with db.write() as session:
-            await turns.fence(session, tenant, holder)
+        async with Turn(db, tenant, holder).write():
+            return True
     except turns.TurnLost:
         return False
-    return True
 
 
 async def test_a_running_turn_is_not_taken_and_one_that_has_ended_is(db: Database) -> None:
@@ -80,8 +82,7 @@ async def test_while_a_holder_writes_under_its_fence_nobody_takes_its_turn(db: D
     """Not even when it ends in the middle: the fence holds until the commit."""
     tenant, holder, other = await _tenant(db), uuid4(), uuid4()
     await _take(db, tenant, holder, timedelta(microseconds=1))
-    async with db.write() as session:
-        await turns.fence(session, tenant, holder)
+    async with Turn(db, tenant, holder).write():
         taking = asyncio.create_task(_take(db, tenant, other))
         await eventually(lambda: _is_over_or_waiting(db, taking))
         assert not taking.done()
@@ -103,8 +104,24 @@ async def test_a_tenant_whose_turn_is_taken_has_nothing_claimed(db: Database) ->
     async with db.write() as session:
         await backups.ask(session, tenant, "demand")
         await backups.ask(session, other, "demand")
-        claimed = [await turns.claim(session, uuid4(), now, now + _SOON) for _ in range(2)]
+        claimed = [await FULLS.claim(session, uuid4(), now, now + _SOON) for _ in range(2)]
     assert [job.tenant if job else None for job in claimed] == [other, None]
+
+
+async def test_each_claim_of_a_full_is_an_attempt(db: Database) -> None:
+    tenant, now = await _tenant(db), clock.now()
+    attempts = []
+    for _ in range(2):
+        holder = uuid4()
+        async with db.write() as session:
+            await backups.ask(session, tenant, "demand")
+            job = await FULLS.claim(session, holder, now, now + _SOON)
+            assert job is not None
+            attempts.append(job.attempts)
+        async with Turn(db, tenant, holder).write() as fenced:
+            await backups.requeue(fenced, job.backup)
+            await turns.give_up(fenced, tenant, holder)
+    assert attempts == [1, 2]
 
 
 @pytest.mark.parametrize("state", ["running", "swapping"])
@@ -118,13 +135,16 @@ async def test_an_interrupted_restore_is_abandoned_when_its_turn_ends(
             "INSERT INTO restore (restore, tenant, snapshot, state, plan)"
             " VALUES (:restore, :tenant, :backup, :state, '{}')"
         )
-        given = {"restore": new_id(), "tenant": tenant, "backup": row["backup"]}
+        given = {"restore": new_id(), "tenant": tenant, "backup": row.backup}
         await session.run(text(restore), given | {"state": state})
     await _take(db, tenant, holder)
     async with db.read() as session:
-        assert await turns.abandoned(session, clock.now(), 9) == []
-        [job] = await turns.abandoned(session, clock.now() + _SOON, 9)
-    assert (job.kind, job.row["state"]) == ("restore", state)
+        assert await RESTORES.abandoned(session, clock.now(), 9) == []
+        assert await RESTORES.abandoned(session, clock.now() + _SOON, 9) == [tenant]
+    async with Turn(db, tenant, holder).write() as fenced:
+        job = await RESTORES.left_open(fenced, tenant)
+    assert job is not None
+    assert job.is_swapping == (state == "swapping")
 
 
 async def test_no_more_is_healed_at_a_time_than_there_are_places(db: Database) -> None:
@@ -135,5 +155,29 @@ async def test_no_more_is_healed_at_a_time_than_there_are_places(db: Database) -
             await backups.ask(session, tenant, "demand")
     async with db.write() as session:
         await session.run(text("UPDATE snapshot SET state = 'running', started_at = now()"))
-        assert len(await turns.abandoned(session, clock.now(), 2)) == 2
-        assert len(await turns.abandoned(session, clock.now(), 3)) == 3
+        assert len(await FULLS.abandoned(session, clock.now(), 2)) == 2
+        assert len(await FULLS.abandoned(session, clock.now(), 3)) == 3
+
+
+async def test_a_turn_that_nobody_has_is_not_the_last_holders(db: Database) -> None:
+    """A run that was overtaken by one that has ended since is overtaken all the same."""
+    tenant, first, second = await _tenant(db), uuid4(), uuid4()
+    await _take(db, tenant, first, timedelta())
+    assert await _take(db, tenant, second)
+    async with db.write() as session:
+        await turns.give_up(session, tenant, second)
+    assert not await _holds(db, tenant, first)
+
+
+async def test_what_another_has_ended_meanwhile_is_not_left_open(db: Database) -> None:
+    """Two found it abandoned; the second one takes the turn when the first has healed it."""
+    tenant, second = await _tenant(db), uuid4()
+    async with db.write() as session:
+        row = await backups.ask(session, tenant, "demand")
+        await session.run(text("UPDATE snapshot SET state = 'running'"))
+        assert await FULLS.abandoned(session, clock.now(), 9) == [tenant]
+    assert await _take(db, tenant, second)
+    async with Turn(db, tenant, second).write() as fenced:
+        assert await FULLS.left_open(fenced, tenant)
+        await backups.fail(fenced, row.backup, "interrupted", clock.now())
+        assert await FULLS.left_open(fenced, tenant) is None

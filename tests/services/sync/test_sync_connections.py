@@ -159,6 +159,20 @@ async def test_a_new_secret_has_to_prove_itself_before_it_replaces_the_old_one(
     assert (await sync.http.post(f"{sync.path}/{connection}/test")).json()["ok"]
 
 
+async def test_a_look_does_not_live_on_the_token_that_a_push_has_left(sync: Sync) -> None:
+    """The secret was withdrawn in the CRM: that is what a look has to say, while a push goes on."""
+    sync.peer.put("K1", sector="Energy")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    other = [Secret("another-secret")]
+    sync.simulator.simulation.set_secrets(sync.simulator.client_id, other)
+    sync.peer.put("K2", sector="Energy")
+    await sync.settled(connection, ok=2)
+    found = (await sync.http.post(f"{sync.path}/{connection}/test")).json()
+    assert not found["ok"]
+    assert "the client secret is wrong" in str(found)
+
+
 async def test_pause_resume_and_delete(sync: Sync) -> None:
     connection = await sync.connect()
     one = f"{sync.path}/{connection}"
