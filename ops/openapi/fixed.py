@@ -54,6 +54,20 @@ PROBLEM: dict[str, Any] = {
         "more": {"type": "boolean", "description": "there are more faults than are named"},
     },
 }
+PARAMETERS = {
+    "tenant": "the customer's id",
+    "module": "the name of a kind of record, as in the list of modules",
+    "record": "a record's id",
+    "connection": "a connection's id",
+    "backup": "a backup's id",
+    "restore": "a restore's id",
+    "user": "a user's id",
+    "cursor": "where the page before ended; absent: from the beginning",
+    "limit": "entries of a page",
+    "state": "only what is in this state",
+    "force": "replace the list even where it shuts the caller out",
+}
+"""What a parameter means, where its route does not say it."""
 REQUEST_ID = {"$ref": "#/components/headers/RequestId"}
 LOCATION = {"$ref": "#/components/headers/Location"}
 ETAG = {"$ref": "#/components/headers/ETag"}
@@ -83,10 +97,11 @@ PROBLEM_RESPONSE: dict[str, Any] = {
     },
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
+_TAG = r'(W/)?"[\x21\x23-\x7e]*"'
 IF_MATCH: dict[str, Any] = {
     "name": "If-Match",
     "in": "header",
     "required": True,
     "description": "The entity tag of your last read, several of them, or `*` (RFC 9110).",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": rf"^[ \t]*(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)[ \t]*$"},
 }

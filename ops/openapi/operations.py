@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.authorise import PUBLIC
 from ops.openapi import examples
-from ops.openapi.fixed import ETAG, IF_MATCH, LOCATION, REQUEST_ID, TAG_OF, TAGS
+from ops.openapi.fixed import ETAG, IF_MATCH, LOCATION, PARAMETERS, REQUEST_ID, TAG_OF, TAGS
 
 _QUEUING = {"ask_backup", "execute_restore"}
 """Operations that answer 202 and say where to look again."""
@@ -18,7 +18,7 @@ def described(path: str, made: Mapping[str, Any], permission: str) -> dict[str, 
     """What the routes say of an operation, with who may call it, its headers and an example."""
     said = str(made.get("description", "")).strip()
     parameters = [
-        dict(IF_MATCH if one["name"].lower() == "if-match" else one)
+        _with_meaning(IF_MATCH if one["name"].lower() == "if-match" else one)
         for one in [*_missing(path, made), *made.get("parameters", [])]
     ]
     done = {
@@ -36,6 +36,12 @@ def described(path: str, made: Mapping[str, Any], permission: str) -> dict[str, 
     done["responses"] = _responses(made["operationId"], made["responses"])
     examples.put_into(done)
     return done
+
+
+def _with_meaning(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    """KeyError where nobody says what it means."""
+    said = parameter.get("description") or PARAMETERS[parameter["name"]]
+    return {**parameter, "description": said}
 
 
 def _with_permission(said: str, permission: str) -> str:

@@ -26,8 +26,8 @@ WORDS = {
     "environment_url": "https://contoso.crm4.dynamics.com",
     "authority_url": "https://login.microsoftonline.com",
     "host": "contoso.crm4.dynamics.com",
-    "position": "a-position",
-    "after": "a-position",
+    "position": "MXw1ZWVkMDBkNS0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDF8NzQwOjc0MDp8fDA",
+    "after": "MXw1ZWVkMDBkNS0wMDAwLTQwMDAtODAwMC0wMDAwMDAwMDAwMDF8NzQwOjc0MDp8fDA",
     "next_cursor": "a-cursor",
     "kid": "a-key-id",
     "x": "a-public-key",
@@ -39,7 +39,13 @@ WORDS = {
     "response_bytes": 512,
     "duration_ms": 42,
 }
-RANGES = {"127.0.0.0/8": "203.0.113.0/24", "127.0.0.1/32": "203.0.113.7/32"}
+OF_HERE = {
+    "127.0.0.0/8": "203.0.113.0/24",
+    "127.0.0.1/32": "203.0.113.7/32",
+    "::1/128": "2001:db8::/32",
+    "operator@bulkhead.example": "olga@bulkhead.example",
+}
+"""Also so that who tries the examples locks no name that others log in with."""
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _TOLD = {"location", "etag"}
@@ -121,7 +127,7 @@ class Player:
     def _text(self, text: str) -> str:
         if _TIME.fullmatch(text):
             return "2026-01-05T09:00:00.000000Z"
-        return _ID.sub(lambda found: self._id(found[0]), RANGES.get(text, text))
+        return _ID.sub(lambda found: self._id(found[0]), OF_HERE.get(text, text))
 
     def _id(self, live: str) -> str:
         number = len(self._ids) + 1
