@@ -89,7 +89,7 @@ async def people(play: Play) -> None:
     await play.by_admin("GET", "users")
     await play.by_admin("PUT", "allowlist", bodies.allowlist([HERE]))
     await play.by_admin("GET", "allowlist")
-    body = bodies.invitation_by_operator("second@bulkhead.example", 80, None)
+    body = bodies.invitation_by_operator("helena@bulkhead.example", 80, None)
     invited = await play.by_operator("POST", "/v1/invitations", body)
     accepted = bodies.acceptance(invited["invitation"], new_password())
     joined = await play.by_anybody("POST", "/v1/operators/invitations/accept", accepted)
