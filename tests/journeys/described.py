@@ -26,6 +26,7 @@ MEANING = {
     "change_record": "fields are of the tenant's own modules",
     "choose_fields": "fields are of the tenant's own modules",
     "create_connection": "the CRM is looked at first",
+    "create_tenant": "characters that show nothing, or not what is there",
     "create_record": "fields are of the tenant's own modules",
     "delete_records": "an id that names nothing",
     "import_records": "columns are of the tenant's own modules",
