@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from contracts.assembly import assemble
 from contracts.broker import open_broker
 from contracts.clients import TenantsClient
-from gateway import api_document, consumers, problem_pages, remarks, routes, store
+from gateway import api_document, consumers, docs_page, problem_pages, remarks, routes, store
 from gateway.edge import Edge, publish_static
 from gateway.envoy_admin import EnvoyAdmin
 from gateway.parts import GatewayParts
@@ -19,7 +19,7 @@ from kit.sealing import SigningKey
 from kit.timers import Timer
 
 SERVICE = "gateway"
-ROUTERS = [problem_pages.router, api_document.router, routes.router]
+ROUTERS = [problem_pages.router, api_document.router, docs_page.router, routes.router]
 _log = logs.get(__name__)
 _CATCH_UP_S, _SWEEP_S = 0.5, 30.0
 
@@ -59,7 +59,7 @@ def create_app(
             routers=ROUTERS,
             handlers=consumers.handlers(sweep.wake),
             timers=[Timer("edge", _CATCH_UP_S, edge.catch_up), sweep],
-            opening=[publish, seed, remark],
+            opening=[publish, seed, remark, docs_page.load],
             closing=[tenants.aclose, admin.aclose],
             parts=GatewayParts(db, edge),
         ),

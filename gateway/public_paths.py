@@ -14,9 +14,15 @@ _PARTS = {
     "{tenant}": "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "{word}": "[a-z0-9_-]+",
     "{upload}": "(bulk|import)",
+    "{asset}": r"[a-z-]+\.[0-9a-f]{16}\.(css|js)",
     "/**": "(/.*)?",
 }
 _T = "/t/{tenant}/v1"
+_VIEWER_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Files of ours only, nothing inline; the viewer's style sheet has its pictures in itself."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class PublicPath:
     `body`: small ones and lists of ids arrive wholly at the edge first; large ones, up to the
     upload limit, are passed on as they come. `compressed`: lists, feeds and exports, and nothing of
     auth, whose answers hold secrets (BREACH). `cacheable`: the service's word on caches is kept.
+    `policy`: what a browser may load and run for it, where that is more than nothing.
     """
 
     name: str
@@ -38,6 +45,7 @@ class PublicPath:
     body: Body = "small"
     compressed: bool = False
     cacheable: bool = False
+    policy: str = ""
 
     @property
     def large(self) -> bool:
@@ -70,6 +78,10 @@ PUBLIC_PATHS = (
     PublicPath(
         "api-document", "gateway", "/v1/openapi.json", "public", token=False, cacheable=True
     ),
+    PublicPath(
+        "docs", "gateway", "/docs", "public", token=False, cacheable=True, policy=_VIEWER_POLICY
+    ),
+    PublicPath("docs-files", "gateway", "/docs/{asset}", "public", token=False, cacheable=True),
     PublicPath("egress-addresses", "sync", "/v1/egress-addresses", "public", token=False),
     PublicPath("record-upload", "tenants", f"{_T}/records/{{word}}/{{upload}}", body="large"),
     PublicPath("record-deletion", "tenants", f"{_T}/records/{{word}}/bulk-delete", body="ids"),

@@ -9,6 +9,8 @@ MAX_RANGES = 256
 # ipaddress also takes netmasks and zones, which Envoy does not: one such entry would have it
 # refuse the whole file, and with it every later change.
 _FORM = re.compile(r"[0-9a-fA-F:.]{2,45}(/[0-9]{1,3})?")
+PATTERN = f"^{_FORM.pattern}$"
+"""What every range looks like, for who describes it."""
 _MAPPED = IPv6Network("::ffff:0:0/96")
 
 

@@ -5,14 +5,14 @@ from typing import Annotated
 from pydantic import FailFast, Field
 
 from contracts.schema import Strict, Time
-from gateway.ranges import MAX_RANGES
+from gateway.ranges import MAX_RANGES, PATTERN
 
 
 class AllowlistIn(Strict):
     """The whole new list: exact networks in CIDR form, IPv4 or IPv6."""
 
     ranges: Annotated[
-        list[Annotated[str, Field(max_length=64)]],
+        list[Annotated[str, Field(max_length=64, json_schema_extra={"pattern": PATTERN})]],
         Field(min_length=1, max_length=MAX_RANGES),
         FailFast(),
     ]

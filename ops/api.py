@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 
 import httpx2
 
+from ops import bodies
 from ops.answers import ApiRefused, Unreachable, decoded, why_not
 
 _RENEW_BEFORE_S = 30
@@ -113,7 +114,7 @@ class Api:
     async def accept(self, invitation: str) -> None:
         """Turn a one-time invitation into this login's account."""
         assert self.login is not None
-        body = {"token": invitation, "password": self.login.password}
+        body = bodies.acceptance(invitation, self.login.password)
         path = f"{self.login.realm_path}/invitations/accept"
         decoded(await self._send("POST", path, json=body))
 
@@ -146,7 +147,7 @@ class Api:
     async def _carried_on(self, refresh_token: str) -> Any:
         """The tokens of a session that goes on; None where there is none, or it has ended."""
         assert self.login is not None
-        path, body = f"{self.login.realm_path}/sessions/refresh", {"refresh_token": refresh_token}
+        path, body = f"{self.login.realm_path}/sessions/refresh", bodies.refresh(refresh_token)
         try:
             return decoded(await self._send("POST", path, json=body)) if refresh_token else None
         except ApiRefused as refused:
@@ -156,7 +157,7 @@ class Api:
 
     async def _logged_in(self) -> Any:
         assert self.login is not None
-        body = {"email": self.login.email, "password": self.login.password}
+        body = bodies.login(self.login.email, self.login.password)
         return decoded(await self._send("POST", f"{self.login.realm_path}/login", json=body))
 
     def _use(self, tokens: Any) -> str:

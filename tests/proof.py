@@ -25,6 +25,7 @@ class Proof:
 
 PROOFS = (
     Proof("a full volume stops who fills it", "tests.full_volume", "2 GB, the other writes on"),
+    Proof("the API is as its document says", "tests.described", "no difference in 40 cases each"),
     Proof(
         "planted changes are noticed",
         "tests.planted",

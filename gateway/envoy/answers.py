@@ -5,7 +5,8 @@ from gateway.settings import GatewaySettings
 from kit.http.security_headers import SECURITY_HEADERS
 
 _FILTERS = "envoy.extensions.filters.http"
-_NO_STORE, _CORS, _COMPRESSION = "bulkhead.no-store", "bulkhead.cors", "bulkhead.compression"
+_BY_ROUTE, _CORS, _COMPRESSION = "bulkhead.by-route", "bulkhead.cors", "bulkhead.compression"
+_POLICY = "content-security-policy"
 _HEADERS = {**SECURITY_HEADERS, "x-client-request-id": "%REQ(X-CLIENT-REQUEST-ID)%"}
 _PER_ROUTE = f"{_FILTERS}.compressor.v3.CompressorPerRoute"
 _LONG_ANSWERS = ("application/json", "application/x-ndjson", "text/csv")
@@ -16,15 +17,21 @@ _TOLD = "etag, link, location, retry-after, x-client-request-id, x-request-id"
 
 def headers(settings: GatewaySettings) -> Resource:
     """First in the chain, so that refusals carry them too."""
-    security = [_header(name, value) for name, value in _HEADERS.items()]
+    security = [_header(name, value) for name, value in _HEADERS.items() if name != _POLICY]
+    security.append(_header(_POLICY, SECURITY_HEADERS[_POLICY], "ADD_IF_ABSENT"))
     if settings.cors_origins:
         security.append(_header("vary", "origin", "APPEND_IF_EXISTS_OR_ADD"))
     return _mutating("bulkhead.security-headers", security)
 
 
-def caching() -> Resource:
-    """After the request has its own route, which says whether its service's word counts."""
-    return _mutating(_NO_STORE, [_header("cache-control", "no-store", "ADD_IF_ABSENT")])
+def by_route() -> Resource:
+    """After the request has its own route, which may say otherwise: nothing is kept that its
+    service does not let be kept, and a browser loads nothing for it, whatever its service says."""
+    mutations = [
+        _header("cache-control", "no-store", "ADD_IF_ABSENT"),
+        _header(_POLICY, SECURITY_HEADERS[_POLICY]),
+    ]
+    return _mutating(_BY_ROUTE, mutations)
 
 
 def _mutating(name: str, mutations: list[Resource]) -> Resource:
@@ -84,8 +91,13 @@ def not_compressed() -> dict[str, Resource]:
     return {_COMPRESSION: typed(_PER_ROUTE, disabled=True)}
 
 
-def never_stored() -> dict[str, Resource]:
-    """A route with this is not cached, whatever its service says."""
+def on_this_route(*, cacheable: bool, policy: str) -> dict[str, Resource]:
+    """Not cached, whatever its service says, unless it is `cacheable`; a `policy` of its own."""
+    mutations = []
+    if not cacheable:
+        mutations.append(_header("cache-control", "no-store"))
+    if policy:
+        mutations.append(_header(_POLICY, policy))
     kind = f"{_FILTERS}.header_mutation.v3.HeaderMutationPerRoute"
-    mutations = {"response_mutations": [_header("cache-control", "no-store")]}
-    return {_NO_STORE: typed(kind, mutations=mutations)}
+    own = typed(kind, mutations={"response_mutations": mutations})
+    return {_BY_ROUTE: own} if mutations else {}

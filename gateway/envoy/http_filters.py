@@ -20,7 +20,7 @@ def render(settings: GatewaySettings) -> list[Resource]:
         *_client_limit(settings),
         answers.cors(),
         *arrival.buffer(),
-        answers.caching(),
+        answers.by_route(),
         _tokens(settings),
         script(LUA, "tenant.lua"),
         _list(TENANT_LIST, settings),

@@ -83,9 +83,7 @@ def _per_filter(path: PublicPath) -> Resource:
         config |= arrival.not_held()
     if path.compressed:
         config |= answers.compressed()
-    if not path.cacheable:
-        config |= answers.never_stored()
-    return config
+    return config | answers.on_this_route(cacheable=path.cacheable, policy=path.policy)
 
 
 def _open() -> Resource:

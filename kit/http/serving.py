@@ -4,7 +4,6 @@ import asyncio
 import gc
 import resource
 import signal
-import socket
 from typing import Any, Protocol
 
 import uvicorn
@@ -25,7 +24,7 @@ class _DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._fastapi, self._drain_s = app, drain_s
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+    async def startup(self, sockets: Any = None) -> None:
         await super().startup(sockets)
         _keep_what_stands()
 

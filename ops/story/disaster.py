@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+from ops import bodies
 from ops.answers import ApiRefused
 from ops.api import until
 from ops.story.scene import Scene, SceneTenant
@@ -46,7 +47,8 @@ async def _back_up(scene: Scene) -> str:
 
 async def _delete_all(tenant: SceneTenant) -> str:
     ids = [record["id"] for record in await tenant.records("organisation")]
-    answer = await tenant.api.post(tenant.path("records/organisation/bulk-delete"), {"ids": ids})
+    path = tenant.path("records/organisation/bulk-delete")
+    answer = await tenant.api.post(path, bodies.deletion(ids))
     must(answer["deleted"] == len(ids), "all were deleted")
     must(not await tenant.records("organisation"), "none is left")
     return f"{len(ids)} organisations gone, by a permitted user with a permitted call"
@@ -54,7 +56,7 @@ async def _delete_all(tenant: SceneTenant) -> str:
 
 async def _restore(scene: Scene) -> list[str]:
     a = scene.a
-    planned = await a.api.post(a.path("restores"), {"backup": scene.backup})
+    planned = await a.api.post(a.path("restores"), bodies.restore(scene.backup))
     must(planned["state"] == "planned", "nothing happens before it is executed")
     path = a.path(f"restores/{planned['id']}")
     await a.api.post(f"{path}/execute")

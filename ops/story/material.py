@@ -7,6 +7,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+from ops import bodies
+
 _SP500 = Path(__file__).parent / "data" / "sp500.csv"
 _COLUMNS = {
     "Symbol": "symbol",
@@ -48,14 +50,12 @@ def ndjson(rows: list[dict[str, Any]]) -> bytes:
 
 def _person(number: int, chance: random.Random, symbols: list[str]) -> dict[str, Any]:
     first, last = chance.choice(_FIRST), chance.choice(_LAST)
-    return {
-        "key": f"P{number:05}",
-        "fields": {
-            "first_name": first,
-            "last_name": last,
-            "email": f"person{number}@example.com",
-            "phone": f"+44 20 7946 {number % 10000:04}",
-            "title": chance.choice(_TITLES),
-            "organisation": chance.choice(symbols),
-        },
+    fields = {
+        "first_name": first,
+        "last_name": last,
+        "email": f"person{number}@example.com",
+        "phone": f"+44 20 7946 {number % 10000:04}",
+        "title": chance.choice(_TITLES),
+        "organisation": chance.choice(symbols),
     }
+    return bodies.row(f"P{number:05}", fields)

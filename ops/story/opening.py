@@ -1,5 +1,6 @@
 """Act one: two tenants with their own databases, administrators and records."""
 
+from ops import bodies
 from ops.answers import ApiRefused
 from ops.api import Login
 from ops.story.material import companies, companies_csv, persons
@@ -26,11 +27,12 @@ async def play(scene: Scene, tell: Teller) -> None:
 
 async def sign_up(scene: Scene, letter: str, name: str) -> SceneTenant:
     """A new tenant that may be reached from here, with its administrator's session."""
-    created = await scene.operator.post("/v1/tenants", {"name": name})
+    created = await scene.operator.post("/v1/tenants", bodies.tenant(name))
     tenant = str(created["id"])
-    await scene.operator.put(f"/v1/allowlists/{tenant}", {"ranges": list(scene.callers.ranges)})
+    reachable = bodies.allowlist(scene.callers.ranges)
+    await scene.operator.put(f"/v1/allowlists/{tenant}", reachable)
     email = f"admin@{letter.lower()}.example.com"
-    body = {"tenant": tenant, "email": email, "level": 80}
+    body = bodies.invitation_by_operator(email, 80, tenant)
     invited = await scene.operator.post("/v1/invitations", body)
     login = Login(email, new_password(), tenant)
     api = await scene.session(login)

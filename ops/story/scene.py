@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ops import bodies
 from ops.api import Api, Login
 from ops.story.crm import StoryCrm
 from ops.story.teller import StepFailed
@@ -37,7 +38,7 @@ class SceneTenant:
 
     async def invite(self, email: str, level: int) -> str:
         """The one-time invitation of another user, given by the tenant's administrator."""
-        body = {"email": email, "level": level}
+        body = bodies.invitation(email, level)
         invited = await self.api.post(self.path("users/invitations"), body)
         return str(invited["invitation"])
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ops import bodies
 from ops.answers import ApiRefused
 from ops.api import until
 from ops.story.crm import received_text, writes
@@ -32,14 +33,7 @@ async def play(scene: Scene, tell: Teller) -> None:
 
 def connection_body(scene: Scene, url: str) -> dict[str, Any]:
     """A connection to the CRM at `url`, which also issues its tokens."""
-    return {
-        "name": "CRM",
-        "kind": "dataverse",
-        "environment_url": url,
-        "authority_url": url,
-        **scene.crm.credentials(),
-        "modules": {"organisation": {"table": "accounts", "key_attribute": KEY, "fields": CHOSEN}},
-    }
+    return bodies.connection(url, scene.crm.credentials(), KEY, CHOSEN)
 
 
 async def _refusals(scene: Scene) -> list[str]:
@@ -79,7 +73,7 @@ async def connect(scene: Scene, tenant: SceneTenant) -> str:
     made = await tenant.api.post(tenant.path("connections"), connection_body(scene, scene.crm_url))
     must(scene.crm.credentials()["client_secret"] not in str(made), "the secret is not shown again")
     path = tenant.path(f"field-choices/{made['id']}/organisation")
-    await tenant.api.put(path, {"fields": sorted(CHOSEN)})
+    await tenant.api.put(path, bodies.field_choice(list(CHOSEN)))
     return str(made["id"])
 
 
@@ -126,7 +120,7 @@ async def _change(scene: Scene) -> str:
     mark = await scene.crm.last_request()
     chosen = companies()[:CHANGED]
     rows = [
-        {"key": one["symbol"], "fields": {"headquarters": f"{one['headquarters']} (moved)"}}
+        bodies.row(one["symbol"], {"headquarters": f"{one['headquarters']} (moved)"})
         for one in chosen
     ]
     bulk = await scene.a.api.call(

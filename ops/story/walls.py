@@ -1,5 +1,6 @@
 """Act four: the walls, each tried from the outside."""
 
+from ops import bodies
 from ops.answers import ApiRefused
 from ops.api import Api, Login
 from ops.story.scene import Scene, new_password
@@ -39,11 +40,11 @@ async def _outside(scene: Scene) -> str:
 async def _list_of_others(scene: Scene) -> str:
     """Every call has the same address here, so it is the list that names others for a moment."""
     path = f"/v1/allowlists/{scene.a.id}"
-    await scene.operator.put(path, {"ranges": [_ELSEWHERE]})
+    await scene.operator.put(path, bodies.allowlist([_ELSEWHERE]))
     try:
         await _is_kept_out(scene, await scene.session(scene.a.login))
     finally:
-        await scene.operator.put(path, {"ranges": list(scene.callers.ranges)})
+        await scene.operator.put(path, bodies.allowlist(scene.callers.ranges))
     await scene.a.api.get(scene.a.path("records/organisation"), limit=1)
     return f"403 while the list names {_ELSEWHERE}, already at the log-in; and in again after"
 

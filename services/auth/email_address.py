@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-_SHAPE = re.compile(r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,253}")
+_WORDS = r"[^@\s\x00-\x1f\x7f]"
+_SHAPE = re.compile(rf"{_WORDS}{{1,64}}@{_WORDS}{{1,253}}")
+_DESCRIBED = {"pattern": rf"^\s*{_SHAPE.pattern}\s*$"}
 
 
 def _normal(text: str) -> str:
@@ -16,4 +18,8 @@ def _normal(text: str) -> str:
     return address
 
 
-EmailAddress = Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_normal)]
+EmailAddress = Annotated[
+    str,
+    Field(min_length=3, max_length=254, json_schema_extra=_DESCRIBED),
+    AfterValidator(_normal),
+]

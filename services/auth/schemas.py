@@ -1,6 +1,6 @@
 """What callers send and get; secrets are never part of an error."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, SecretStr
@@ -9,10 +9,11 @@ from contracts.credentials import ACCESS_LIFETIME_S
 from contracts.ids import TenantId
 from contracts.schema import Strict, Time
 from services.auth.email_address import EmailAddress
-from services.auth.levels import Realm
+from services.auth.levels import LEVELS, Realm
 
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
-LevelNumber = Annotated[int, Field(ge=1, le=99)]
+_LEVELS: dict[str, Any] = {"enum": sorted({*LEVELS["tenant"], *LEVELS["operators"]})}
+LevelNumber = Annotated[int, Field(ge=1, le=99, json_schema_extra=_LEVELS)]
 
 
 class LoginRequest(Strict):

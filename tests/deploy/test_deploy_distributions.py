@@ -17,6 +17,8 @@ from tests.deploy.pods import ROOT
 
 PRODUCT = ("kit", "contracts", "tenantdb", "services", "gateway", "ops")
 COMPOSITION = "ops/local/sync/"
+VIEWER = (".html", ".css", ".js", "LICENSE", "NOTICE", ".txt")
+"""The page that shows the API document, and whose its parts are."""
 LISTS = {
     "prod": ROOT / "requirements" / "prod.txt",
     "local": ROOT / "requirements" / "local.txt",
@@ -82,7 +84,7 @@ def test_the_product_s_wheel_holds_the_product_and_nothing_else(clone, tmp_path)
         path
         for path in tracked()
         if path.startswith(tuple(f"{one}/" for one in PRODUCT))
-        and path.endswith((".py", ".sql", ".json", ".csv", ".lua"))
+        and path.endswith((".py", ".sql", ".json", ".csv", ".lua", *VIEWER))
     }
     assert f"-{version.VERSION}-" in str(wheel.filename)
     assert content(wheel) >= {path for path in ours if not path.startswith(COMPOSITION)}

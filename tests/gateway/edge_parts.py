@@ -92,6 +92,8 @@ class Upstreams:
                 headers.append((b"etag", b'"7"'))
             if scope["query_string"] == b"cache":
                 headers.append((b"cache-control", b"public, max-age=30"))
+            if scope["query_string"] == b"policy":
+                headers.append((b"content-security-policy", b"script-src *"))
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             if scope["query_string"] == b"slow":
                 await asyncio.sleep(0.5)

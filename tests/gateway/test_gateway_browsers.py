@@ -119,4 +119,6 @@ def test_no_route_of_auth_is_compressed_and_only_what_is_for_everybody_is_cachea
     assert [path.name for path in PUBLIC_PATHS if path.cacheable] == [
         "key-set",
         "api-document",
+        "docs",
+        "docs-files",
     ]

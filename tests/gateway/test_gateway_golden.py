@@ -101,6 +101,8 @@ def test_only_named_routes_go_without_a_token() -> None:
         "key-set",
         "api-document",
         "problems",
+        "docs",
+        "docs-files",
         "egress-addresses",
     }
 

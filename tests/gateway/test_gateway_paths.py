@@ -11,7 +11,13 @@ from tests.gateway.edge_parts import (
     assert_problem,
 )
 
-WORDS = {"{tenant}": str(TENANT), "{word}": "organisation", "{upload}": "bulk", "/**": "/one"}
+WORDS = {
+    "{tenant}": str(TENANT),
+    "{word}": "organisation",
+    "{upload}": "bulk",
+    "{asset}": "start.0123456789abcdef.js",
+    "/**": "/one",
+}
 
 
 def example(template: str) -> str:
@@ -42,7 +48,10 @@ async def test_each_public_path_reaches_its_service_and_needs_a_token_unless_it_
         "/livez",
         "/readyz",
         "/openapi.json",
-        "/docs",
+        "/docs/",
+        "/docs/page.html",
+        "/docs/../gateway/app.py",
+        "/docs/..%2e/settings.0123456789abcdef.js",
         "/metrics",
         "/v2/me",
         "/v1/me/",

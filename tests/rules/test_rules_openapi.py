@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from ops import openapi
 from ops.docs import pages
@@ -28,6 +29,12 @@ def test_the_committed_document_is_fresh():
             assert path.read_text() == text, "run `make docs`"
             return
     pytest.fail("the document is not among the generated pages")
+
+
+def test_the_document_is_one_of_openapi_3_1(api):
+    assert api["openapi"].startswith("3.1.")
+    faults = [str(one.message) for one in OpenAPIV31SpecValidator(api).iter_errors()]
+    assert not faults
 
 
 def test_nothing_internal_is_described(api):
@@ -66,6 +73,29 @@ def test_each_parameter_of_a_path_is_described_and_must_be_given(api):
         named = {one["name"]: one for one in operation.get("parameters", []) if one["in"] == "path"}
         assert set(named) == set(re.findall(r"\{(\w+)\}", path)), f"{method} {path}"
         assert all(one["required"] for one in named.values())
+
+
+def test_each_operation_parameter_and_header_says_what_it_means(api):
+    for path, _, operation in operations(api):
+        assert len(operation["summary"]) > 5, path
+        assert operation["tags"][0] in {one["name"] for one in api["tags"]}
+        for parameter in operation.get("parameters", []):
+            assert parameter["description"], f"{path} {parameter['name']}"
+    for header in api["components"]["headers"].values():
+        assert header["description"]
+
+
+def test_every_refusal_is_the_one_problem_and_every_answer_names_its_request(api):
+    problem = {"$ref": "#/components/responses/Problem"}
+    for path, _, operation in operations(api):
+        answers = dict(operation["responses"])
+        assert (answers.pop("4XX"), answers.pop("5XX")) == (problem, problem), path
+        assert answers, path
+        for status, answer in answers.items():
+            assert status.startswith("2"), path
+            assert "x-request-id" in answer["headers"], path
+            assert ("Location" in answer["headers"]) or status != "201", path
+    assert json.dumps(api).count('"application/problem+json"') == 1
 
 
 def test_a_change_names_the_version_that_it_is_based_on(api):

@@ -21,7 +21,14 @@ PUBLIC_OPERATIONS = {
     },
     "sync": {"GET /v1/egress-addresses"},
 }
-UNGUARDED = {"/livez", "/readyz", "/problems/{slug}", "/v1/openapi.json"}
+UNGUARDED = {
+    "/livez",
+    "/readyz",
+    "/problems/{slug}",
+    "/v1/openapi.json",
+    "/docs",
+    "/docs/{asset}",
+}
 
 
 def operations(app: FastAPI) -> dict[str, list[str]]:

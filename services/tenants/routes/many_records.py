@@ -33,7 +33,7 @@ OnError = Annotated[
 
 def _body(media_type: str) -> dict[str, Any]:
     """The request body of a route that reads it itself, for OpenAPI."""
-    content = {media_type: {"schema": {"type": "string"}}}
+    content = {media_type: {"schema": {"type": "string", "minLength": 1}}}
     return {"requestBody": {"required": True, "content": content}}
 
 

@@ -11,8 +11,11 @@ from kit.http import IfMatch, created
 from services.tenants import sessions
 from services.tenants.parts import WithRecords
 from services.tenants.records import listing, single
+from services.tenants.records.filters import MAX_FILTERS
 from services.tenants.records.store.records import StoredRecord
 from services.tenants.schemas import NewRecord, RecordChange, RecordPage, RecordView
+
+_FILTERS: dict[str, Any] = {"maxItems": MAX_FILTERS}
 
 router = APIRouter(prefix="/t/{tenant}/v1/records/{module}", tags=["records"])
 
@@ -23,7 +26,10 @@ async def list_records(
     tenant: TenantId,
     module: str,
     actor: Annotated[Actor, needs_module("view")],
-    filter: Annotated[list[str] | None, Query(description="field:op:value; all must hold")] = None,
+    filter: Annotated[
+        list[str] | None,
+        Query(description="field:op:value; all must hold", json_schema_extra=_FILTERS),
+    ] = None,
     sort: Annotated[str | None, Query(max_length=200, description="name,-date_added")] = None,
     cursor: Annotated[str | None, Query(max_length=20_000)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,

@@ -7,19 +7,19 @@ import pytest
 
 from contracts.events import JournalAdvanced
 from kit import telemetry
-from sandbox.dataverse import DataverseSimulator
 from tests.eventually import eventually
 from tests.otlp_collector import Collected, Collector
 from tests.recorded import recorded
 from tests.services.sync.peer_tenants import PeerTenants
-from tests.services.sync.running_sync import HOST, Sync, running_sync
+from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import HOST, SimulatedCrm
 
 TOPIC = JournalAdvanced.topic
 
 
 @pytest.fixture
 async def woken(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> AsyncIterator[Sync]:
     """A sync that pushes when it is told to, and at no other time."""
     async with running_sync(sync_url, tmp_path, simulator, peer, sweep_s=3600) as running:
@@ -60,7 +60,7 @@ async def test_the_push_points_to_the_last_trace_of_its_tenant(woken: Sync) -> N
 
 
 async def test_of_two_stories_before_a_push_it_points_to_the_later_one(
-    sync_url: str, tmp_path: Path, simulator: DataverseSimulator, peer: PeerTenants
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     async with running_sync(
         sync_url, tmp_path, simulator, peer, sweep_s=3600, settle_s=0.5
