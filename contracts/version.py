@@ -1,3 +1,3 @@
 """Which Bulkhead this is: pyproject.toml reads it here, so that images without a package know."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0.dev0"

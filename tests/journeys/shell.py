@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ class Shell:
             capture_output=True,
             text=True,
             timeout=120,
+            env=os.environ | {"COLUMNS": "400"},  # no cell is broken for what others have made
         )
 
     async def json(self, *words: str, given: str = "") -> Any:

@@ -85,7 +85,10 @@ def test_the_rule_sees_an_id_that_is_made_by_hand():
     assert sorted(found) == ["TenantId(tenant)", "ids.UserId(user)"]
 
 
-@pytest.mark.parametrize("part", ["services/auth", "services/sync", "services/tenants", "gateway"])
+STORING = [f"services/{name}" for name in ("auth", "backup", "sync", "tenants")]
+
+
+@pytest.mark.parametrize("part", [*STORING, "gateway"])
 def test_a_row_of_sql_gets_its_type_where_it_is_read(part):
     """Above store/ nothing is asked for by the name of a column."""
     files = [path for path in FILES if path.is_relative_to(ROOT / part)]

@@ -37,7 +37,7 @@ async def test_hanging_crms_of_several_tenants_leave_workers_to_a_quiet_one(
 ) -> None:
     """Four tenants with two connections each would hold all four workers for ever."""
     peer.put("ONE", name="A")
-    given = {"workers": 4, "sweep_s": 600.0, "settle_s": 600.0, "quick_s": 0.5}
+    given = {"workers": 4, "sweep_s": 600.0, "settle_s": 600.0, "quick_s": 1.0}
     egress = patient(simulator)
     async with running_sync(sync_url, tmp_path, simulator, peer, egress=egress, **given) as sync:
         await sync.connect()
