@@ -20,6 +20,7 @@ from services.backup.copy.load import Restores
 from services.backup.copy.pg_tools import PgTools
 from services.backup.copy.room import VaultRoom
 from services.backup.copy.take import Fulls
+from services.backup.copy.verify import BackupVerifier
 from services.backup.forgetting import forgetting
 from services.backup.parts import BackupParts
 from services.backup.routes import router
@@ -59,11 +60,13 @@ def create_app(
     restores = Restores(catalogue, keyring, tenants, tools)
     plan_lives = timedelta(seconds=settings.plan_lives_s)
     stocktake = Stocktake(db, catalogue, leftovers_after)
+    fulls = Fulls(catalogue, keyring, tenants, tools, room)
+    verifier = BackupVerifier(catalogue, keyring, tools)
     runs = Runs(
         db,
         {
             "restore": RestoreRun(restores, tenants),  # first, for somebody waits
-            "full": FullRun(db, Fulls(catalogue, keyring, tenants, tools, room), stocktake),
+            "full": FullRun(db, fulls, verifier, stocktake),
         },
         RunLimits(settings.runs_at_once, settings.turn_s, settings.tick_s),
     )

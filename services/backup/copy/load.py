@@ -12,7 +12,7 @@ from services.backup.copy.fingerprint import differing, fingerprints, row_counts
 from services.backup.copy.moment import dump_lease, give_back, leased
 from services.backup.copy.pg_tools import PgTools
 from services.backup.copy.read_back import stored_dump
-from services.backup.copy.take import note, result_of
+from services.backup.copy.verify import note, result_of
 from services.backup.failures import ALTERED, FailureReason, RunFailed
 from services.backup.vault.catalogue import Catalogue
 from services.backup.vault.key_files import KeyFiles

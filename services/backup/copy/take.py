@@ -1,7 +1,8 @@
 """Full backups: the whole of one tenant at one moment, sealed before it touches a disk.
 
 Order of writes: data under a fresh random name, durable; then the signed manifest, create-only;
-then the check of what was written. A run that dies in between leaves nothing that counts.
+then the check of what was written (verify.py). A run that dies in between leaves nothing that
+counts.
 """
 
 import asyncio
@@ -10,24 +11,18 @@ from dataclasses import dataclass
 
 from contracts.clients import Lease, TenantsClient
 from contracts.ids import BackupId, TenantId
-from kit import clock, logs
 from kit.supervisor import spawn
 from services.backup.copy.fingerprint import fingerprints, primary_keys, sequences
 from services.backup.copy.moment import Moment, held
 from services.backup.copy.pg_tools import PgTools
-from services.backup.copy.read_back import stored_dump
 from services.backup.copy.room import VaultRoom
-from services.backup.failures import ALTERED, FailureReason, RunFailed
 from services.backup.vault.archive import ZSTD_LEVEL, ArchiveBinding, Tally, seal_archive
-from services.backup.vault.catalogue import Catalogue, Entry
+from services.backup.vault.catalogue import Catalogue
 from services.backup.vault.key_files import KeyFiles, TenantKey
-from services.backup.vault.manifest import Fingerprint, Manifest, Proof, Verification
-from services.backup.vault.objects import VaultDown
+from services.backup.vault.manifest import Fingerprint, Manifest
 
 Check = Callable[[int], None]
 """Raises RunFailed where so many more bytes are too many for the tenant."""
-
-_log = logs.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Fulls:
-    """Takes and checks full backups; `room` bounds the bytes of one tenant in the vault."""
+    """Takes full backups; `room` bounds the bytes of one tenant in the vault."""
 
     catalogue: Catalogue
     keyring: KeyFiles
@@ -76,21 +71,6 @@ class Fulls:
         async with held(self.tenants, tenant) as (lease, moment):
             written, described = await self._write(lease, moment, place, check)
         return _manifest(place, moment, written, described)
-
-    async def verify(self, entry: Entry) -> Entry:
-        """Read the stored backup whole (digest, seals, pg_restore to its end) and keep the result.
-
-        RunFailed where it does not pass; that is recorded too, where the fault is the backup's.
-        """
-        try:
-            await self._read_through(entry.manifest)
-        except RunFailed as failed:
-            if failed.reason in ALTERED:
-                await note(self.catalogue, result_of(entry, "archive", passed=False))
-            raise
-        result = result_of(entry, "archive", passed=True)
-        await self.catalogue.record(result)
-        return Entry(entry.manifest, entry.sha256, result)
 
     async def _write(
         self, lease: Lease, moment: Moment, place: ArchiveBinding, check: Check
@@ -123,11 +103,6 @@ class Fulls:
             pks=await primary_keys(moment.rows, sorted(tables)),
         )
 
-    async def _read_through(self, manifest: Manifest) -> None:
-        dump = stored_dump(self.catalogue.vault, self.keyring, manifest)
-        with self.tools.reading() as process:
-            await asyncio.to_thread(process.feed, dump, FailureReason.BROKEN)
-
 
 def _manifest(
     place: ArchiveBinding, moment: Moment, written: Written, described: Description
@@ -158,25 +133,3 @@ def within(check: Check, chunks: Iterator[bytes], size: Callable[[], int]) -> It
     for chunk in chunks:
         check(size())
         yield chunk
-
-
-async def note(catalogue: Catalogue, result: Verification) -> None:
-    """Record a check where the vault lets us: its outcome does not hang on the note."""
-    try:
-        await catalogue.record(result)
-    except VaultDown as refused:
-        extra = {"backup": str(result.backup), "error": type(refused).__name__}
-        _log.warning("check not noted in the vault", **extra)
-
-
-def result_of(entry: Entry, proof: Proof, *, passed: bool) -> Verification:
-    """What a check of a backup found, to be recorded beside its manifest."""
-    manifest = entry.manifest
-    return Verification(
-        tenant=manifest.tenant,
-        backup=manifest.backup,
-        manifest_sha256=entry.sha256,
-        proof=proof,
-        passed=passed,
-        at=clock.now(),
-    )

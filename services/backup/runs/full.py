@@ -10,6 +10,7 @@ from contracts.events import BackupCompleted, BackupFailed
 from kit import clock, logs, outbox
 from kit.db import Database
 from services.backup.copy.take import Fulls
+from services.backup.copy.verify import BackupVerifier
 from services.backup.failures import FailureReason, reason_of
 from services.backup.runs.schedule import pause_after
 from services.backup.runs.stocktake import Stocktake
@@ -41,13 +42,14 @@ class FullRun:
 
     db: Database
     fulls: Fulls
+    verifier: BackupVerifier
     stocktake: Stocktake
     queue: ClassVar[RunQueue[FullJob]] = FULLS
 
     async def run(self, job: FullJob, turn: Turn) -> None:
         try:
             entry = await self._published(job) or await self._taken(job, turn)
-            entry = await self.fulls.verify(entry)
+            entry = await self.verifier.verify(entry)
         except asyncio.CancelledError:
             await self._requeue(job, turn)
             raise

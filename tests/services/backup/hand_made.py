@@ -4,7 +4,7 @@ from datetime import datetime
 
 from contracts.ids import BackupId, TenantId, new_id
 from kit import clock
-from services.backup.copy.take import result_of
+from services.backup.copy.verify import result_of
 from services.backup.vault.catalogue import Catalogue, Entry
 from services.backup.vault.manifest import Manifest
 

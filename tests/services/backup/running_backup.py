@@ -28,6 +28,7 @@ from services.backup.copy.load import Restores
 from services.backup.copy.pg_tools import PgTools
 from services.backup.copy.room import VaultRoom
 from services.backup.copy.take import Fulls
+from services.backup.copy.verify import BackupVerifier
 from services.backup.runs.stocktake import Stocktake
 from services.backup.settings import BackupSettings
 from services.backup.vault.catalogue import Catalogue, Entry
@@ -196,6 +197,7 @@ class Workshop:
         self.fulls = Fulls(
             self.catalogue, self.keyring, self.tenants, self.tools, self.room(1 << 30)
         )
+        self.verifier = BackupVerifier(self.catalogue, self.keyring, self.tools)
         self.restores = Restores(self.catalogue, self.keyring, self.tenants, self.tools)
 
     def room(self, share: int, floor: int = 1) -> VaultRoom:

@@ -9,7 +9,7 @@ import pytest
 from contracts.ids import TenantId, new_id
 from kit import clock
 from kit.sealing import SigningKey
-from services.backup.copy.take import result_of
+from services.backup.copy.verify import result_of
 from services.backup.vault.catalogue import Catalogue, Entry
 from services.backup.vault.manifest import ManifestRefused
 from services.backup.vault.objects import ObjectExists, ObjectMissing, Vault

@@ -213,7 +213,7 @@ async def test_a_run_that_lost_its_turn_changes_nothing(
         asked = (await backups.ask(session, tenant, "demand")).backup
         job = await FULLS.claim(session, uuid4(), now, soon)
     assert job is not None
-    run = FullRun(db, workshop.fulls, workshop.stocktake(db))
+    run = FullRun(db, workshop.fulls, workshop.verifier, workshop.stocktake(db))
     with pytest.raises(TurnLost):
         await run.run(job, Turn(db, tenant, uuid4()))
     assert await _is_running(db, asked)

@@ -135,9 +135,9 @@ async def _reason_of_tool(workshop: Workshop, folder: Path, words: str, end: str
     tools.mkdir()
     (tools / "pg_restore").write_text(f"#!/bin/sh\ncat > /dev/null\necho '{words}' >&2\n{end}\n")
     (tools / "pg_restore").chmod(0o755)
-    fulls = dataclasses.replace(workshop.fulls, tools=PgTools(tools))
+    verifier = dataclasses.replace(workshop.verifier, tools=PgTools(tools))
     with pytest.raises(RunFailed) as failed:
-        await fulls.verify(entry)
+        await verifier.verify(entry)
     assert (await workshop.catalogue.entries(tenant))[0].verification is None
     return failed.value.reason
 

@@ -99,7 +99,7 @@ async def test_nothing_readable_and_no_secret_ever_lies_about(
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert not any(words in path.read_bytes() for words in _UNSEALED), path
-    await workshop.fulls.verify(entry)
+    await workshop.verifier.verify(entry)
 
 
 async def test_a_failing_pg_dump_leaves_no_object(workshop: Workshop, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ async def test_every_altered_stored_backup_fails_its_check_and_the_result_is_kep
 ) -> None:
     tenant = await workshop.peer.add(200)
     workshop.keyring.ensure(tenant)
-    entry = await workshop.fulls.verify(await workshop.full(tenant))
+    entry = await workshop.verifier.verify(await workshop.full(tenant))
     file = workshop.vault_dir / entry.manifest.object
     good = file.read_bytes()
     cuts = [good[:at] for at in (0, 3, 100, len(good) // 2, len(good) - 1)]
@@ -184,14 +184,14 @@ async def test_every_altered_stored_backup_fails_its_check_and_the_result_is_kep
     for altered in [*cuts, *flips, good + b"\0", another_attempt]:
         file.write_bytes(altered)
         with pytest.raises(RunFailed) as failed:
-            await workshop.fulls.verify(entry)
+            await workshop.verifier.verify(entry)
         assert failed.value.reason is FailureReason.BROKEN
     file.unlink()
     with pytest.raises(RunFailed):
-        await workshop.fulls.verify(entry)
+        await workshop.verifier.verify(entry)
     assert not (await workshop.catalogue.entries(tenant))[0].verified
     file.write_bytes(good)
-    await workshop.fulls.verify(entry)
+    await workshop.verifier.verify(entry)
     assert (await workshop.catalogue.entries(tenant))[0].verified
 
 

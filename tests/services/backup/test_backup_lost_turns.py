@@ -27,7 +27,7 @@ class Stage:
     def __init__(self, db: Database, workshop: Workshop) -> None:
         self.db, self.workshop, self.holder = db, workshop, uuid4()
         self.run = RestoreRun(workshop.restores, workshop.tenants)
-        self.full = FullRun(db, workshop.fulls, workshop.stocktake(db))
+        self.full = FullRun(db, workshop.fulls, workshop.verifier, workshop.stocktake(db))
 
     @property
     def turn(self) -> Turn:
@@ -206,10 +206,10 @@ EXECUTE FUNCTION overtake()"""
 async def test_stock_that_was_overtaken_after_it_decided_removes_nothing(stage: Stage) -> None:
     """Who came next may have found another one broken, and needs what was to go."""
     await stage.queue_full()
-    stocktake, fulls = stage.workshop.stocktake(stage.db), stage.workshop.fulls
+    stocktake, verifier = stage.workshop.stocktake(stage.db), stage.workshop.verifier
     for _ in range(6):
         await stocktake.take(stage.turn)
-        await fulls.verify(await stage.workshop.full(stage.tenant))
+        await verifier.verify(await stage.workshop.full(stage.tenant))
     async with stage.db.write() as session:
         await session.run(text(_OVERTAKE))
         await session.run(text(_WHEN_IT_HAS_DECIDED))
