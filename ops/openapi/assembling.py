@@ -3,13 +3,14 @@ lets through, and nothing internal."""
 
 import re
 from collections.abc import Iterator, Mapping
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from contracts.authorise import permissions_of
+from contracts.version import VERSION
 from gateway.public_paths import PUBLIC_PATHS
 from kit.http import build_app
 from ops.openapi import operations
@@ -40,7 +41,7 @@ def document() -> dict[str, Any]:
     }
     return {
         "openapi": "3.1.0",
-        "info": INFO | {"version": metadata.version("bulkhead")},
+        "info": INFO | {"version": VERSION},
         "servers": [
             {
                 "url": "https://{host}",

@@ -26,3 +26,10 @@ def test_what_a_release_has_left_is_what_the_upgrade_begins_with() -> None:
 
 def test_what_is_not_released_has_a_version_of_its_own() -> None:
     assert VERSION not in dict(RELEASES)
+
+
+def test_the_version_is_read_from_its_one_place() -> None:
+    """What was installed once says what it was then, and images have nothing installed."""
+    product = ("contracts", "gateway", "kit", "ops", "services", "tenantdb")
+    files = [path for part in product for path in (ROOT / part).rglob("*.py")]
+    assert [str(one) for one in files if "metadata.version" in one.read_text()] == []
