@@ -1,6 +1,5 @@
 """Many records at once: bulk upsert, CSV import, bulk delete. A 422 means: nothing was written."""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -15,6 +14,7 @@ from services.tenants.parts import RecordsParts, WithRecords
 from services.tenants.records import single
 from services.tenants.records.many import csv, delete, ndjson, write
 from services.tenants.records.many.checking import Question
+from services.tenants.records.many.pacing import read_paced
 from services.tenants.records.modules import Module
 from services.tenants.schemas import BulkDelete, BulkOutcome, DeleteOutcome
 
@@ -50,7 +50,7 @@ async def upsert_records(
     _check_type(request, ndjson.MEDIA_TYPE)
     definition = await _definition(parts, tenant, module)
     question = Question("ndjson", definition, on_error == "skip")
-    return await _write(parts, tenant, actor, question, "bulk_edit", request.body)
+    return await _write(parts, tenant, actor, question, "bulk_edit", request)
 
 
 @router.post("/import", response_model=BulkOutcome, openapi_extra=_body(csv.MEDIA_TYPE))
@@ -69,7 +69,7 @@ async def import_records(
     _check_type(request, csv.MEDIA_TYPE)
     definition = await _definition(parts, tenant, module)
     question = Question("csv", definition, on_error == "skip", key)
-    return await _write(parts, tenant, actor, question, "import", request.body)
+    return await _write(parts, tenant, actor, question, "import", request)
 
 
 @router.post("/bulk-delete", response_model=DeleteOutcome)
@@ -92,11 +92,11 @@ async def _write(
     actor: Actor,
     question: Question,
     action: str,
-    read: Callable[[], Awaitable[bytes]],
+    request: Request,
 ) -> BulkOutcome:
-    async with parts.uploads.slot(tenant, read) as body:
+    async with parts.uploads.slot(tenant, lambda: read_paced(request.stream())) as body:
         checked = await parts.uploads.check(question, body)
-        async with sessions.growing(parts, tenant, actor, len(body)) as session:
+        async with sessions.growing(parts, tenant, actor, sum(map(len, body))) as session:
             return await write.write(
                 session, actor, question.module, checked, action, skips=question.skips
             )

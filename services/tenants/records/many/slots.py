@@ -6,7 +6,7 @@ on at once. Bodies that wait for their slot stay unread.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -30,9 +30,10 @@ class Uploads:
 
     @asynccontextmanager
     async def slot(
-        self, tenant: UUID, read: Callable[[], Awaitable[bytes]]
-    ) -> AsyncIterator[bytes]:
-        """The body, read when the tenant's own slot is free, for as long as the block lasts."""
+        self, tenant: UUID, read: Callable[[], Awaitable[Sequence[bytes]]]
+    ) -> AsyncIterator[Sequence[bytes]]:
+        """The body in the pieces in which it came, read when the tenant's own slot is free, for as
+        long as the block lasts."""
         if self._waiting.get(tenant, 0) > self._line:
             raise _busy()
         own = self._tenants.setdefault(tenant, asyncio.Lock())
@@ -45,10 +46,10 @@ class Uploads:
         finally:
             self._forget(tenant)
 
-    async def check(self, question: Question, body: bytes) -> Answer:
+    async def check(self, question: Question, body: Sequence[bytes]) -> Answer:
         """The checked rows of a body. Raises BodyTooLarge where that takes too long."""
         try:
-            return Answer.of(await self._workers.run(question.head(), body))
+            return Answer.of(await self._workers.run(question.head(), *body))
         except TooCostly:
             raise BodyTooLarge(
                 "checking these rows takes more time or memory than one request may:"

@@ -1,6 +1,7 @@
 """Uploads take turns: one of a tenant at a time, so that none keeps the others from working."""
 
 import asyncio
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,10 +11,11 @@ from services.tenants.records.many.slots import Uploads
 from tests.eventually import eventually
 
 A, B, C = uuid4(), uuid4(), uuid4()
+LATE = [b"la", b"te"]
 
 
-async def nothing() -> bytes:
-    return b""
+async def nothing() -> list[bytes]:
+    return []
 
 
 async def take(uploads: Uploads, tenant, started: list[UUID], go: asyncio.Event) -> None:
@@ -66,12 +68,12 @@ async def test_a_body_stays_unread_until_its_tenant_has_its_turn_and_a_slow_one_
     """A body in hand is memory; a tenant that sends slowly must not hold the turns of others."""
     uploads, come, read = Uploads(at_once=1), asyncio.Event(), list[UUID]()
 
-    async def slowly() -> bytes:
+    async def slowly() -> Sequence[bytes]:
         read.append(A)
         await come.wait()
-        return b"late"
+        return LATE
 
-    async def upload() -> bytes:
+    async def upload() -> Sequence[bytes]:
         async with uploads.slot(A, slowly) as body:
             return body
 
@@ -80,6 +82,6 @@ async def test_a_body_stays_unread_until_its_tenant_has_its_turn_and_a_slow_one_
         await eventually(lambda: read)
         assert read == [A]
         async with uploads.slot(B, nothing) as body:
-            assert body == b""
+            assert body == []
         come.set()
-    assert (first.result(), second.result(), read) == (b"late", b"late", [A, A])
+    assert (first.result(), second.result(), read) == (LATE, LATE, [A, A])
