@@ -3,11 +3,12 @@
 import contextlib
 import gzip
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 KINDS = ("", "internal", "server", "client", "producer", "consumer")
 MOST_BYTES = 16 * 1024 * 1024
@@ -132,5 +133,5 @@ def _spans(request: ExportTraceServiceRequest) -> Iterator[Collected]:
                 )
 
 
-def _values(attributes: object) -> dict[str, str | int]:
-    return {one.key: getattr(one.value, str(one.value.WhichOneof("value"))) for one in attributes}  # type: ignore[attr-defined]
+def _values(attributes: Iterable[KeyValue]) -> dict[str, str | int]:
+    return {one.key: getattr(one.value, one.value.WhichOneof("value") or "") for one in attributes}

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
@@ -19,25 +18,7 @@ from kit.notice import NoticeMalformed
 from kit.problems import NotFound
 from kit.timers import running
 from tests.eventually import eventually
-from tests.outboxes import OutboxDatabase, ThingHappened, outbox_database
-
-
-@pytest.fixture
-async def database(cluster: Any) -> AsyncIterator[OutboxDatabase]:
-    async with outbox_database(cluster) as made:
-        yield made
-
-
-@pytest.fixture
-def db(database: OutboxDatabase, open_db: Callable[[str], Database]) -> Database:
-    return open_db(database.url)
-
-
-@pytest.fixture
-async def broker() -> AsyncIterator[MemoryBroker]:
-    made = MemoryBroker()
-    yield made
-    await made.close()
+from tests.outboxes import OutboxDatabase, ThingHappened
 
 
 def happened(number: int = 1) -> ThingHappened:

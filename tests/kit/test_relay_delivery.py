@@ -19,18 +19,7 @@ from kit.supervisor import Supervisor, supervising
 from ops.local.rabbitmq import RabbitMq
 from tests.broker_crash import crash
 from tests.eventually import eventually
-from tests.outboxes import OutboxDatabase, ThingHappened, outbox_database
-
-
-@pytest.fixture
-async def database(cluster: Any) -> AsyncIterator[OutboxDatabase]:
-    async with outbox_database(cluster) as made:
-        yield made
-
-
-@pytest.fixture
-def db(database: OutboxDatabase, open_db: Callable[[str], Database]) -> Database:
-    return open_db(database.url)
+from tests.outboxes import OutboxDatabase, ThingHappened
 
 
 class Recorder(MemoryBroker):

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from kit.messaging.memory import MemoryBroker
 from kit.relay import OutboxDown, Relay
 from kit.supervisor import Supervisor, supervising
 from tests.eventually import eventually
-from tests.outboxes import OutboxDatabase, ThingHappened, outbox_database
+from tests.outboxes import OutboxDatabase, ThingHappened
 
 NEVER_S = 3600.0
 LED = (
@@ -30,17 +30,6 @@ CONNECTED = (
     "SELECT pid, query_start, query FROM pg_stat_activity"
     " WHERE usename = 'bulkhead_relay' AND datname = current_database() ORDER BY pid"
 )
-
-
-@pytest.fixture
-async def database(cluster: Any) -> AsyncIterator[OutboxDatabase]:
-    async with outbox_database(cluster) as made:
-        yield made
-
-
-@pytest.fixture
-def db(database: OutboxDatabase, open_db: Callable[[str], Database]) -> Database:
-    return open_db(database.url)
 
 
 @pytest.fixture

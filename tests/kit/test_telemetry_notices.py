@@ -1,10 +1,8 @@
 """A notice is a part of the story of its change: from the outbox over the relay to its effect."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 
 from kit import outbox, telemetry
@@ -16,28 +14,10 @@ from kit.relay import Relay
 from kit.supervisor import Supervisor, supervising
 from tests.eventually import eventually
 from tests.otlp_collector import Collector
-from tests.outboxes import OutboxDatabase, ThingHappened, outbox_database
+from tests.outboxes import OutboxDatabase, ThingHappened
 from tests.recorded import recorded
 
 TOPIC = ThingHappened.topic
-
-
-@pytest.fixture
-async def database(cluster: Any) -> AsyncIterator[OutboxDatabase]:
-    async with outbox_database(cluster) as made:
-        yield made
-
-
-@pytest.fixture
-def db(database: OutboxDatabase, open_db: Callable[[str], Database]) -> Database:
-    return open_db(database.url)
-
-
-@pytest.fixture
-async def broker() -> AsyncIterator[MemoryBroker]:
-    made = MemoryBroker()
-    yield made
-    await made.close()
 
 
 async def carried(
