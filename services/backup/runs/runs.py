@@ -111,11 +111,13 @@ class Runs:
 
     async def _claim(self) -> tuple[Kind, Job, Turn] | None:
         holder, now = uuid4(), clock.now()
+        asked = list[RunQueue[Any]]()
         async with self._db.write() as session:
             for kind, work in self._works.items():
-                job = await work.queue.claim(session, holder, now, self._expiry(now))
+                job = await work.queue.claim(session, holder, now, self._expiry(now), asked)
                 if job is not None:
                     return kind, job, Turn(self._db, job.tenant, holder)
+                asked.append(work.queue)
         return None
 
     async def _take(self, tenant: TenantId) -> Turn | None:

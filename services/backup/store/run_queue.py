@@ -1,12 +1,12 @@
 """The queue of one kind of run: the rows of a table, claimed one by one in their tenants' turns."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, Table, func, select, update
+from sqlalchemy import ColumnElement, Exists, RowMapping, Table, exists, func, select, update
 
 from contracts.ids import TenantId
 from kit.db import ReadSession, WriteSession
@@ -37,12 +37,24 @@ class RunQueue(Generic[J]):
     at_claim: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)
 
     async def claim(
-        self, session: WriteSession, holder: UUID, now: datetime, expires_at: datetime
+        self,
+        session: WriteSession,
+        holder: UUID,
+        now: datetime,
+        expires_at: datetime,
+        before: Sequence["RunQueue[Any]"] = (),
     ) -> J | None:
-        """The oldest queued run of a tenant whose turn is free; the turn is the holder's then."""
+        """The oldest queued run of a tenant whose turn is free; the turn is the holder's then.
+
+        Not of a tenant for whom a run is queued in one of the queues `before` this one: its turn
+        may have become free since they were asked.
+        """
         table, [key] = self.table, self.table.primary_key.columns
-        queued = select(table).where(table.c.state == "queued", ~turns.is_taken(table, now))
-        oldest = queued.order_by(key).limit(1).with_for_update(skip_locked=True)
+        earlier = (~queue._has_queued_for(table) for queue in before)
+        queued = select(table).where(
+            table.c.state == "queued", ~turns.is_taken(table, now), *earlier
+        )
+        oldest = queued.order_by(key).limit(1).with_for_update(skip_locked=True, of=table)
         row = await session.first(oldest)
         if row is None:
             return None
@@ -53,6 +65,11 @@ class RunQueue(Generic[J]):
         begun = await session.first(select(table).where(key == row[key]))
         assert begun is not None
         return self.read(begun)
+
+    def _has_queued_for(self, other: Table) -> Exists:
+        """Whether a run of this kind waits for the tenant that a row of `other` belongs to."""
+        table = self.table
+        return exists().where(table.c.tenant == other.c.tenant, table.c.state == "queued")
 
     async def abandoned(self, session: ReadSession, now: datetime, most: int) -> list[TenantId]:
         """Tenants with a run that was begun while nobody holds their turn.

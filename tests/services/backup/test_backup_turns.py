@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from contracts.ids import TenantId, new_id
 from kit import clock
-from kit.db import Database
+from kit.db import Database, WriteSession
 from services.backup.store import backups, tenants, turns
 from services.backup.store.backups import FULLS
 from services.backup.store.restores import RESTORES
@@ -32,6 +32,15 @@ async def _tenant(db: Database) -> TenantId:
     async with db.write() as session:
         await tenants.add(session, tenant)
     return tenant
+
+
+async def _restore(session: WriteSession, backup: UUID, tenant: TenantId, state: str) -> None:
+    sql = (
+        "INSERT INTO restore (restore, tenant, snapshot, state, plan)"
+        " VALUES (:restore, :tenant, :backup, :state, '{}')"
+    )
+    given = {"restore": new_id(), "tenant": tenant, "backup": backup, "state": state}
+    await session.run(text(sql), given)
 
 
 async def _take(db: Database, tenant: TenantId, holder: UUID, ends: timedelta = _SOON) -> bool:
@@ -108,6 +117,20 @@ async def test_a_tenant_whose_turn_is_taken_has_nothing_claimed(db: Database) ->
     assert [job.tenant if job else None for job in claimed] == [other, None]
 
 
+async def test_a_full_waits_for_a_restore_of_its_tenant_that_is_queued(db: Database) -> None:
+    """Even where the turn became free only when restores had been asked for already."""
+    tenant, other, now = await _tenant(db), await _tenant(db), clock.now()
+    async with db.write() as session:
+        full = await backups.ask(session, tenant, "demand")
+        await _restore(session, full.backup, tenant, "queued")
+        await backups.ask(session, other, "demand")
+        claimed = [
+            await FULLS.claim(session, uuid4(), now, now + _SOON, before=[RESTORES])
+            for _ in range(2)
+        ]
+    assert [job.tenant if job else None for job in claimed] == [other, None]
+
+
 async def test_each_claim_of_a_full_is_an_attempt(db: Database) -> None:
     tenant, now = await _tenant(db), clock.now()
     attempts = []
@@ -131,12 +154,7 @@ async def test_an_interrupted_restore_is_abandoned_when_its_turn_ends(
     tenant, holder = await _tenant(db), uuid4()
     async with db.write() as session:
         row = await backups.ask(session, tenant, "demand")
-        restore = (
-            "INSERT INTO restore (restore, tenant, snapshot, state, plan)"
-            " VALUES (:restore, :tenant, :backup, :state, '{}')"
-        )
-        given = {"restore": new_id(), "tenant": tenant, "backup": row.backup}
-        await session.run(text(restore), given | {"state": state})
+        await _restore(session, row.backup, tenant, state)
     await _take(db, tenant, holder)
     async with db.read() as session:
         assert await RESTORES.abandoned(session, clock.now(), 9) == []
