@@ -12,7 +12,6 @@ from contracts.clients.tenants_bodies import (
     Lease,
     NewLease,
     NewTarget,
-    PresentRecord,
     PresentRecords,
     RecordsAsked,
     Swap,
@@ -54,11 +53,11 @@ class TenantsClient:
 
     async def read_records(
         self, tenant: TenantId, connection: ConnectionId, module: str, ids: Sequence[UUID]
-    ) -> list[PresentRecord]:
+    ) -> PresentRecords:
         """The present values of the chosen fields; vanished records are absent."""
         path = f"/internal/tenants/{tenant}/connections/{connection}/records"
         body = RecordsAsked(module=module, ids=list(ids))
-        return PresentRecords.model_validate(await self._peer.call("POST", path, json=body)).rows
+        return PresentRecords.model_validate(await self._peer.call("POST", path, json=body))
 
     async def lease(
         self, tenant: TenantId, purpose: Literal["dump", "restore"], target: str | None = None

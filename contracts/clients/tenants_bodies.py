@@ -85,9 +85,11 @@ class PresentRecord(_Answer):
 
 
 class PresentRecords(_Answer):
-    """Those of the asked records that exist."""
+    """Those of the asked records that exist; `chosen` is False where their module is not chosen for
+    the connection, so that none is shown whether it exists or not."""
 
     rows: list[PresentRecord]
+    chosen: bool = True
 
 
 class NewLease(Strict):

@@ -7,16 +7,25 @@ from typing import Literal, Protocol
 from contracts.ids import ConnectionId, TenantId
 
 ConnectionState = Literal["active", "paused", "broken", "removed"]
-OutcomeState = Literal["pending", "ok", "retry", "parked", "removed"]
+OutcomeState = Literal["pending", "ok", "empty", "retry", "parked", "removed"]
+Deletions = Literal["keep", "delete", "deactivate"]
+Withdrawn = Literal["keep", "clear"]
+Missing = Literal["recreate", "park", "forget"]
 
 
 @dataclass(frozen=True)
 class ModuleMapping:
-    """One module of ours in a table of theirs; `fields` maps our names to theirs."""
+    """One module of ours in a table of theirs; `fields` maps our names to theirs.
+
+    `deletions` says what becomes of the row of a record that is deleted here, `withdrawn` of a
+    column whose field is not chosen or not mapped any more.
+    """
 
     table: str
     key_attribute: str
     fields: Mapping[str, str]
+    deletions: Deletions = "keep"
+    withdrawn: Withdrawn = "keep"
 
 
 class CrmAddress(Protocol):

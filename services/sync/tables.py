@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
-_NOW, _ZERO, _EMPTY = text("now()"), text("0"), text("''")
+_NOW, _ZERO, _EMPTY, _FALSE = text("now()"), text("0"), text("''"), text("false")
 
 
 def _moment(name: str, *, nullable: bool = False) -> Column[object]:
@@ -42,7 +42,7 @@ connection = Table(
     Column("kind", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=_EMPTY),
-    Column("suspended", Boolean, nullable=False, server_default=text("false")),
+    Column("suspended", Boolean, nullable=False, server_default=_FALSE),
     Column("address", JSONB, nullable=False),
     Column("modules", JSONB, nullable=False),
     Column("position", Text),
@@ -50,6 +50,9 @@ connection = Table(
     _moment("retry_at", nullable=True),
     Column("failures", Integer, nullable=False, server_default=_ZERO),
     Column("parallel_hint", Integer),
+    Column("missing", Text, nullable=False, server_default=text("'recreate'")),
+    _moment("look_at", nullable=True),
+    Column("looks", Integer, nullable=False, server_default=_ZERO),
     _moment("pushed_at", nullable=True),
     _moment("created_at"),
     _moment("updated_at"),
@@ -81,6 +84,11 @@ outgoing = Table(
     Column("sent", JSONB, nullable=False, server_default=text("'{}'")),
     _moment("updated_at"),
     _moment("waiting_since"),
+    Column("same_key", Text),
+    Column("crm_key", Text),
+    Column("crm_id", Text),
+    Column("is_inactive", Boolean, nullable=False, server_default=_FALSE),
+    Column("recreates", Boolean, nullable=False, server_default=_FALSE),
 )
 
 ledger = Table(

@@ -10,7 +10,7 @@ from services.sync.crm.kinds import (
     view_of,
 )
 from services.sync.crm.outcome import Outcome, Verdict
-from services.sync.crm.port import Crm, CrmKind, Probe, ProbeStep, Sent, Upsert
+from services.sync.crm.port import Crm, CrmKind, Probe, ProbeStep, RowForm, RowWrite, Sent
 
 __all__ = [
     "KINDS",
@@ -22,8 +22,9 @@ __all__ = [
     "Outcome",
     "Probe",
     "ProbeStep",
+    "RowForm",
+    "RowWrite",
     "Sent",
-    "Upsert",
     "Verdict",
     "connection_of",
     "stored_address",

@@ -7,17 +7,26 @@ from enum import Enum, auto
 class Verdict(Enum):
     OK = auto()
     WAIT = auto()  # nothing more before wait_s has passed
-    BACK_OFF = auto()  # try the current row again, later each time
+    BACK_OFF = auto()  # the CRM cannot now: try again, later each time
+    RACED = auto()  # another writer was at the row: try the row again
     REJECTED = auto()  # park the row with its reason
+    GONE = auto()  # the row that was to be changed is not there any more
+    TAKEN = auto()  # another row of the CRM has this key
+    DOUBTED = auto()  # the row's fault or the mapping's: what the CRM says of its table decides
     BROKEN = auto()  # the connection needs a person: credentials, privileges, mapping
     SPLIT = auto()  # the batch was refused as a whole: find the row
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`reason` is our text; `detail` is the CRM's, which may quote record data."""
+    """`reason` is our text; `detail` is the CRM's, which may quote record data.
+
+    `code` names the reason for programs; `crm_id` is the CRM's own id of the row, where it is told.
+    """
 
     verdict: Verdict
     reason: str = ""
     wait_s: float = 0.0
     detail: str = field(default="", repr=False)
+    code: str = ""
+    crm_id: str | None = None

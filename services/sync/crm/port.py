@@ -6,8 +6,8 @@ a `CrmKind`; `kinds.py` names it. It calls nobody but through the egress guard t
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, Self
 
 from contracts.schema import Strict
 from services.sync.connection import Connection, ModuleMapping
@@ -31,12 +31,24 @@ class StoredAddress(Strict):
         """With addresses that the guard lets out, in one form; raises CrmAddressRefused."""
 
 
-@dataclass(frozen=True)
-class Upsert:
-    """One row: `values` are columns of theirs, without the key."""
+RowForm = Literal["new", "known", "delete", "deactivate"]
 
+
+@dataclass(frozen=True)
+class RowWrite:
+    """One row: `values` are columns of theirs.
+
+    A `new` row is addressed by its key, whether it is there or not, and its values are all that is
+    known; every other is the one with `crm_id`, and none is made where that is gone. The key column
+    stands in the values of a known row alone, where the key has changed. `revives` what was
+    deactivated.
+    """
+
+    form: RowForm
     key: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    crm_id: str = ""
+    revives: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,13 +85,28 @@ class Crm(Protocol):
     def key_problem(self, key: str) -> str | None:
         """Why no row could be addressed by this key, or None."""
 
+    def same_key(self, key: str) -> str:
+        """The key in a form that is equal for all keys that the CRM takes for the same one."""
+
     async def refusal(self) -> Outcome | None:
         """Why nothing can be sent; None where batches can be sent at once."""
 
-    async def upsert(self, mapping: ModuleMapping, rows: Sequence[Upsert]) -> Sent:
+    async def write(self, mapping: ModuleMapping, rows: Sequence[RowWrite]) -> Sent:
         """Send the rows, at most one per key; never raises for what the CRM or the network does.
 
-        A row that was sent already is written over with the same values.
+        A row that was sent already is written over with the same values. An accepted one has its
+        `crm_id` in the outcome.
+        """
+
+    async def find(
+        self, mapping: ModuleMapping, keys: Sequence[str]
+    ) -> Mapping[str, str] | Outcome:
+        """The CRM's ids of the rows with these keys, by `same_key`; an Outcome where none tells."""
+
+    async def examine(self, mapping: ModuleMapping) -> Outcome | None:
+        """Why no row of this mapping can be accepted, by what the CRM says of its table; or None.
+
+        BROKEN for a fault of the mapping, BACK_OFF where the CRM does not tell.
         """
 
     async def probe(self) -> Probe:

@@ -28,20 +28,28 @@ def difference(
     key: str,
     values: Mapping[str, Any],
     acknowledged: Mapping[str, str],
+    *,
+    whole: bool = False,
 ) -> Difference:
     """Compare `values` (by their column names) with the hashes of what was acknowledged.
 
-    An empty value that was never sent stays unsent: it must not clear what the CRM holds.
+    An empty value that was never sent stays unsent: it must not clear what the CRM holds. With
+    `whole` everything goes out as soon as anything does: the row may not be there any more.
     """
-    changed: dict[str, Any] = {}
-    hashes: dict[str, str] = {}
+    every, changed = dict[str, str](), set[str]()
     for column, value in values.items():
-        fresh = _hash(hash_key, record, key, column, value)
         known = acknowledged.get(column)
-        if fresh == known or (value is None and known is None):
+        if value is None and known is None:
             continue
-        changed[column], hashes[column] = value, fresh
-    return Difference(changed, hashes)
+        every[column] = _hash(hash_key, record, key, column, value)
+        if every[column] != known:
+            changed.add(column)
+    out = (
+        every
+        if whole and changed
+        else {column: every[column] for column in every if column in changed}
+    )
+    return Difference({column: values[column] for column in out}, out)
 
 
 def _hash(hash_key: bytes, record: UUID, key: str, column: str, value: Any) -> str:

@@ -1,76 +1,216 @@
 """What to do with each due row, decided from its present values before anything is sent; pure."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from contracts.clients import PresentRecord
 from services.sync.connection import ModuleMapping
-from services.sync.crm import Upsert
-from services.sync.push.difference import Difference, difference
-from services.sync.store.outgoing import DueRow, Settlement
+from services.sync.crm import RowForm, RowWrite
+from services.sync.push.claims import Claim, Claims
+from services.sync.push.difference import IN_FLIGHT, difference
+from services.sync.push.patience import parked
+from services.sync.store.outgoing import DueRow, Rival
+from services.sync.store.settling import Intent, Settlement
 
-GONE = "the record is gone or no longer chosen; its row in the CRM stays"
+GONE = "the record is gone; its row in the CRM stays"
+NOT_CHOSEN = "the record's module is not chosen any more; its row in the CRM stays"
+EMPTY = "all chosen fields of the record are empty: there is nothing to send"
+TAKEN = "another record has this key in the CRM, where letter case, accents and blanks do not count"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for all rows of a module in one push.
+
+    `is_chosen` is false where the tenant has withdrawn the module from the connection.
+    """
+
+    mapping: ModuleMapping
+    hash_key: bytes = field(repr=False)
+    key_problem: Callable[[str], str | None]
+    same_key: Callable[[str], str]
+    is_chosen: bool = True
 
 
 @dataclass(frozen=True)
 class Item:
-    """A row to send and what it looked like when it was planned."""
+    """A row to send and what it looked like when it was planned; `hashes` are remembered then.
+
+    `same_key` is the key of its row there once it is sent; `heir_of` is the vanished record whose
+    row it takes over.
+    """
 
     row: DueRow
-    key: str
-    difference: Difference = field(repr=False)
+    write: RowWrite = field(repr=False)
+    same_key: str
+    hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    heir_of: UUID | None = None
 
     @property
     def record(self) -> UUID:
         return self.row.record
 
     @property
-    def upsert(self) -> Upsert:
-        return Upsert(self.key, self.difference.values)
+    def keys(self) -> set[str]:
+        """Nothing else may go out for these keys meanwhile."""
+        return {self.same_key, self.row.crm_key or self.same_key}
+
+    def identified(self, crm_id: str | None) -> "Item":
+        """With the CRM's id of its row, where that has just been learnt."""
+        return self if crm_id is None else replace(self, write=replace(self.write, crm_id=crm_id))
+
+    @property
+    def intent(self) -> Intent:
+        """A new row is the record's from now on; a known one keeps its key until it has changed."""
+        is_new = self.write.form == "new"
+        known = dict.fromkeys(self.row.sent, IN_FLIGHT) if self.heir_of else {}
+        return Intent(
+            self.record,
+            known | dict.fromkeys(self.hashes, IN_FLIGHT),
+            self.same_key if is_new else self.row.crm_key,
+            self.row.crm_id,
+        )
 
 
 @dataclass
 class PushPlan:
-    """`items` are sent, `settled` need no call; what is in neither waits for the next round."""
+    """`items` are sent, `settled` need no call; what is in neither stays due."""
 
     items: list[Item] = field(default_factory=list)
     settled: list[Settlement] = field(default_factory=list)
 
 
+def key_of(record: PresentRecord) -> str:
+    """What the record is called in the CRM."""
+    return record.key or str(record.id)
+
+
 def plan(
     due: Sequence[DueRow],
     present: Mapping[UUID, PresentRecord],
-    mapping: ModuleMapping,
-    hash_key: bytes,
+    rivals: Sequence[Rival],
+    rules: Rules,
     now: datetime,
-    key_problem: Callable[[str], str | None],
+    busy: Collection[str] = (),
 ) -> PushPlan:
-    """Sort the due rows: one row per key, only fields that are mapped, chosen and changed."""
-    made, keys = PushPlan(), set[str]()
+    """Sort the due rows: one row per key, only fields that are mapped, chosen and changed.
+
+    `busy` are the keys for which something is on its way.
+    """
+    made, taken, claims = PushPlan(), set(busy), Claims.among(rivals)
     for row in due:
         record = present.get(row.record)
         if record is None:
-            made.settled.append(Settlement(row.record, "removed", now, reason=GONE))
-            continue
-        key = record.key or str(record.id)
-        if key in keys:
-            continue
-        keys.add(key)
-        if problem := key_problem(key):
-            made.settled.append(Settlement(row.record, "parked", now, reason=problem))
-            continue
-        values = mapped(record.fields, mapping)
-        changed = difference(hash_key, record.id, key, values, row.sent)
-        if changed.values:
-            made.items.append(Item(row, key, changed))
+            found = _vanished(row, rules, now, taken)
         else:
-            made.settled.append(Settlement(row.record, "ok", now))
+            found = _present(row, record, claims, rules, now, taken)
+        if isinstance(found, Item):
+            made.items.append(found)
+            taken |= found.keys
+        elif found is not None:
+            made.settled.append(found)
     return made
+
+
+def _vanished(
+    row: DueRow, rules: Rules, now: datetime, busy: Collection[str]
+) -> Item | Settlement | None:
+    """The row of a record that was deleted goes by the module's policy; of one that is only not
+    chosen any more, it stays."""
+    policy = rules.mapping.deletions
+    stays = policy == "keep" or not rules.is_chosen or row.crm_key is None
+    if stays or (policy == "deactivate" and row.is_inactive):
+        reason = GONE if rules.is_chosen else NOT_CHOSEN
+        return Settlement(row.record, "removed", now, reason=reason, code="gone")
+    assert row.crm_key is not None
+    if row.crm_key in busy:
+        return None
+    form: RowForm = "delete" if policy == "delete" else "deactivate"
+    return Item(row, RowWrite(form, row.crm_key, crm_id=row.crm_id or ""), row.crm_key)
+
+
+def _present(
+    row: DueRow,
+    record: PresentRecord,
+    claims: Claims,
+    rules: Rules,
+    now: datetime,
+    busy: Collection[str],
+) -> Item | Settlement | None:
+    key = key_of(record)
+    if problem := rules.key_problem(key):
+        return parked(row, now, problem, "key-refused")
+    same_key = rules.same_key(key)
+    claim, owner = claims.of(row.record, same_key, busy)
+    if claim is Claim.BUSY or (row.crm_key is not None and row.crm_key in busy):
+        return None
+    if claim in (Claim.TAKEN, Claim.LEAVING):
+        return parked(row, now, TAKEN, "key-taken")
+    heir_of = None
+    if claim is Claim.HEIR and owner is not None and row.crm_key is None:
+        heir_of, row = owner.record, _inheriting(row, owner)
+    return _changed(row, record, key, same_key, rules, heir_of) or _unchanged(row, now)
+
+
+def _inheriting(row: DueRow, owner: Rival) -> DueRow:
+    """With all that is known of the row of the record that is gone: the values, too."""
+    return replace(
+        row,
+        sent=owner.sent,
+        crm_key=owner.crm_key,
+        crm_id=owner.crm_id,
+        is_inactive=owner.is_inactive,
+    )
+
+
+def _changed(
+    row: DueRow,
+    record: PresentRecord,
+    key: str,
+    same_key: str,
+    rules: Rules,
+    heir_of: UUID | None,
+) -> Item | None:
+    """The row with what has changed; all of it, where the CRM's id of the row is not known."""
+    mapping, is_known = rules.mapping, row.crm_id is not None
+    values = mapped(record.fields, mapping) | withdrawn(row.sent, record.fields, mapping)
+    key_hash = difference(rules.hash_key, record.id, key, {mapping.key_attribute: key}, {}).hashes
+    is_named = not is_known or row.sent.get(mapping.key_attribute) in key_hash.values()
+    found = difference(rules.hash_key, record.id, key, values, row.sent, whole=not is_known)
+    if not found.values and is_named and not row.is_inactive and not heir_of:
+        return None
+    if not found.values and row.crm_key is None:
+        return None
+    named = {} if is_named else {mapping.key_attribute: key}
+    write = RowWrite(
+        "known" if is_known else "new",
+        key,
+        {**found.values, **named},
+        crm_id=row.crm_id or "",
+        revives=row.is_inactive,
+    )
+    return Item(row, write, same_key, {**found.hashes, **key_hash}, heir_of)
+
+
+def _unchanged(row: DueRow, now: datetime) -> Settlement:
+    if row.crm_key is None:
+        return Settlement(row.record, "empty", now, reason=EMPTY, code="empty")
+    return Settlement(row.record, "ok", now)
 
 
 def mapped(fields: Mapping[str, Any], mapping: ModuleMapping) -> dict[str, Any]:
     """The values by their column names; a field without a mapping stays here."""
     return {theirs: fields[ours] for ours, theirs in mapping.fields.items() if ours in fields}
+
+
+def withdrawn(
+    sent: Mapping[str, str], fields: Mapping[str, Any], mapping: ModuleMapping
+) -> dict[str, None]:
+    """Columns that hold a value of ours which is not chosen or mapped any more, to be cleared."""
+    if mapping.withdrawn == "keep":
+        return {}
+    still = {theirs for ours, theirs in mapping.fields.items() if ours in fields}
+    return dict.fromkeys(sent.keys() - still - {mapping.key_attribute})

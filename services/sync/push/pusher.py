@@ -12,10 +12,12 @@ from kit.problems import Problem
 from kit.supervisor import Run
 from services.sync.crm import connection_of
 from services.sync.environments import Environments
+from services.sync.push.fence import Stopped
 from services.sync.push.lock import Overtaken, locked
 from services.sync.push.pulling import pull
 from services.sync.push.queue import PushQueue
-from services.sync.push.sending import Sending, Stopped
+from services.sync.push.sending import Sending
+from services.sync.push.unkeyed import give_keys
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing
 from services.sync.tenant_keys import TenantKeys
@@ -177,9 +179,10 @@ class Pusher:
             if row is None:
                 return 0
             connection = connection_of(row)
-            secret = await self._environments.secret(connection)
-            await pull(self._db, self._tenants, row, self._settings.page_rows)
-            crm = self._environments.of(connection, secret)
+            crm = self._environments.of(connection, await self._environments.secret(connection))
+            await give_keys(self._db, id_, row.generation, crm.same_key)
+            page_rows = self._settings.page_rows
+            await pull(self._db, self._tenants, row, page_rows, crm.same_key)
             sending = Sending(
                 self._db, self._tenants, self._keyring, self._settings, connection, crm, row
             )

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from contracts.ids import ConnectionId, TenantId
 from kit.db import ReadSession, WriteSession
 from kit.locks import lock
-from services.sync.connection import ConnectionState
+from services.sync.connection import ConnectionState, Missing
 from services.sync.tables import connection, credential
 
 _NOW = func.now()
@@ -52,6 +52,9 @@ class ConnectionRow(NewConnectionRow):
     retry_at: datetime | None
     failures: int
     parallel_hint: int | None
+    missing: Missing
+    look_at: datetime | None
+    looks: int
     pushed_at: datetime | None
     created_at: datetime
     updated_at: datetime

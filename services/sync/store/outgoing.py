@@ -7,14 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, case, delete, func, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import ConnectionId
 from kit.db import ReadSession, WriteSession
 from services.sync.connection import OutcomeState
 from services.sync.tables import outgoing
 
-_DUE = outgoing.c.state.in_(("pending", "retry"))
+_WAITING = outgoing.c.state.in_(("pending", "retry"))
+_DUE = outgoing.c.state.in_(("pending", "retry", "parked"))
 _AGAIN: dict[str, Any] = {
     "state": "pending",
     "attempts": 0,
@@ -24,14 +25,8 @@ _AGAIN: dict[str, Any] = {
     "detail": None,
     "updated_at": func.now(),
     # whoever changes again while it waits has been waiting all the same
-    "waiting_since": case((_DUE, outgoing.c.waiting_since), else_=func.now()),
+    "waiting_since": case((_WAITING, outgoing.c.waiting_since), else_=func.now()),
 }
-# one row each time it is run, which takes `of` and `which`; `added` goes over what `sent` holds
-_ONE = (outgoing.c.connection == bindparam("of"), outgoing.c.record == bindparam("which"))
-_INTEND = update(outgoing).where(*_ONE)
-_INTEND = _INTEND.values(sent=outgoing.c.sent.concat(bindparam("added", type_=JSONB)))
-_SETTLE = _INTEND.values(updated_at=func.now())  # and all members of a Settlement
-
 _WAITING_SINCE = text("""
 SELECT min(oldest.waiting_since) AS since
 FROM connection
@@ -46,27 +41,44 @@ WHERE connection.state = 'active' AND NOT connection.suspended
 GROUP BY connection.id ORDER BY since""")
 
 
-@dataclass(frozen=True)
-class Settlement:
-    """The new state of one row; `sent` are the hashes that change."""
+@dataclass(frozen=True, slots=True)
+class DueRow:
+    """A record that may be sent now, and the row of the CRM that it owns.
+
+    `sent` are the hashes of what that row has acknowledged; `crm_key` is null where there is none.
+    """
 
     record: UUID
-    state: OutcomeState
-    not_before: datetime
     attempts: int = 0
     failing_since: datetime | None = None
-    reason: str = ""
-    detail: bytes | None = None
     sent: Mapping[str, str] = field(default_factory=dict)
+    same_key: str | None = None
+    crm_key: str | None = None
+    crm_id: str | None = None
+    is_inactive: bool = False
+    recreates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class DueRow:
-    """A record that may be sent now; `sent` are the hashes of what the CRM has acknowledged."""
+class UnkeyedRow:
+    """A row whose key has not been brought into the form in which the CRM compares it."""
 
     record: UUID
-    attempts: int
-    failing_since: datetime | None
+    module: str
+    key: str
+    sent: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A record that has a key, or the row of the CRM with it; `is_gone` where it is no more."""
+
+    record: UUID
+    same_key: str
+    crm_key: str | None
+    crm_id: str | None
+    is_inactive: bool
+    is_gone: bool
     sent: Mapping[str, str]
 
 
@@ -89,15 +101,25 @@ class OutcomeRow:
 async def mark(
     session: WriteSession, connection: ConnectionId, records: Sequence[Mapping[str, Any]]
 ) -> None:
-    """These records (record, module, key) may have to be sent."""
+    """These records (record, module, key, same_key) may have to be sent."""
     if not records:
         return
     rows = [{**record, "connection": connection, "state": "pending"} for record in records]
     upsert = insert(outgoing).values(rows)
-    changes = {**_AGAIN, "module": upsert.excluded.module, "key": upsert.excluded.key}
+    named = {name: upsert.excluded[name] for name in ("module", "key", "same_key")}
+    changes = {**_AGAIN, **named}
     await session.run(
         upsert.on_conflict_do_update(index_elements=["connection", "record"], set_=changes)
     )
+
+
+async def same_keys(
+    session: ReadSession, connection: ConnectionId, records: Sequence[UUID]
+) -> dict[UUID, str]:
+    """The keys that these records had when they were marked last, as the CRM compares them."""
+    of_records = (outgoing.c.connection == connection, outgoing.c.record.in_(records))
+    query = select(outgoing.c.record, outgoing.c.same_key).where(*of_records)
+    return {row["record"]: row["same_key"] for row in await session.all(query)}
 
 
 async def mark_again(
@@ -112,9 +134,48 @@ async def mark_again(
 
 
 async def mark_all(session: WriteSession, connection: ConnectionId) -> None:
-    """Compare everything again with what was sent."""
-    query = update(outgoing).where(outgoing.c.connection == connection)
+    """Compare everything again with what was sent, but for records that were found gone."""
+    query = update(outgoing).where(
+        outgoing.c.connection == connection, outgoing.c.state != "removed"
+    )
     await session.run(query.values(_AGAIN))
+
+
+async def wake_parked(
+    session: WriteSession, connection: ConnectionId, module: str, same_keys: Sequence[str]
+) -> None:
+    """Look again at parked records with these keys: whoever owned the row has left it."""
+    if same_keys:
+        of_module = (outgoing.c.connection == connection, outgoing.c.module == module)
+        waiting = (outgoing.c.same_key.in_(same_keys), outgoing.c.state == "parked")
+        await session.run(update(outgoing).where(*of_module, *waiting).values(_AGAIN))
+
+
+async def unkeyed(session: ReadSession, connection: ConnectionId, limit: int) -> list[UnkeyedRow]:
+    """Rows of a version that did not compare keys as the CRM does, the oldest records first."""
+    query = select(*(outgoing.c[one.name] for one in fields(UnkeyedRow)))
+    query = query.where(outgoing.c.connection == connection, outgoing.c.same_key.is_(None))
+    rows = await session.all(query.order_by(outgoing.c.record).limit(limit))
+    return [UnkeyedRow(**row) for row in rows]
+
+
+async def owned(
+    session: ReadSession, connection: ConnectionId, crm_keys: Sequence[str]
+) -> set[tuple[str, str]]:
+    """Module and key of the CRM's rows that have an owner, among these keys."""
+    query = select(outgoing.c.module, outgoing.c.crm_key)
+    of_keys = (outgoing.c.connection == connection, outgoing.c.crm_key.in_(crm_keys))
+    return {(row["module"], row["crm_key"]) for row in await session.all(query.where(*of_keys))}
+
+
+async def give_keys(
+    session: WriteSession, connection: ConnectionId, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """The form of each record's key (`which`, `same`), and whose row of the CRM is whose."""
+    one = (outgoing.c.connection == connection, outgoing.c.record == bindparam("which"))
+    statement = update(outgoing).where(*one)
+    statement = statement.values(same_key=bindparam("same"), crm_key=bindparam("owned"))
+    await session.run(statement, [dict(row) for row in rows])
 
 
 async def unpark(session: WriteSession, connection: ConnectionId) -> int:
@@ -125,14 +186,17 @@ async def unpark(session: WriteSession, connection: ConnectionId) -> int:
 
 
 async def due(
-    session: ReadSession, connection: ConnectionId, module: str, limit: int
+    session: ReadSession, connection: ConnectionId, module: str, after: UUID | None, limit: int
 ) -> list[DueRow]:
+    """Records that may be sent now, by id, those after `after`; parked ones are among them."""
     query = select(*(outgoing.c[one.name] for one in fields(DueRow))).where(
         outgoing.c.connection == connection,
         outgoing.c.module == module,
         _DUE,
         outgoing.c.not_before <= func.now(),
     )
+    if after is not None:
+        query = query.where(outgoing.c.record > after)
     rows = await session.all(query.order_by(outgoing.c.record).limit(limit))
     return [DueRow(**row) for row in rows]
 
@@ -148,31 +212,21 @@ async def next_due(
     return moment
 
 
-async def intend(
-    session: WriteSession,
-    connection: ConnectionId,
-    in_flight: Mapping[UUID, Mapping[str, str]],
-) -> None:
-    """Forget, before sending, the hashes of the fields in flight: they count as unknown."""
-    if in_flight:
-        rows = [
-            {"of": connection, "which": record, "added": hashes}
-            for record, hashes in in_flight.items()
-        ]
-        await session.run(_INTEND, rows)
-
-
-async def settle(
-    session: WriteSession, connection: ConnectionId, rows: Sequence[Settlement]
-) -> None:
-    if rows:
-        await session.run(_SETTLE, [_settling(connection, row) for row in rows])
-
-
-def _settling(connection: ConnectionId, row: Settlement) -> dict[str, Any]:
-    changes = dict(vars(row))
-    record, added = changes.pop("record"), changes.pop("sent")
-    return {"of": connection, "which": record, "added": added, **changes}
+async def rivals(
+    session: ReadSession, connection: ConnectionId, module: str, same_keys: Sequence[str]
+) -> list[Rival]:
+    """All records that have one of these keys or own the row with it, a few at most of each key."""
+    of_module = (outgoing.c.connection == connection, outgoing.c.module == module)
+    columns = [outgoing.c[one.name] for one in fields(Rival) if one.name != "is_gone"]
+    is_gone = (outgoing.c.state == "removed").label("is_gone")
+    owners = select(*columns, is_gone).where(*of_module, outgoing.c.crm_key.in_(same_keys))
+    eldest = (
+        select(*columns, is_gone)
+        .distinct(outgoing.c.same_key)
+        .where(*of_module, outgoing.c.same_key.in_(same_keys), outgoing.c.state != "removed")
+        .order_by(outgoing.c.same_key, outgoing.c.record)
+    )
+    return [Rival(**row) for query in (owners, eldest) for row in await session.all(query)]
 
 
 async def forget(session: WriteSession, connection: ConnectionId) -> None:
@@ -180,9 +234,16 @@ async def forget(session: WriteSession, connection: ConnectionId) -> None:
 
 
 async def forget_vanished(session: WriteSession, before: datetime, most: int) -> int:
-    """Delete rows of records that are gone since before this moment; returns how many."""
+    """Delete rows of records that are gone since before this moment; returns how many.
+
+    Whose row stays in the CRM is kept: a record that is made with its key takes it over.
+    """
     key = (outgoing.c.connection, outgoing.c.record)
-    old = select(*key).where(outgoing.c.state == "removed", outgoing.c.updated_at < before)
+    old = select(*key).where(
+        outgoing.c.state == "removed",
+        outgoing.c.crm_key.is_(None),
+        outgoing.c.updated_at < before,
+    )
     locked = old.order_by(outgoing.c.updated_at).limit(most).with_for_update(skip_locked=True)
     return await session.run(delete(outgoing).where(tuple_(*key).in_(locked)))
 

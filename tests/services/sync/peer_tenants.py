@@ -111,6 +111,7 @@ class PeerTenants:
         chosen = self._choice(connection).get(body.module)
         found = [self.records[one] for one in body.ids if one in self.records]
         present = PresentRecords(
+            chosen=chosen is not None,
             rows=[
                 PresentRecord.model_validate(
                     one | {"fields": {name: one["fields"].get(name) for name in chosen}}

@@ -55,6 +55,8 @@ def settings_for(database_url: str, folder: Path, **changes: Any) -> SyncSetting
         "backoff_s": 0.02,
         "egress_addresses": ("198.51.100.7",),
     }
+    if "batch_rows" in changes:  # a test that says how large a batch is wants none that grows
+        given["batch_rows_most"] = changes["batch_rows"]
     return SyncSettings(**{**given, **changes})
 
 

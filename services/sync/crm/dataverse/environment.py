@@ -1,28 +1,26 @@
-"""One Dataverse environment as a connection sees it: describe, and upsert in batches."""
+"""One Dataverse environment as a connection sees it: calls with a token, and descriptions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from uuid import uuid4
 
-from kit import clock
 from services.sync.connection import Connection, ModuleMapping
-from services.sync.crm.dataverse import metadata, outcomes, replies, upserts
+from services.sync.crm.dataverse import metadata
 from services.sync.crm.dataverse.address import DataverseAddress, address_of
 from services.sync.crm.dataverse.aside import aside
 from services.sync.crm.dataverse.metadata import Column, Table
 from services.sync.crm.dataverse.operations import (
     API,
-    BATCH,
     COLUMNS,
+    MESSAGES,
     TABLE,
     WHO_AM_I,
     Operation,
     documented,
 )
+from services.sync.crm.dataverse.tables import KnownTables, TableFacts
 from services.sync.crm.dataverse.tokens import SignInRefused, Tokens
 from services.sync.crm.outcome import Outcome, Verdict
-from services.sync.crm.port import Sent, Upsert
 from services.sync.egress import AddressRefused, Call, CallFailed, CallLedger, Egress, Reply
 
 _HEADERS = {
@@ -31,12 +29,13 @@ _HEADERS = {
     "OData-Version": "4.0",
     "If-None-Match": "null",
 }
-_FAILURES = (SignInRefused, CallFailed, AddressRefused)
-_NOT_RUN = Outcome(Verdict.BACK_OFF, "the CRM stopped before this row")
 
 
 class TableMissing(Exception):
     """The environment has no table of that name."""
+
+
+FAILURES = (SignInRefused, CallFailed, AddressRefused, TableMissing)
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ class Environment:
     egress: Egress
     ledger: CallLedger
     tokens: Tokens
+    tables: KnownTables
 
     @property
     def address(self) -> DataverseAddress:
@@ -61,8 +61,8 @@ class Environment:
         """Why there is no token; None where there is one, and batches can be sent at once."""
         try:
             await self._token()
-        except _FAILURES as failure:
-            return _outcome(failure)
+        except FAILURES as failure:
+            return outcome_of(failure)
         return None
 
     async def who_am_i(self) -> Reply:
@@ -71,7 +71,7 @@ class Environment:
     async def table(self, entity_set: str) -> Table:
         """Logical name and alternate keys of a table; raises TableMissing."""
         path = (
-            f"{API}/EntityDefinitions?$select=LogicalName,EntitySetName"
+            f"{API}/EntityDefinitions?$select=LogicalName,EntitySetName,PrimaryIdAttribute"
             f"&$filter=EntitySetName%20eq%20'{entity_set}'"
             "&$expand=Keys($select=KeyAttributes,EntityKeyIndexStatus)"
         )
@@ -89,24 +89,32 @@ class Environment:
         )
         return await aside(metadata.columns, await self._call(COLUMNS, path, table=logical_name))
 
-    async def upsert(self, mapping: ModuleMapping, rows: Sequence[Upsert]) -> Sent:
-        """Send the rows, at most one per key; never raises for what the CRM or the network does."""
-        content_type, body = upserts.batch(mapping.table, mapping.key_attribute, rows)
-        fields = sorted({name for row in rows for name in row.values})
-        headers = {"Content-Type": content_type, "Prefer": "odata.continue-on-error"}
-        call = self._new_call(
-            BATCH, f"{API}/$batch", headers=headers, body=body, table=mapping.table
+    async def facts(self, mapping: ModuleMapping) -> TableFacts:
+        """What a write to the mapping's table needs to know; raises like `table`."""
+        key = (self.connection.id, mapping.table)
+        return await self.tables.facts(key, lambda: self._ask_facts(mapping.table))
+
+    async def _ask_facts(self, entity_set: str) -> TableFacts:
+        found = await self.table(entity_set)
+        name = found.logical_name
+        updates = await self._has_message(name, "UpdateMultiple")
+        creates = updates and await self._has_message(name, "CreateMultiple")
+        return TableFacts(name, found.primary_id_attribute, creates, updates)
+
+    async def _has_message(self, logical_name: str, message: str) -> bool:
+        """Whether the table has a bulk action; it has UpsertMultiple where it has both others."""
+        path = (
+            f"{API}/sdkmessagefilters?$select=sdkmessagefilterid&$filter=sdkmessageid/name%20eq%20"
+            f"'{message}'%20and%20primaryobjecttypecode%20eq%20'{logical_name}'"
         )
-        try:
-            reply = await self._authorised(replace(call, fields=fields, rows=len(rows)))
-        except _FAILURES as failure:
-            return Sent(whole=_outcome(failure))
-        return await aside(partial(_sent, expected=len(rows)), reply)
+        reply = await self._call(MESSAGES, path, table=logical_name)
+        # without the right to ask, rows go one by one
+        return reply.status == 200 and metadata.has_entries(reply)
 
     async def _call(self, operation: Operation, path: str, *, table: str | None = None) -> Reply:
-        return await self._authorised(self._new_call(operation, path, table=table))
+        return await self.authorised(self.new_call(operation, path, table=table))
 
-    async def _authorised(self, call: Call) -> Reply:
+    async def authorised(self, call: Call) -> Reply:
         """Send with a token; a 401 is answered once with a fresh one (nothing was carried out)."""
         token = await self._token()
         reply = await self._with_token(call, token)
@@ -139,7 +147,7 @@ class Environment:
         )
         return await self.egress.send(call, self.ledger)
 
-    def _new_call(
+    def new_call(
         self,
         operation: Operation,
         path: str,
@@ -162,21 +170,10 @@ class Environment:
         )
 
 
-def _outcome(failure: SignInRefused | CallFailed | AddressRefused) -> Outcome:
+def outcome_of(failure: Exception) -> Outcome:
+    """What one of FAILURES means for everything that was to be sent."""
     if isinstance(failure, SignInRefused):
         return failure.outcome
-    return Outcome(Verdict.BACK_OFF, failure.reason)
-
-
-def _sent(reply: Reply, expected: int) -> Sent:
-    now = clock.now()
-    hint = reply.headers.get("x-ms-dop-hint", "")
-    parallel = int(hint) if hint.isascii() and hint.isdigit() and len(hint) < 4 else None
-    if whole := outcomes.of_batch(reply.status, reply.headers, reply.body, now):
-        return Sent(whole=whole, parallel_hint=parallel)
-    try:
-        found = replies.parts(reply.headers.get("content-type", ""), reply.body, expected)
-    except replies.ReplyUnreadable as error:
-        return Sent(whole=Outcome(Verdict.BACK_OFF, str(error)), parallel_hint=parallel)
-    rows = [outcomes.of_row(part.status, part.headers, part.body, now) for part in found]
-    return Sent(rows=rows + [_NOT_RUN] * (expected - len(rows)), parallel_hint=parallel)
+    if isinstance(failure, CallFailed | AddressRefused):
+        return Outcome(Verdict.BACK_OFF, failure.reason)
+    return Outcome(Verdict.BROKEN, f"the CRM has no table {failure}")

@@ -14,10 +14,14 @@ _DECIMAL = re.compile("-?[0-9]{1,10}")
 
 @dataclass(frozen=True)
 class CrmError:
-    """`code` is the unsigned 32-bit number or None; `message` is the CRM's own text."""
+    """`code` is the unsigned 32-bit number or None; `message` is the CRM's own text.
+
+    `is_told` where the body had the form of the Web API's errors: the CRM itself has answered.
+    """
 
     code: int | None = None
     message: str = field(default="", repr=False)
+    is_told: bool = False
 
     @property
     def label(self) -> str:
@@ -27,13 +31,15 @@ class CrmError:
 
 def read(body: bytes) -> CrmError:
     """The error of a reply; an empty one where the body holds none (a proxy's HTML page)."""
-    error = _object(_object(_document(body)).get("error"))
+    told = _object(_document(body)).get("error")
+    error = _object(told)
     code, message = error.get("code"), error.get("message")
     if isinstance(code, int):
         code = str(code)
     return CrmError(
         number(code) if isinstance(code, str) else None,
         message[:_MESSAGE_LENGTH] if isinstance(message, str) else "",
+        isinstance(told, dict) and isinstance(code, str) and isinstance(message, str),
     )
 
 

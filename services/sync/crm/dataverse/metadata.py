@@ -35,6 +35,7 @@ class Key(_Described):
 
 class Table(_Described):
     logical_name: _Name
+    primary_id_attribute: _Name
     keys: list[Key]
 
 
@@ -42,6 +43,10 @@ class Column(_Described):
     logical_name: str
     is_valid_for_create: bool = False
     is_valid_for_update: bool = False
+
+
+class _Any(_Described):
+    """An entry of which nothing is asked but that it is there."""
 
 
 class _Answer(BaseModel, Generic[_Entry]):
@@ -56,6 +61,11 @@ def tables(reply: Reply) -> list[Table]:
 def columns(reply: Reply) -> dict[str, Column]:
     """The columns of a reply by logical name; raises CallFailed."""
     return {column.logical_name: column for column in _read(reply, _Answer[Column])}
+
+
+def has_entries(reply: Reply) -> bool:
+    """Whether the reply lists anything; raises CallFailed."""
+    return bool(_read(reply, _Answer[_Any]))
 
 
 def _read(reply: Reply, shape: type[_Answer[_Entry]]) -> list[_Entry]:

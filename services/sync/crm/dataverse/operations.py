@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 API = "/api/data/v9.2"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
+_GUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,50 @@ COLUMNS = _operation(
     2048,
     rf"{API}/EntityDefinitions\(LogicalName='{_NAME}'\)/Attributes\?\$select=[A-Za-z,]+",
 )
+MESSAGES = _operation(
+    "describe-bulk",
+    "GET",
+    64,
+    rf"{API}/sdkmessagefilters\?\$select=sdkmessagefilterid"
+    rf"&\$filter=sdkmessageid/name%20eq%20'(?:Create|Update)Multiple'"
+    rf"%20and%20primaryobjecttypecode%20eq%20'{_NAME}'",
+)
 BATCH = _operation("upsert-batch", "POST", 8192, rf"{API}/\$batch")
-UPSERT = _operation("upsert", "PATCH", 64, rf"{API}/{_NAME}\({_NAME}='(?:[^'/<>*&:\\?+]|'')+'\)")
+FIND_BATCH = _operation("find-batch", "POST", 8192, rf"{API}/\$batch")
+UPSERT_MULTIPLE = _operation(
+    "upsert-multiple", "POST", 64, rf"{API}/{_NAME}/Microsoft\.Dynamics\.CRM\.UpsertMultiple"
+)
+UPDATE_MULTIPLE = _operation(
+    "update-multiple", "POST", 64, rf"{API}/{_NAME}/Microsoft\.Dynamics\.CRM\.UpdateMultiple"
+)
+_KEY = r"'(?:[^'/<>*&:\\?+]|'')+'"
+_ROW = rf"{API}/{_NAME}\({_GUID}\)"
+UPSERT = _operation("upsert", "PATCH", 64, rf"{API}/{_NAME}\({_NAME}={_KEY}\)\?\$select={_NAME}")
+UPDATE = _operation("update", "PATCH", 64, _ROW)
+DELETE = _operation("delete", "DELETE", 64, _ROW)
+FIND = _operation(
+    "find",
+    "GET",
+    1024,
+    rf"{API}/{_NAME}\?\$select={_NAME},{_NAME}&\$filter=Microsoft\.Dynamics\.CRM\.In"
+    rf"\(PropertyName='{_NAME}',PropertyValues=\[{_KEY}(?:,{_KEY})*\]\)",
+)
 
-OPERATIONS = (TOKEN, WHO_AM_I, TABLE, COLUMNS, BATCH, UPSERT)
+OPERATIONS = (
+    TOKEN,
+    WHO_AM_I,
+    TABLE,
+    COLUMNS,
+    MESSAGES,
+    BATCH,
+    FIND_BATCH,
+    UPSERT_MULTIPLE,
+    UPDATE_MULTIPLE,
+    UPSERT,
+    UPDATE,
+    DELETE,
+    FIND,
+)
 
 
 def documented(operation: Operation, path: str) -> str:

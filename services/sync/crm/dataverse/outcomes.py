@@ -1,6 +1,8 @@
 """What an answer means for a row or for the connection; pure, from documented codes and statuses.
 
-A row is parked only for what lies in the row; what lies in the connection never parks a row.
+Never from the words of a message: they are the customer's, too. A row is parked only for what lies
+in the row; what lies in the connection never parks a row. An answer without the Web API's own error
+body (a proxy's page) tells nothing but that it has to be tried again.
 """
 
 import re
@@ -8,21 +10,27 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from services.sync.crm.dataverse import errors
+from services.sync.crm.dataverse.errors import CrmError
 from services.sync.crm.outcome import Outcome, Verdict
+from services.sync.crm.port import RowForm
 
 _LIMITS = {0x80072321, 0x80072322, 0x80072326}
-_RACES = {0x80060892, 0x80040237}
-_PRIVILEGE, _NO_SEGMENT = 0x80040220, 0x8006088A
-_REASONS = {
-    0x80044331: "a value is longer than the CRM's field",
-    0x80040265: "a rule of the CRM refused the row",
-    0x80040333: "the CRM found a duplicate",
-    0x80060891: "a row that this one refers to does not exist",
-    0x80040217: "a row that this one refers to does not exist",
+_KEY_THERE = {0x80060892, 0x80040237}
+_NO_SEGMENT, _NO_ACCESS, _NOT_THERE = 0x8006088A, 0x80048306, 0x80040217
+_ROW_REASONS = {
+    0x80044331: ("a value is longer than the CRM's field, or out of its range", "value-refused"),
+    0x80040265: ("a rule of the CRM refused the row", "refused-by-rule"),
+    0x80040333: ("the CRM found a duplicate", "duplicate"),
+    0x80060891: ("a row that this one refers to does not exist", "reference-missing"),
+    _NOT_THERE: ("a row that this one refers to does not exist", "reference-missing"),
+    _NO_ACCESS: ("the application user has no access to this row of the CRM", "no-access"),
 }
-_UNKNOWN_FIELD = re.compile(
-    "could not find a property named|invalid property|undeclared property", re.IGNORECASE
-)
+_CONNECTION_REASONS = {
+    0x80040220: "the application user lacks a privilege",
+    0x80040225: "the application user is disabled",
+    0x8004D24B: "the application user has no licence",
+    _NO_SEGMENT: "the CRM does not know a mapped table",
+}
 # RFC 9110, sections 10.2.3 and 5.6.7; a negative number is read as no wait.
 _SECONDS = re.compile("(-?)0*([0-9]+)")
 _DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y")
@@ -31,18 +39,33 @@ _LONGEST_WAIT_S = 24 * 3600.0
 _USUAL_WAIT_S = 30.0
 
 
-def of_row(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:
-    """The outcome of one upsert of a batch."""
+def of_row(
+    status: int, headers: Mapping[str, str], body: bytes, now: datetime, form: RowForm = "new"
+) -> Outcome:
+    """The outcome of one row's part of a batch, which was sent in this form."""
     if status in (200, 201, 204):
         return Outcome(Verdict.OK)
     error = errors.read(body)
-    if common := _shared(status, error, headers, now):
+    if common := _of_connection(status, error, headers, now):
         return common
-    if status == 412 or error.code in _RACES:
-        return Outcome(Verdict.BACK_OFF, "another writer changed the row at the same time")
-    reason = _REASONS.get(error.code or -1, "the CRM refused the row")
-    code = f" ({error.label})" if error.label else f" (status {status})"
-    return Outcome(Verdict.REJECTED, reason + code, detail=error.message)
+    if status == 404 and form != "new" and error.code in (_NOT_THERE, 0, None):
+        return Outcome(Verdict.GONE, "the row is not in the CRM any more", code="row-deleted")
+    if status == 412 or error.code in _KEY_THERE:
+        return _of_conflict(error, form)
+    known = _ROW_REASONS.get(error.code or -1)
+    shown = _shown(status, error)
+    if known is not None:
+        reason, code = known
+        return Outcome(Verdict.REJECTED, f"{reason}{shown}", detail=error.message, code=code)
+    reason = f"the CRM refused the row{shown}"
+    return Outcome(Verdict.DOUBTED, reason, detail=error.message, code="refused")
+
+
+def _of_conflict(error: CrmError, form: RowForm) -> Outcome:
+    if form == "known" and error.code in _KEY_THERE:
+        return Outcome(Verdict.TAKEN, "another row of the CRM has this key", code="key-taken")
+    reason = "another writer changed the row at the same time"
+    return Outcome(Verdict.RACED, reason, code="raced")
 
 
 def of_batch(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome | None:
@@ -50,15 +73,22 @@ def of_batch(status: int, headers: Mapping[str, str], body: bytes, now: datetime
     multipart = headers.get("content-type", "").lower().startswith("multipart/mixed")
     if multipart and (status == 200 or 400 <= status < 500):
         return None
+    return of_whole(status, headers, body, now)
+
+
+def of_whole(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:
+    """The outcome of a call that was not accepted and tells nothing of single rows."""
     error = errors.read(body)
-    if common := _shared(status, error, headers, now):
+    if common := _of_connection(status, error, headers, now):
         return common
-    if status in (400, 413):
-        return Outcome(Verdict.SPLIT, f"the CRM refused the batch (status {status})")
-    if status in (401, 403):
-        return Outcome(Verdict.BROKEN, f"the CRM refuses this application user (status {status})")
-    if status == 404:
-        return Outcome(Verdict.BROKEN, "the environment does not offer the Dataverse Web API")
+    shown = _shown(status, error)
+    if status == 413 or 400 <= status < 500:
+        return Outcome(
+            Verdict.SPLIT,
+            f"the CRM refused the batch{shown}",
+            detail=error.message,
+            code="refused",
+        )
     return Outcome(Verdict.BACK_OFF, f"the CRM answered with status {status}")
 
 
@@ -87,22 +117,24 @@ def _moment(text: str) -> datetime | None:
     return None
 
 
-def _shared(
-    status: int, error: errors.CrmError, headers: Mapping[str, str], now: datetime
+def _of_connection(
+    status: int, error: CrmError, headers: Mapping[str, str], now: datetime
 ) -> Outcome | None:
+    """What is not about a row: a wait, an outage, or the application user's rights."""
     wait_s = retry_after(headers, now)
-    if status == 429 or error.code in _LIMITS or (status == 503 and wait_s is not None):
-        return Outcome(
-            Verdict.WAIT,
-            "the CRM asks us to wait",
-            wait_s=_USUAL_WAIT_S if wait_s is None else wait_s,
-        )
-    if status >= 500 or status == 408:
+    if status == 429 or error.code in _LIMITS or wait_s is not None:
+        seconds = _USUAL_WAIT_S if wait_s is None else wait_s
+        return Outcome(Verdict.WAIT, "the CRM asks us to wait", wait_s=seconds)
+    if error.code in _CONNECTION_REASONS:
+        return Outcome(Verdict.BROKEN, f"{_CONNECTION_REASONS[error.code]} ({error.label})")
+    is_told = error.is_told or status == 413
+    if not 400 <= status < 500 or status == 408 or not is_told:
         return Outcome(Verdict.BACK_OFF, f"the CRM answered with status {status}")
-    if error.code == _PRIVILEGE:
-        return Outcome(Verdict.BROKEN, "the application user lacks a privilege (0x80040220)")
-    if error.code == _NO_SEGMENT:
-        return Outcome(Verdict.BROKEN, "the CRM does not know a mapped table (0x8006088a)")
-    if status == 400 and _UNKNOWN_FIELD.search(error.message):
-        return Outcome(Verdict.BROKEN, "the CRM does not know a mapped field")
+    if status in (401, 403) and error.code != _NO_ACCESS:
+        reason = f"the CRM refuses this application user{_shown(status, error)}"
+        return Outcome(Verdict.BROKEN, reason)
     return None
+
+
+def _shown(status: int, error: CrmError) -> str:
+    return f" ({error.label})" if error.label else f" (status {status})"

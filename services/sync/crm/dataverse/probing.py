@@ -3,9 +3,15 @@
 from collections.abc import Mapping
 
 from services.sync.connection import ModuleMapping
-from services.sync.crm.dataverse.environment import Environment, TableMissing
+from services.sync.crm.dataverse.environment import (
+    FAILURES,
+    Environment,
+    TableMissing,
+    outcome_of,
+)
 from services.sync.crm.dataverse.metadata import Column, Table
 from services.sync.crm.dataverse.tokens import SignInRefused
+from services.sync.crm.outcome import Outcome, Verdict
 from services.sync.crm.port import Probe, ProbeStep
 from services.sync.egress import AddressRefused, CallFailed
 
@@ -20,6 +26,17 @@ async def probe(environment: Environment) -> Probe:
             break
         steps.append(await _table(environment, name, mapping))
     return Probe(tuple(steps))
+
+
+async def examine(environment: Environment, mapping: ModuleMapping) -> Outcome | None:
+    """Why no row of the mapping can be accepted, by what the CRM says of its table; or None."""
+    try:
+        table = await environment.table(mapping.table)
+        columns = await environment.columns(table.logical_name)
+    except FAILURES as failure:
+        return outcome_of(failure)
+    fault = _key_fault(table, mapping) or _field_fault(columns, mapping)
+    return Outcome(Verdict.BROKEN, fault) if fault else None
 
 
 async def _token(environment: Environment) -> ProbeStep:

@@ -1,0 +1,205 @@
+"""Writes of rows: the bulk actions where the table has them, else one part of a $batch per row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from kit import clock, strict_json
+from services.sync.connection import ModuleMapping
+from services.sync.crm.dataverse import outcomes, replies, writes
+from services.sync.crm.dataverse.aside import aside
+from services.sync.crm.dataverse.environment import FAILURES, Environment, outcome_of
+from services.sync.crm.dataverse.keys import is_id, same_key
+from services.sync.crm.dataverse.operations import (
+    API,
+    BATCH,
+    FIND_BATCH,
+    UPDATE_MULTIPLE,
+    UPSERT_MULTIPLE,
+    Operation,
+)
+from services.sync.crm.dataverse.replies import ReplyPart, ReplyUnreadable
+from services.sync.crm.dataverse.tables import TableFacts
+from services.sync.crm.outcome import Outcome, Verdict
+from services.sync.crm.port import RowWrite, Sent
+from services.sync.egress import Reply
+
+_FEWEST_IN_BULK = 8  # fewer are told of one by one, which costs about the same
+_NOT_RUN = Outcome(Verdict.BACK_OFF, "the CRM stopped before this row", code="not-run")
+_NOT_FOUND = Outcome(Verdict.BACK_OFF, "the CRM does not show the row yet", code="not-shown")
+_JSON = "application/json"
+
+
+async def write(environment: Environment, mapping: ModuleMapping, rows: Sequence[RowWrite]) -> Sent:
+    """Send the rows, at most one per key; never raises for what the CRM or the network does."""
+    try:
+        facts = await environment.facts(mapping)
+        forms = {row.form for row in rows}
+        if len(rows) >= _FEWEST_IN_BULK and forms == {"new"} and facts.bulk_upsert:
+            return await _upsert_multiple(environment, mapping, facts, rows)
+        if len(rows) >= _FEWEST_IN_BULK and forms == {"known"} and facts.bulk_update:
+            return await _update_multiple(environment, mapping, facts, rows)
+        return await _batch(environment, mapping, facts, rows)
+    except FAILURES as failure:
+        return Sent(whole=outcome_of(failure))
+
+
+async def find(
+    environment: Environment, mapping: ModuleMapping, keys: Sequence[str]
+) -> Mapping[str, str] | Outcome:
+    """The ids of the rows with these keys; an Outcome where the CRM does not tell."""
+    try:
+        return await _find(environment, mapping, await environment.facts(mapping), keys)
+    except FAILURES as failure:
+        return outcome_of(failure)
+
+
+async def _upsert_multiple(
+    environment: Environment, mapping: ModuleMapping, facts: TableFacts, rows: Sequence[RowWrite]
+) -> Sent:
+    """All or none; it answers nothing, so that a row counts when its id has been read."""
+    body = writes.upsert_multiple(mapping, facts, rows)
+    reply = await _in_bulk(environment, mapping, UPSERT_MULTIPLE, "UpsertMultiple", body, rows)
+    hint = _hint(reply)
+    if reply.status != 204:
+        return Sent(whole=_refused(reply), parallel_hint=hint)
+    found = await _find(environment, mapping, facts, [row.key for row in rows])
+    if isinstance(found, Outcome):
+        return Sent(whole=found, parallel_hint=hint)
+    ids = [found.get(same_key(row.key)) for row in rows]
+    told = [Outcome(Verdict.OK, crm_id=id_) if id_ else _NOT_FOUND for id_ in ids]
+    return Sent(rows=told, parallel_hint=hint)
+
+
+async def _update_multiple(
+    environment: Environment, mapping: ModuleMapping, facts: TableFacts, rows: Sequence[RowWrite]
+) -> Sent:
+    body = writes.update_multiple(mapping, facts, rows)
+    reply = await _in_bulk(environment, mapping, UPDATE_MULTIPLE, "UpdateMultiple", body, rows)
+    if reply.status != 204:
+        return Sent(whole=_refused(reply), parallel_hint=_hint(reply))
+    return Sent(rows=[Outcome(Verdict.OK)] * len(rows), parallel_hint=_hint(reply))
+
+
+async def _in_bulk(
+    environment: Environment,
+    mapping: ModuleMapping,
+    operation: Operation,
+    action: str,
+    body: bytes,
+    rows: Sequence[RowWrite],
+) -> Reply:
+    path = f"{API}/{mapping.table}/Microsoft.Dynamics.CRM.{action}"
+    call = environment.new_call(
+        operation, path, headers={"Content-Type": _JSON}, body=body, table=mapping.table
+    )
+    return await environment.authorised(replace(call, fields=_fields(rows), rows=len(rows)))
+
+
+def _refused(reply: Reply) -> Outcome:
+    """Of the whole: which of its rows it was is found by sending fewer."""
+    return outcomes.of_whole(reply.status, reply.headers, reply.body, clock.now())
+
+
+async def _batch(
+    environment: Environment, mapping: ModuleMapping, facts: TableFacts, rows: Sequence[RowWrite]
+) -> Sent:
+    content_type, body = writes.batch(mapping, facts, rows)
+    reply = await _run_batch(environment, mapping, BATCH, content_type, body, rows)
+    return await aside(partial(_sent, rows=rows, primary_id=facts.primary_id), reply)
+
+
+async def _run_batch(
+    environment: Environment,
+    mapping: ModuleMapping,
+    operation: Operation,
+    content_type: str,
+    body: bytes,
+    rows: Sequence[RowWrite] = (),
+) -> Reply:
+    headers = {"Content-Type": content_type, "Prefer": "odata.continue-on-error"}
+    path = f"{API}/$batch"
+    call = environment.new_call(operation, path, headers=headers, body=body, table=mapping.table)
+    return await environment.authorised(replace(call, fields=_fields(rows), rows=len(rows)))
+
+
+def _fields(rows: Sequence[RowWrite]) -> list[str]:
+    return sorted({name for row in rows for name in row.values})
+
+
+def _sent(reply: Reply, rows: Sequence[RowWrite], primary_id: str) -> Sent:
+    now, hint = clock.now(), _hint(reply)
+    if whole := outcomes.of_batch(reply.status, reply.headers, reply.body, now):
+        return Sent(whole=whole, parallel_hint=hint)
+    try:
+        found = _parts(reply, len(rows))
+    except ReplyUnreadable as error:
+        return Sent(whole=Outcome(Verdict.BACK_OFF, str(error)), parallel_hint=hint)
+    told = [
+        _told(
+            outcomes.of_row(part.status, part.headers, part.body, now, row.form), part, primary_id
+        )
+        for part, row in zip(found, rows, strict=False)
+    ]
+    return Sent(rows=told + [_NOT_RUN] * (len(rows) - len(told)), parallel_hint=hint)
+
+
+def _told(outcome: Outcome, part: ReplyPart, primary_id: str) -> Outcome:
+    """With the id, where the row was accepted and the answer shows it."""
+    if outcome.verdict is not Verdict.OK or not part.body:
+        return outcome
+    id_ = _object(part.body).get(primary_id)
+    return replace(outcome, crm_id=id_) if is_id(id_) else outcome
+
+
+async def _find(
+    environment: Environment, mapping: ModuleMapping, facts: TableFacts, keys: Sequence[str]
+) -> Mapping[str, str] | Outcome:
+    content_type, body, count = writes.finding(mapping, facts, keys)
+    reply = await _run_batch(environment, mapping, FIND_BATCH, content_type, body)
+    return await aside(partial(_found, mapping=mapping, facts=facts, count=count), reply)
+
+
+def _found(
+    reply: Reply, mapping: ModuleMapping, facts: TableFacts, count: int
+) -> Mapping[str, str] | Outcome:
+    """By the form of the key in which equal ones are equal."""
+    now = clock.now()
+    if whole := outcomes.of_batch(reply.status, reply.headers, reply.body, now):
+        return whole
+    try:
+        parts = _parts(reply, count)
+    except ReplyUnreadable as error:
+        return Outcome(Verdict.BACK_OFF, str(error))
+    found = dict[str, str]()
+    for part in parts:
+        if part.status != 200:
+            return outcomes.of_whole(part.status, part.headers, part.body, now)
+        for row in _entries(part.body):
+            key, id_ = row.get(mapping.key_attribute), row.get(facts.primary_id)
+            if isinstance(key, str) and is_id(id_):
+                found[same_key(key)] = id_
+    return found if len(parts) == count else _NOT_RUN
+
+
+def _parts(reply: Reply, expected: int) -> list[ReplyPart]:
+    return replies.parts(reply.headers.get("content-type", ""), reply.body, expected)
+
+
+def _entries(body: bytes) -> list[dict[str, Any]]:
+    entries = _object(body).get("value")
+    return [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        document = strict_json.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _hint(reply: Reply) -> int | None:
+    hint = reply.headers.get("x-ms-dop-hint", "")
+    return int(hint) if hint.isascii() and hint.isdigit() and len(hint) < 4 else None

@@ -1,0 +1,51 @@
+"""Whose a key is where several records have it: the CRM would make one row of them; pure."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from uuid import UUID
+
+from services.sync.store.outgoing import Rival
+
+
+class Claim(Enum):
+    MINE = auto()  # the key is this record's
+    HEIR = auto()  # this record takes over the row of one that is gone
+    TAKEN = auto()  # another record has it, and keeps it
+    LEAVING = auto()  # the row with it is another record's, which has another key by now
+    BUSY = auto()  # something with this key is on its way
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Who owns the CRM's row keeps it, else the oldest record has the key, after every restart.
+
+    `rivals` are all records that own a row with one of the keys, and the oldest with each of them.
+    """
+
+    owners: dict[str, Rival] = field(default_factory=dict)
+    oldest: dict[str, UUID] = field(default_factory=dict)
+
+    @classmethod
+    def among(cls, rivals: Iterable[Rival]) -> "Claims":
+        made = cls()
+        for rival in rivals:
+            if rival.crm_key is not None:
+                made.owners[rival.crm_key] = rival
+            if not rival.is_gone:
+                known = made.oldest.get(rival.same_key, rival.record)
+                made.oldest[rival.same_key] = min(known, rival.record)
+        return made
+
+    def of(self, record: UUID, same_key: str, busy: Collection[str]) -> tuple[Claim, Rival | None]:
+        """What a record may do with its key, and whose row it is."""
+        owner = self.owners.get(same_key)
+        if same_key in busy:
+            return Claim.BUSY, owner
+        if owner is not None and owner.record == record:
+            return Claim.MINE, owner
+        if owner is not None and not owner.is_gone:
+            return Claim.TAKEN if owner.same_key == same_key else Claim.LEAVING, owner
+        if self.oldest.get(same_key, record) != record:
+            return Claim.TAKEN, owner
+        return (Claim.MINE, None) if owner is None else (Claim.HEIR, owner)

@@ -1,0 +1,215 @@
+"""One module's due rows on their way: reading and sending overlap, nothing is held for long."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from contracts.clients import TenantsClient
+from kit import clock
+from kit.db import WriteSession
+from services.sync.connection import Connection, Missing
+from services.sync.crm import Crm, Outcome, Verdict
+from services.sync.push.batches import BatchSize, cut
+from services.sync.push.fence import Fence
+from services.sync.push.judging import STOPPING, gravest, judge
+from services.sync.push.lanes import Lanes
+from services.sync.push.lock import Overtaken
+from services.sync.push.plan import Item, PushPlan, Rules, key_of, plan
+from services.sync.push.settlements import Settler, keys_left
+from services.sync.settings import SyncSettings
+from services.sync.store import connections, outgoing, settling
+from services.sync.store.outgoing import DueRow
+from services.sync.store.settling import Settlement
+from services.sync.tenant_keys import TenantKeys
+
+_ROWS = Counter("bulkhead_sync_rows", "Rows sent to CRMs by what became of them.", ["state"])
+_REMOVING = ("delete", "deactivate")
+
+
+@dataclass
+class ModulePush:
+    """One push of one module. `sent_rows` counts those that the CRM has answered for."""
+
+    fence: Fence
+    tenants: TenantsClient
+    keyring: TenantKeys
+    settings: SyncSettings
+    connection: Connection
+    crm: Crm
+    missing: Missing
+    module: str
+    hash_key: bytes = field(repr=False)
+    parallel_hint: int | None = None
+    sent_rows: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._mapping = self.connection.modules[self.module]
+        self._size = BatchSize(self.settings.batch_rows, self.settings.batch_rows_most)
+        self._busy = dict[UUID, set[str]]()  # the keys of the records that are on their way
+        self._stops = list[Outcome]()
+        self._fault: Outcome | None = None
+        self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
+
+    async def run(self) -> Outcome | None:
+        """Send until nothing is due; what stops the whole connection. Raises Overtaken, Stopped."""
+        while await self._pass():
+            if self._stops:
+                return gravest(self._stops)
+        return gravest(self._stops) if self._stops else None
+
+    async def _pass(self) -> bool:
+        """Once over all that is due, by record; whether anything came of it.
+
+        All batches come to their end before what one of them was told is obeyed.
+        """
+        after: UUID | None = None
+        progressed = False
+        async with Lanes(self._batches_at_once()) as lanes:
+            while not self._stops and (due := await self._due(after)):
+                after = due[-1].record
+                made = await self._planned([row for row in due if row.record not in self._busy])
+                progressed = progressed or bool(made.items or made.settled)
+                await self._send_all(made.items, lanes)
+            await lanes.drain()
+        return progressed
+
+    def _batches_at_once(self) -> int:
+        """As many as the CRM recommends; one until it has said so."""
+        return min(max(self.parallel_hint or 1, 1), self.settings.parallel_batches)
+
+    async def _due(self, after: UUID | None) -> list[DueRow]:
+        """The next of what is due: enough for all lanes, no more than tenants gives at once."""
+        rows = min(self._size.now * self._batches_at_once(), self.settings.page_rows)
+        async with self.fence.db.read() as session:
+            await self.fence.require_permission(session)
+            return await outgoing.due(session, self.connection.id, self.module, after, rows)
+
+    async def _planned(self, due: Sequence[DueRow]) -> PushPlan:
+        """Decided from present values, and written down before anything leaves."""
+        found = await self.tenants.read_records(
+            self.connection.tenant, self.connection.id, self.module, [row.record for row in due]
+        )
+        present = {one.id: one for one in found.rows}
+        crm, id_ = self.crm, self.connection.id
+        rules = Rules(self._mapping, self.hash_key, crm.key_problem, crm.same_key, found.chosen)
+        keys = {crm.same_key(key_of(one)) for one in found.rows}
+        async with self.fence.writing() as session:
+            rivals = await outgoing.rivals(session, id_, self.module, sorted(keys))
+            busy = set[str]().union(*self._busy.values())
+            made = plan(due, present, rivals, rules, clock.now(), busy)
+            await self._write_down(session, {row.record: row for row in due}, made.settled)
+            heirs = [item.heir_of for item in made.items if item.heir_of is not None]
+            await settling.give_up_rows(session, id_, heirs)
+            await settling.intend(session, id_, [item.intent for item in made.items])
+        return made
+
+    async def _write_down(
+        self, session: WriteSession, rows: Mapping[UUID, DueRow], settled: Sequence[Settlement]
+    ) -> None:
+        """The settlements, and what others were waiting for."""
+        await settling.settle(session, self.connection.id, settled)
+        left = keys_left(rows, settled)
+        await outgoing.wake_parked(session, self.connection.id, self.module, left)
+
+    async def _send_all(self, items: Sequence[Item], lanes: Lanes) -> None:
+        """Give the lanes batch after batch; none any more once one was told to stop."""
+        if not items:
+            return
+        if refusal := await self.crm.refusal():
+            self._stops.append(refusal)
+        for item in items:
+            self._busy[item.record] = item.keys
+        for batch in cut(items, self._size):
+            if self._stops:
+                break
+            await lanes.give(self._send_batch(batch))
+            lanes.most = self._batches_at_once()
+
+    async def _send_batch(self, items: Sequence[Item]) -> None:
+        """One batch from its leaving to what is written down of it."""
+        try:
+            await self._send(items)
+        except Overtaken:
+            await self.fence.doubt([item.intent for item in items])
+            raise
+        finally:
+            for item in items:
+                self._busy.pop(item.record, None)
+
+    async def _send(self, items: Sequence[Item]) -> None:
+        """Send the rows, in halves where they are refused as a whole."""
+        items = await self._identified(items)
+        if not items:
+            return
+        sent = await self.crm.write(self._mapping, [item.write for item in items])
+        self.parallel_hint = sent.parallel_hint or self.parallel_hint
+        judged = judge(sent, len(items))
+        if judged.stop is not None:
+            self._stops.append(judged.stop)
+        if judged.halve:
+            self._size.shrink()
+            await self._send_halves(items)
+        elif judged.rows:
+            await self._settle(items, judged.rows)
+
+    async def _send_halves(self, items: Sequence[Item]) -> None:
+        middle = len(items) // 2
+        for half in (items[:middle], items[middle:]):
+            async with self.fence.db.read() as session:
+                await self.fence.require_permission(session)
+            if not self._stops:
+                await self._send(half)
+
+    async def _identified(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Rows that are to go away, by the CRM's id; whose row is not there is settled."""
+        unknown = [item for item in items if item.write.form in _REMOVING and not item.write.crm_id]
+        if not unknown:
+            return items
+        found = await self.crm.find(self._mapping, [item.write.key for item in unknown])
+        if isinstance(found, Outcome):
+            self._stops.append(found)
+            return []
+        gone = [item for item in unknown if item.same_key not in found]
+        await self._settle(gone, [Outcome(Verdict.GONE)] * len(gone))
+        absent = {item.record for item in gone}
+        ids = {item.record: found[item.same_key] for item in unknown if item.record not in absent}
+        return [
+            item.identified(ids.get(item.record)) for item in items if item.record not in absent
+        ]
+
+    async def _settle(self, items: Sequence[Item], outcomes: Sequence[Outcome]) -> None:
+        """Write down what became of the rows; one that the connection has to wait for stays due."""
+        outcomes = await self._examined(outcomes)
+        now = clock.now()
+        rows = [
+            await self._settler.settlement(item, outcome, now)
+            for item, outcome in zip(items, outcomes, strict=True)
+            if outcome.verdict not in STOPPING
+        ]
+        if not rows:
+            return
+        async with self.fence.writing() as session:
+            await self._write_down(session, {item.record: item.row for item in items}, rows)
+            await connections.release(session, self.connection.id)
+        for row in rows:
+            _ROWS.labels(row.state).inc()
+        self.sent_rows += len(rows)
+        if all(outcome.verdict is Verdict.OK for outcome in outcomes):
+            self._size.grow(len(items))
+
+    async def _examined(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """What a doubted row was refused for: the CRM's own description of its table decides."""
+        if not any(outcome.verdict is Verdict.DOUBTED for outcome in outcomes):
+            return outcomes
+        if self._fault is None:
+            self._fault = await self.crm.examine(self._mapping)
+        fault = self._fault
+        if fault is not None:
+            self._stops.append(fault)
+        stands = Verdict.REJECTED if fault is None else Verdict.BROKEN
+        return [
+            replace(one, verdict=stands) if one.verdict is Verdict.DOUBTED else one
+            for one in outcomes
+        ]

@@ -1,0 +1,45 @@
+"""How long rows wait: little for what passes by itself, long for what a person may mend; pure."""
+
+from datetime import datetime, timedelta
+
+from kit.backoff import is_exhausted, pause
+from services.sync.crm import Outcome, Verdict
+from services.sync.store.outgoing import DueRow
+from services.sync.store.settling import Settlement
+
+_SLOWLY_S, _SLOWEST = 3600.0, timedelta(days=1)
+
+
+def second_look(attempts: int) -> timedelta:
+    """When a parked row is tried again by itself: after an hour, then later each time."""
+    return pause(attempts, _SLOWLY_S, _SLOWEST)
+
+
+def parked(
+    row: DueRow, now: datetime, reason: str, code: str, detail: bytes | None = None
+) -> Settlement:
+    """Nothing is final: a parked row is looked at again, slowly."""
+    attempts, since = row.attempts + 1, row.failing_since or now
+    again = now + second_look(attempts)
+    return Settlement(row.record, "parked", again, attempts, since, reason, code, detail)
+
+
+def unaccepted(
+    row: DueRow,
+    outcome: Outcome,
+    now: datetime,
+    detail: bytes | None,
+    most: int,
+    backoff_s: float,
+) -> Settlement:
+    """The row as it waits after an outcome other than OK: soon again, or parked."""
+    attempts, since = row.attempts + 1, row.failing_since or now
+    if outcome.verdict not in (Verdict.RACED, Verdict.BACK_OFF):
+        return parked(row, now, outcome.reason, outcome.code, detail)
+    if is_exhausted(attempts, since, now, most):
+        reason = f"{outcome.reason}; given up after {attempts} attempts"
+        return parked(row, now, reason, outcome.code, detail)
+    again = now + pause(attempts, backoff_s)
+    return Settlement(
+        row.record, "retry", again, attempts, since, outcome.reason, outcome.code, detail
+    )

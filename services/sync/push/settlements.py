@@ -1,0 +1,101 @@
+"""What is written down of each row after the CRM has answered for it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.sync.connection import Connection, Missing
+from services.sync.crm import Outcome, Verdict
+from services.sync.push.patience import parked, unaccepted
+from services.sync.push.plan import Item
+from services.sync.settings import SyncSettings
+from services.sync.store.outgoing import DueRow
+from services.sync.store.settling import Settlement
+from services.sync.tenant_keys import TenantKeys
+
+REMOVED = "the record is gone, and so is its row in the CRM"
+DEACTIVATED = "the record is gone; its row in the CRM is deactivated"
+DELETED_THERE = "its row was deleted in the CRM"
+FORGOTTEN = "its row was deleted in the CRM and is not made again, as the connection says"
+TAKEN = "another row of the CRM has this key"
+
+
+@dataclass(frozen=True)
+class Settler:
+    """`missing` says what becomes of a record whose row was deleted in the CRM."""
+
+    keyring: TenantKeys
+    connection: Connection
+    missing: Missing
+    settings: SyncSettings
+
+    async def settlement(self, item: Item, outcome: Outcome, now: datetime) -> Settlement:
+        """The new state of the item's row."""
+        removing = item.write.form in ("delete", "deactivate")
+        if outcome.verdict is Verdict.OK:
+            return _removed(item, now) if removing else _accepted(item, outcome, now)
+        if outcome.verdict is Verdict.GONE:
+            return _removed(item, now, is_gone=True) if removing else self._missing(item, now)
+        detail = await self._sealed(item, outcome.detail)
+        if outcome.verdict is Verdict.TAKEN:
+            return parked(item.row, now, TAKEN, "key-taken", detail)
+        most, backoff_s = self.settings.max_attempts, self.settings.backoff_s
+        return unaccepted(item.row, outcome, now, detail, most, backoff_s)
+
+    def _missing(self, item: Item, now: datetime) -> Settlement:
+        if item.row.recreates or self.missing == "recreate":
+            return Settlement(item.record, "pending", now, reason=DELETED_THERE, owns=True)
+        if self.missing == "park":
+            return parked(item.row, now, DELETED_THERE, "row-deleted")
+        return Settlement(item.record, "removed", now, reason=FORGOTTEN, code="row-deleted")
+
+    async def _sealed(self, item: Item, text: str) -> bytes | None:
+        if not text:
+            return None
+        version, sealed = await self.keyring.seal(
+            self.connection.tenant, self.connection.id, f"detail {item.record}", text
+        )
+        return version.to_bytes(4, "big") + sealed
+
+
+def _accepted(item: Item, outcome: Outcome, now: datetime) -> Settlement:
+    id_ = outcome.crm_id or item.row.crm_id
+    return Settlement(
+        item.record,
+        "ok",
+        now,
+        sent=item.hashes,
+        owns=True,
+        crm_key=item.same_key,
+        crm_id=id_,
+    )
+
+
+def _removed(item: Item, now: datetime, *, is_gone: bool = False) -> Settlement:
+    if item.write.form == "delete" or is_gone:
+        return Settlement(item.record, "removed", now, reason=REMOVED, code="gone", owns=True)
+    row = item.row
+    return Settlement(
+        item.record,
+        "removed",
+        now,
+        reason=DEACTIVATED,
+        code="gone",
+        owns=True,
+        crm_key=row.crm_key,
+        crm_id=item.write.crm_id,
+        is_inactive=True,
+    )
+
+
+def keys_left(rows: Mapping[UUID, DueRow], settled: Iterable[Settlement]) -> list[str]:
+    """Keys that other records may have had to wait for: of rows that are gone, or have another."""
+    left = set[str]()
+    for one in settled:
+        row = rows[one.record]
+        if one.state == "removed":
+            left |= {key for key in (row.same_key, row.crm_key) if key is not None}
+        elif one.owns and row.crm_key is not None and row.crm_key != one.crm_key:
+            left.add(row.crm_key)
+    return sorted(left)

@@ -1,0 +1,158 @@
+"""Statements of a push on the rows it sends: intent before, settlement after; a page at a time."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    Update,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import TypeEngine
+
+from contracts.ids import ConnectionId
+from kit.db import WriteSession
+from services.sync.connection import OutcomeState
+from services.sync.tables import outgoing
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What is about to leave for a record: `in_flight` counts as unknown until it is settled.
+
+    `crm_key` and `crm_id` are those of the row that it owns from now on; null: as before.
+    """
+
+    record: UUID
+    in_flight: Mapping[str, str]
+    crm_key: str | None = None
+    crm_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """The new state of one row; `sent` are the hashes that change.
+
+    Where `owns` it is said anew which row of the CRM the record has: none, where `crm_key` is null,
+    and then nothing is known of it any more.
+    """
+
+    record: UUID
+    state: OutcomeState
+    not_before: datetime
+    attempts: int = 0
+    failing_since: datetime | None = None
+    reason: str = ""
+    code: str = ""
+    detail: bytes | None = None
+    sent: Mapping[str, str] = field(default_factory=dict)
+    owns: bool = False
+    crm_key: str | None = None
+    crm_id: str | None = None
+    is_inactive: bool = False
+
+
+def _of_arrays(**types: TypeEngine[Any]) -> Any:
+    """One row for each place of as many arrays, which are given when it is run."""
+    arrays = [bindparam(f"all_{name}", type_=ARRAY(kind)) for name, kind in types.items()]
+    columns = [column(name, kind) for name, kind in types.items()]
+    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+
+
+def _arrays(rows: Sequence[Any], names: Iterable[str]) -> dict[str, list[Any]]:
+    return {f"all_{name}": [getattr(row, name) for row in rows] for name in names}
+
+
+_SETTLED: dict[str, TypeEngine[Any]] = {
+    "record": Uuid(),
+    "state": Text(),
+    "not_before": DateTime(timezone=True),
+    "attempts": Integer(),
+    "failing_since": DateTime(timezone=True),
+    "reason": Text(),
+    "detail": LargeBinary(),
+    "sent": JSONB(),
+    "owns": Boolean(),
+    "crm_key": Text(),
+    "crm_id": Text(),
+    "is_inactive": Boolean(),
+}
+_INTENDED: dict[str, TypeEngine[Any]] = {
+    "record": Uuid(),
+    "in_flight": JSONB(),
+    "crm_key": Text(),
+    "crm_id": Text(),
+}
+_NOTHING = literal({}, JSONB)
+
+
+def _settling() -> Update:
+    given = _of_arrays(**_SETTLED).c
+    is_none = and_(given.owns, given.crm_key.is_(None))
+    known = case((is_none, _NOTHING), else_=outgoing.c.sent)
+    told = ("state", "not_before", "attempts", "failing_since", "reason", "detail")
+    placed = ("crm_key", "crm_id", "is_inactive")
+    return _of_given(given).values(
+        **{name: given[name] for name in told},
+        **{name: case((given.owns, given[name]), else_=outgoing.c[name]) for name in placed},
+        sent=known.concat(given.sent),
+        recreates=and_(outgoing.c.recreates, given.state != "ok"),
+        updated_at=func.now(),
+    )
+
+
+def _intending() -> Update:
+    given = _of_arrays(**_INTENDED).c
+    return _of_given(given).values(
+        sent=outgoing.c.sent.concat(given.in_flight),
+        crm_key=func.coalesce(given.crm_key, outgoing.c.crm_key),
+        crm_id=func.coalesce(given.crm_id, outgoing.c.crm_id),
+    )
+
+
+def _of_given(given: Any) -> Update:
+    where = (outgoing.c.connection == bindparam("of"), outgoing.c.record == given.record)
+    return update(outgoing).where(*where)
+
+
+_SETTLE, _INTEND = _settling(), _intending()
+
+
+async def intend(
+    session: WriteSession, connection: ConnectionId, intents: Sequence[Intent]
+) -> None:
+    """Before sending: forget the hashes of the fields in flight, and say who owns which row."""
+    if intents:
+        await session.run(_INTEND, {"of": connection} | _arrays(intents, _INTENDED))
+
+
+async def settle(
+    session: WriteSession, connection: ConnectionId, rows: Sequence[Settlement]
+) -> None:
+    if rows:
+        await session.run(_SETTLE, {"of": connection} | _arrays(rows, _SETTLED))
+
+
+async def give_up_rows(
+    session: WriteSession, connection: ConnectionId, records: Sequence[UUID]
+) -> None:
+    """These vanished records own no row of the CRM any more: others take theirs over."""
+    if records:
+        where = (outgoing.c.connection == connection, outgoing.c.record.in_(records))
+        nothing = {"crm_key": None, "crm_id": None, "is_inactive": False, "sent": _NOTHING}
+        await session.run(update(outgoing).where(*where).values(nothing))
