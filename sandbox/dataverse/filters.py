@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.dataverse import refusals
+from sandbox.dataverse.collation import folded
 from sandbox.dataverse.refusals import Refusal
 
 Properties = Mapping[str, Any]
@@ -98,18 +99,18 @@ class _Reader:
         name, wanted = token["of"], token["not"] is None
         self._check_name(name)
         try:
-            members = {str(value).casefold() for value in json.loads(token["list"])}
+            members = {folded(str(value)) for value in json.loads(token["list"])}
         except ValueError:
             raise _syntax_error(self._text) from None
-        return lambda row: (str(row.get(name)).casefold() in members) is wanted
+        return lambda row: (folded(str(row.get(name))) in members) is wanted
 
     def _function(self, word: str) -> Predicate:
         self.expect("(")
         name = self._name(self.take()["word"])
         self.expect(",")
-        part = str(self._literal()).casefold()
+        part = folded(str(self._literal()))
         self.expect(")")
-        return lambda row: _FUNCTIONS[word](str(row.get(name) or "").casefold(), part)
+        return lambda row: _FUNCTIONS[word](folded(str(row.get(name) or "")), part)
 
     def _comparison(self, word: str | None) -> Predicate:
         name = self._name(word)
@@ -158,10 +159,9 @@ def _compare(compare: Callable[[Any, Any], bool], left: Any, right: Any) -> bool
 
 
 def _folded(value: Any) -> Any:
-    """Text compares without regard to case, as in Dataverse's database."""
     if isinstance(value, dict):
         value = value.get("Value")
-    return value.casefold() if isinstance(value, str) else value
+    return folded(value) if isinstance(value, str) else value
 
 
 def _syntax_error(text: str) -> Refusal:

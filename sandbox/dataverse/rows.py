@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sandbox.dataverse import refusals
+from sandbox.dataverse.collation import folded
 from sandbox.dataverse.schema import Key, Schema, Table
 
 Values = dict[str, Any]
@@ -171,8 +172,7 @@ def _key_of(key: Key, values: Values) -> KeyOf:
 
 
 def _folded(values: KeyOf) -> KeyOf:
-    """Dataverse's database compares text without regard to case, also in keys."""
-    return tuple(v.casefold() if isinstance(v, str) else v for v in values)
+    return tuple(folded(v) if isinstance(v, str) else v for v in values)
 
 
 def _now() -> str:
