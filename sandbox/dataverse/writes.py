@@ -155,7 +155,7 @@ class Writes:
 
     def _missing(self, address: RowAddress) -> refusals.Refusal:
         if address.row_id:
-            return refusals.row_missing(address.table, address.row_id, code="")
+            return refusals.row_missing(address.table, address.row_id)
         return refusals.key_missing(address.table)
 
 
