@@ -102,6 +102,8 @@ def _key_value(table: Table, column: Column, text: str) -> KeyValue:
         bad = next((c for c in value if c in FORBIDDEN_IN_KEYS), None)
         if bad:
             raise refusals.dangerous_key(bad)
+        if not value:
+            raise refusals.key_not_valid(table)
         return value
     if column.type == "string":
         raise refusals.key_not_valid(table)

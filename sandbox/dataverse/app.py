@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
-from sandbox.dataverse import batch, web_api
+from sandbox.dataverse import batch, refusals, web_api
 from sandbox.dataverse.calls import Call, Reply, json_reply, refusal_reply
 from sandbox.dataverse.control import create_control
 from sandbox.dataverse.faults import Fault
@@ -105,7 +105,9 @@ class SimulatorApp:
         if switches.latency_s:
             await asyncio.sleep(switches.latency_s)
         if len(call.body) > switches.max_body_bytes:
-            return refusal_reply(Refusal(413, "", "The request is too large."))
+            return refusal_reply(refusals.too_large())
+        if len(call.target) > switches.max_url_bytes:
+            return refusal_reply(refusals.url_too_long(414))
         if call.path == "$batch" and call.method == "POST":
             return batch.answer(call, self._simulation.organisation)
         return web_api.answer(call, self._simulation.organisation)

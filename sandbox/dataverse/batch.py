@@ -77,6 +77,8 @@ def _check_size(items: list[Item]) -> None:
 
 def _run(item: Item, call: Call, organisation: Organisation) -> Answer | list[Answer]:
     if not isinstance(item, list):
+        if len(item.url) > organisation.switches.max_part_url_bytes:
+            return None, refusal_reply(refusals.url_too_long(400))
         return None, web_api.answer(_inner_call(item, call), organisation)
     try:
         return _run_change_set(item, call, organisation)

@@ -21,8 +21,10 @@ def run(call: Call, organisation: Organisation, table: Table, action: str) -> Re
     }.get(action)
     if action == "DeleteMultiple":
         raise Refusal(400, "0x80040203", "DeleteMultiple has not yet been implemented.")
-    if deed is None or not table.bulk_actions:
+    if deed is None or not table.has_action(action):
         raise refusals.unknown_segment(f"Microsoft.Dynamics.CRM.{action}")
+    if len(call.body) > organisation.switches.max_bulk_bytes:
+        raise refusals.too_large()
     targets = _targets(call, table)
     with organisation.rows.transaction():
         return deed(call, organisation, table, targets)

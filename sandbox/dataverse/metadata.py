@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.dataverse import addresses, refusals
 from sandbox.dataverse.addresses import Segment
 from sandbox.dataverse.calls import Call, Reply, json_reply
-from sandbox.dataverse.filters import name_checker, read_filter
+from sandbox.dataverse.filters import any_of, read_filter
 from sandbox.dataverse.organisation import Organisation
 from sandbox.dataverse.schema import Column, Table
 
@@ -49,15 +49,29 @@ def answer(call: Call, organisation: Organisation, steps: list[Segment]) -> Repl
 
 def message_filters(call: Call, organisation: Organisation) -> Reply:
     """Which bulk messages a table has; UpsertMultiple never shows itself here."""
-    text = call.options.get("$filter", "")
-    message = re.search(r"sdkmessageid/name eq '(\w+)'", text)
-    logical = re.search(r"primaryobjecttypecode eq '(\w+)'", text)
-    if not message or not logical:
-        raise refusals.not_simulated("this query of sdkmessagefilters")
-    table = organisation.schema.by_logical(logical[1])
-    has = table and table.bulk_actions and message[1] in ("CreateMultiple", "UpdateMultiple")
-    found = [{"sdkmessagefilterid": _id(message[1], logical[1])}] if has else []
-    return json_reply({"value": found})
+    found = [
+        {
+            "sdkmessagefilterid": _id(message, table.logical),
+            "primaryobjecttypecode": table.logical,
+            "sdkmessageid/name": message,
+        }
+        for table in organisation.schema.tables.values()
+        for message in sorted(table.bulk_actions)
+    ]
+    names = ("sdkmessagefilterid", "primaryobjecttypecode", "sdkmessageid/name")
+    text = call.options.get("$filter")
+    if text:
+        known = any_of({name: name for name in names}, f"{_CRM}sdkmessagefilter")
+        found = list(filter(read_filter(text, known).keep, found))
+    return json_reply({"value": [_message_filter(call, entry) for entry in found]})
+
+
+def _message_filter(call: Call, entry: dict[str, Any]) -> dict[str, Any]:
+    selected = call.options.get("$select", "sdkmessagefilterid,primaryobjecttypecode").split(",")
+    shown = {name: entry[name] for name in selected if name in entry}
+    if call.options.get("$expand", "").startswith("sdkmessageid"):
+        shown["sdkmessageid"] = {"name": entry["sdkmessageid/name"]}
+    return shown
 
 
 def _table(organisation: Organisation, key: str) -> Table:
@@ -90,8 +104,8 @@ def _attributes(call: Call, table: Table, steps: list[Segment]) -> Reply:
 def _listing(call: Call, items: list[dict[str, Any]], cast: str | None = None) -> Reply:
     text = call.options.get("$filter")
     if text and items:
-        known = name_checker(items[0].__contains__, "Microsoft.Dynamics.CRM.MetadataBase")
-        items = list(filter(read_filter(text, known), items))
+        known = any_of({name: name for name in items[0]}, "Microsoft.Dynamics.CRM.MetadataBase")
+        items = list(filter(read_filter(text, known).keep, items))
     return json_reply({"value": [_projected(call, item, cast=cast) for item in items]})
 
 

@@ -17,6 +17,9 @@ class Switches:
     latency_s: float = 0.0
     token_lifetime_s: int = 3599
     max_body_bytes: int = 128 * 1024 * 1024
+    max_bulk_bytes: int = 122_526_105
+    max_url_bytes: int = 32 * 1024
+    max_part_url_bytes: int = 64 * 1024
     read_only: Literal["ignore", "refuse"] = "ignore"
     inactive_keys: list[str] = field(default_factory=list)
     certificate: Literal["valid", "self-signed", "expired", "wrong-host"] = "valid"

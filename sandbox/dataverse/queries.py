@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 
 from sandbox.dataverse import refusals
 from sandbox.dataverse.calls import Call, Reply, json_reply, whole_number
-from sandbox.dataverse.filters import name_checker, read_filter
+from sandbox.dataverse.filters import any_of, read_filter
 from sandbox.dataverse.organisation import Organisation
 from sandbox.dataverse.refusals import Refusal
 from sandbox.dataverse.rows import Row
@@ -85,13 +85,14 @@ def _options(call: Call, simulated: set[str]) -> dict[str, str]:
 
 
 def _filtered(organisation: Organisation, table: Table, options: dict[str, str]) -> list[Row]:
-    rows = organisation.rows.all(table.set)
     if not options.get("$filter"):
-        return rows
-    known = name_checker(lambda name: table.property_column(name) is not None, table.type_name)
-    keep = read_filter(options["$filter"], known)
+        return organisation.rows.all(table.set)
     names = {column.property_name: column.name for column in table.columns.values()}
-    return [row for row in rows if keep({p: row.values.get(n) for p, n in names.items()})]
+    found = read_filter(options["$filter"], any_of(names, table.type_name))
+    rows = organisation.rows.within(table, *found.within) if found.within else None
+    if rows is None:
+        rows = organisation.rows.all(table.set)
+    return [row for row in rows if found.keep(row.values)]
 
 
 def _ordered(table: Table, rows: list[Row], order: str | None) -> list[Row]:

@@ -104,8 +104,8 @@ def not_writable(column: str) -> Refusal:
     return Refusal(400, "0x80040203", f"Attribute: {column} is read-only.")
 
 
-def row_missing(table: Table, row_id: str, code: str = "0x80040217") -> Refusal:
-    return Refusal(404, code, f"{table.logical} With Id = {row_id} Does Not Exist")
+def row_missing(table: Table, row_id: str) -> Refusal:
+    return Refusal(404, "0x80040217", f"{table.logical} With Id = {row_id} Does Not Exist")
 
 
 def key_missing(table: Table) -> Refusal:
@@ -158,6 +158,16 @@ def version_mismatch() -> Refusal:
         "0x80060882",
         "The version of the existing record doesn't match the RowVersion property provided.",
     )
+
+
+def too_large() -> Refusal:
+    """(assumed text)"""
+    return Refusal(413, "", "The request is too large.")
+
+
+def url_too_long(status: int) -> Refusal:
+    """(assumed status and text) 32 KiB are the documented limit, 64 KiB inside of a batch."""
+    return Refusal(status, "", "The request URI is too long.")
 
 
 def not_a_number(option: str) -> Refusal:

@@ -1,7 +1,7 @@
 """The rows: dicts in memory and an append-only log, so that they survive a restart."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from sandbox.dataverse import refusals
+from sandbox.dataverse.collation import folded
 from sandbox.dataverse.schema import Key, Schema, Table
 
 Values = dict[str, Any]
@@ -59,6 +60,17 @@ class Rows:
     def find(self, table: str, key: Key, values: KeyOf) -> Row | None:
         row_id = self._keys.get((table, key.name), {}).get(_folded(values))
         return self._rows[table].get(row_id) if row_id else None
+
+    def within(self, table: Table, column: str, values: Iterable[str]) -> list[Row] | None:
+        """The rows that have one of these (folded) values there; None without an index on it."""
+        rows = self._rows[table.set]
+        if column == table.primary_id:
+            return [rows[row_id] for row_id in sorted(values) if row_id in rows]
+        key = next((key for key in table.keys if key.columns == (column,)), None)
+        if key is None:
+            return None
+        index = self._keys.get((table.set, key.name), {})
+        return [rows[row_id] for row_id in sorted(index[v,] for v in values if (v,) in index)]
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -171,8 +183,7 @@ def _key_of(key: Key, values: Values) -> KeyOf:
 
 
 def _folded(values: KeyOf) -> KeyOf:
-    """Dataverse's database compares text without regard to case, also in keys."""
-    return tuple(v.casefold() if isinstance(v, str) else v for v in values)
+    return tuple(folded(v) if isinstance(v, str) else v for v in values)
 
 
 def _now() -> str:

@@ -20,6 +20,8 @@ ColumnType = Literal[
     "lookup",
 ]
 RequiredLevel = Literal["none", "application", "system"]
+BULK_MESSAGES = frozenset({"CreateMultiple", "UpdateMultiple"})
+"""UpsertMultiple works where both do, and never shows itself among the messages."""
 STANDARD_TABLES = Path(__file__).with_name("tables.json")
 
 
@@ -63,11 +65,15 @@ class Table:
     primary_name: str
     columns: Mapping[str, Column]
     keys: tuple[Key, ...]
-    bulk_actions: bool = True
+    bulk_actions: frozenset[str] = BULK_MESSAGES
 
     @property
     def type_name(self) -> str:
         return f"Microsoft.Dynamics.CRM.{self.logical}"
+
+    def has_action(self, name: str) -> bool:
+        both = self.bulk_actions >= BULK_MESSAGES
+        return both if name == "UpsertMultiple" else name in self.bulk_actions
 
     def navigation(self, name: str) -> tuple[Column, str] | None:
         """The lookup column and target set behind a navigation property (case-sensitive)."""
@@ -119,5 +125,13 @@ def _table(entry: Mapping[str, Any]) -> Table:
         primary_name=entry["primary_name"],
         columns={column.name: column for column in [*system, *own]},
         keys=tuple(Key(name, tuple(columns)) for name, columns in entry["keys"].items()),
-        bulk_actions=entry.get("bulk_actions", True),
+        bulk_actions=_bulk_actions(entry.get("bulk_actions", True)),
     )
+
+
+def _bulk_actions(written: bool | list[str]) -> frozenset[str]:
+    if isinstance(written, bool):
+        return BULK_MESSAGES if written else frozenset()
+    if not BULK_MESSAGES.issuperset(written):
+        raise ValueError(f"bulk_actions are true, false or some of {sorted(BULK_MESSAGES)}")
+    return frozenset(written)

@@ -121,7 +121,7 @@ class Writes:
 
     def _create_at(self, address: RowAddress, body: dict[str, Any]) -> Row:
         """Key values come from the address unless the body has them: the body wins."""
-        written = {**address.key_values(), **self.read_body(address.table, body)}
+        written = {**self._key_columns(address), **self.read_body(address.table, body)}
         if address.row_id:
             written[address.table.primary_id] = address.row_id
         if self._organisation.faults.take_race(address.table.set, written):
@@ -129,6 +129,21 @@ class Writes:
                 self._insert(address.table, written)
             raise refusals.already_exists()
         return self._insert(address.table, written)
+
+    def _key_columns(self, address: RowAddress) -> Values:
+        """What an address gives to the row it creates is checked as if it stood in the body."""
+        table, found = address.table, address.key_values()
+        for name, value in found.items():
+            column = table.columns[name]
+            if column.type != "lookup":
+                values.checked(table, column, value)
+            elif not self._is_there(column, value):
+                raise refusals.row_missing(table, str(value))
+        return found
+
+    def _is_there(self, column: Column, row_id: object) -> bool:
+        targets = column.targets.values()
+        return any(self._rows.get(target, str(row_id)) for target in targets)
 
     def _insert(self, table: Table, written: Values) -> Row:
         for column in table.columns.values():
@@ -140,7 +155,7 @@ class Writes:
 
     def _missing(self, address: RowAddress) -> refusals.Refusal:
         if address.row_id:
-            return refusals.row_missing(address.table, address.row_id, code="")
+            return refusals.row_missing(address.table, address.row_id)
         return refusals.key_missing(address.table)
 
 

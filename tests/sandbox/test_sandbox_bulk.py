@@ -65,3 +65,52 @@ async def test_message_filters_tell_what_a_table_supports(crm: Crm) -> None:
             f"sdkmessageid/name%20eq%20'{message}'%20and%20primaryobjecttypecode%20eq%20'account'",
         )
         assert len(answer.json()["value"]) == found
+
+
+async def test_the_messages_of_a_table_can_be_listed_with_their_names(crm: Crm) -> None:
+    query = (
+        "sdkmessagefilters?$select=primaryobjecttypecode&$expand=sdkmessageid($select=name)"
+        "&$filter=(sdkmessageid/name eq 'CreateMultiple' or sdkmessageid/name eq 'UpdateMultiple')"
+        " and primaryobjecttypecode eq 'contact'"
+    )
+    answer = (await crm.send("GET", query.replace(" ", "%20"))).json()["value"]
+    assert answer == [
+        {"primaryobjecttypecode": "contact", "sdkmessageid": {"name": name}}
+        for name in ("CreateMultiple", "UpdateMultiple")
+    ]
+
+
+async def test_update_multiple_with_one_row_that_is_gone_changes_nothing(crm: Crm) -> None:
+    row_id = (await run(crm, "CreateMultiple", {**TYPE, "name": "a"})).json()["Ids"][0]
+    gone = {**TYPE, "accountid": "00000000-0000-0000-0000-000000000009", "name": "b"}
+    answer = await run(crm, "UpdateMultiple", {**TYPE, "accountid": row_id, "name": "b"}, gone)
+    assert error(answer)[:2] == (404, "0x80040217")
+    assert crm.sim.rows("accounts")[0]["name"] == "a"
+
+
+async def test_update_multiple_does_not_know_alternate_keys(crm: Crm) -> None:
+    await crm.send("PATCH", "accounts(bulkhead_symbol='A')", {"name": "a"})
+    assert error(await run(crm, "UpdateMultiple", by_key("A", name="b")))[0] == 400
+    assert crm.sim.rows("accounts")[0]["name"] == "a"
+
+
+async def test_upsert_multiple_sees_through_case_that_two_targets_are_one_row(crm: Crm) -> None:
+    answer = await run(crm, "UpsertMultiple", by_key("é", name="1"), by_key("E ", name="2"))
+    assert answer.status_code == 400
+    assert crm.sim.rows("accounts") == []
+
+
+async def test_one_bad_row_undoes_a_thousand(crm: Crm) -> None:
+    targets = [by_key(f"S{number}", name="n") for number in range(1_000)]
+    targets[500]["name"] = "x" * 161
+    answer = await run(crm, "UpsertMultiple", *targets)
+    assert error(answer)[:2] == (400, "0x80044331")
+    assert crm.sim.rows("accounts") == []
+    assert len(answer.json()["error"]) == 2
+
+
+async def test_a_bulk_body_over_the_limit_is_413(crm: Crm) -> None:
+    crm.sim.switches.max_bulk_bytes = 200
+    answer = await run(crm, "UpsertMultiple", *(by_key(f"S{n}", name="n") for n in range(3)))
+    assert answer.status_code == 413
+    assert crm.sim.rows("accounts") == []

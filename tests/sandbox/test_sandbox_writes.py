@@ -53,7 +53,7 @@ async def test_on_create_the_body_wins_over_the_key_and_on_update_it_is_dropped(
 
 async def test_if_match_star_updates_only_and_if_none_match_star_creates_only(crm: Crm) -> None:
     missing = await crm.send("PATCH", f"accounts({ABSENT})", {"name": "n"}, If_Match="*")
-    assert error(missing) == (404, "", f"account With Id = {ABSENT} Does Not Exist")
+    assert error(missing) == (404, "0x80040217", f"account With Id = {ABSENT} Does Not Exist")
     by_key = await crm.send("PATCH", "accounts(bulkhead_symbol='A')", {}, If_Match="*")
     assert error(by_key)[:2] == (404, "0x80060891")
     assert (await crm.send("PATCH", f"accounts({ABSENT})", {}, If_None_Match="*")).is_success
