@@ -12,6 +12,7 @@ from kit.db import Database
 from kit.key_proof import key_proof
 from kit.messaging import Broker
 from kit.timers import Timer
+from services.sync.changing import Changes
 from services.sync.consumers import handlers
 from services.sync.egress import Egress
 from services.sync.environments import Environments
@@ -19,6 +20,7 @@ from services.sync.forgetting import forgetting
 from services.sync.lag import Lag
 from services.sync.ledger import Ledger
 from services.sync.parts import SyncParts
+from services.sync.probes import Probes
 from services.sync.push import Pusher
 from services.sync.registry import Registry
 from services.sync.routes import public_routes, tenant_routes
@@ -48,7 +50,9 @@ def create_app(
         settings.database_url, size=settings.workers, statement_timeout_s=_LOCK_TIMEOUT_S
     )
     client = tenants or TenantsClient(settings.tenants_url, key=settings.identity_key, service=NAME)
-    registry = Registry(db, keyring, environments, settings.connections_most)
+    probes = Probes(environments)
+    registry = Registry(db, keyring, environments, probes, settings.connections_most)
+    changes = Changes(db, environments, probes)
     pusher = Pusher(db, locks, client, keyring, environments, settings)
     suspended = SuspendedTenants(db, client, pusher.wake)
     looking = Timer("tenants", settings.sweep_s, suspended.look)
@@ -76,6 +80,6 @@ def create_app(
                 forgetting(db, timedelta(days=settings.ledger_keep_days)),
             ],
             closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],
-            parts=SyncParts(db, registry, pusher, keyring, settings.egress_addresses),
+            parts=SyncParts(db, registry, changes, pusher, keyring, settings.egress_addresses),
         ),
     )

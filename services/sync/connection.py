@@ -27,6 +27,11 @@ class ModuleMapping:
     deletions: Deletions = "keep"
     withdrawn: Withdrawn = "keep"
 
+    @property
+    def target(self) -> tuple[str, str]:
+        """Which rows there are records' own: those of a table, by a key column."""
+        return self.table, self.key_attribute
+
 
 class CrmAddress(Protocol):
     """Where a CRM is, in the form of its kind."""
@@ -37,6 +42,10 @@ class CrmAddress(Protocol):
     @property
     def hosts(self) -> frozenset[str]:
         """All that is ever called on behalf of the connection."""
+
+    @property
+    def place(self) -> str:
+        """Which CRM this is: equal for two addresses of one."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,10 @@ class Environments:
             connection.tenant, connection.id, CURRENT, found.key_version, found.sealed
         )
 
+    def same_key(self, connection: Connection, key: str) -> str:
+        """The key in the form in which the connection's CRM compares it."""
+        return self._kinds[connection.address.kind].same_key(key)
+
     def of(self, connection: Connection, secret: str) -> Crm:
         return self._kinds[connection.address.kind].open(connection, secret)
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from kit.db import Database
 from kit.http import given
+from services.sync.changing import Changes
 from services.sync.push import Pusher
 from services.sync.registry import Registry
 from services.sync.tenant_keys import TenantKeys
@@ -17,6 +18,7 @@ class SyncParts:
 
     db: Database
     registry: Registry
+    changes: Changes
     pusher: Pusher
     keyring: TenantKeys
     egress_addresses: Sequence[str]

@@ -9,9 +9,16 @@ from kit.problems import TooManyRequests
 from services.sync.connection import Connection
 from services.sync.crm import Probe, ProbeStep
 from services.sync.environments import Environments
+from services.sync.problems import CrmProbeFailed
 
 _AT_ONCE = 4  # of one tenant
 _LONGEST_S = 120.0
+
+
+def require(found: Probe) -> None:
+    """CrmProbeFailed where something is not well."""
+    if found.failed is not None:
+        raise CrmProbeFailed(found.failed.reason, step=found.failed.step)
 
 
 class Probes:

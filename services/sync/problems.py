@@ -33,6 +33,14 @@ class SecretMissing(Problem, status=409, slug="connection-secret-missing"):
     """
 
 
+class CrmTargetTaken(Problem, status=409, slug="crm-target-taken"):
+    """Another connection of the tenant writes the same rows
+
+    The detail names the connection and its module. Records of both would overwrite each other: map
+    them to another table or by another key, or remove the other connection.
+    """
+
+
 class ConnectionsTooMany(Problem, status=409, slug="connections-too-many"):
     """The tenant has too many connections
 

@@ -10,14 +10,14 @@ from kit.db import Database, WriteSession
 from kit.problems import NotFound, Problem
 from services.sync.crm import NewConnection, Probe, connection_of, stored_address
 from services.sync.environments import CURRENT, NEXT, Environments
-from services.sync.probes import Probes
+from services.sync.probes import Probes, require
 from services.sync.problems import (
     ConnectionStateConflict,
     ConnectionsTooMany,
-    CrmProbeFailed,
 )
 from services.sync.store import connections, outgoing
 from services.sync.store.connections import ConnectionRow, NewConnectionRow
+from services.sync.targets import require_free
 from services.sync.tenant_keys import TenantKeys
 
 
@@ -25,27 +25,35 @@ class Registry:
     """No transaction is open while the CRM is asked."""
 
     def __init__(
-        self, db: Database, keyring: TenantKeys, environments: Environments, most: int
+        self,
+        db: Database,
+        keyring: TenantKeys,
+        environments: Environments,
+        probes: Probes,
+        most: int,
     ) -> None:
         self._db, self._keyring, self._environments = db, keyring, environments
-        self._probes = Probes(environments)
+        self._probes = probes
         self._most = most  # connections of one tenant
 
     async def register(self, tenant: TenantId, wanted: NewConnection) -> ConnectionId:
         """Check the addresses, probe, save.
 
-        Raises ConnectionsTooMany, CrmAddressRefused, CrmProbeFailed, TooManyRequests.
+        Raises ConnectionsTooMany, CrmAddressRefused, CrmTargetTaken, CrmProbeFailed,
+        TooManyRequests.
         """
         row = _row(tenant, wanted)
         with _limited(self._most):
             async with self._db.read() as reading:
                 await connections.require_room(reading, tenant, self._most)
+                await require_free(reading, row)
         connection, secret = connection_of(row), wanted.client_secret.get_secret_value()
-        _require(await self._probes.look(connection, secret))
+        require(await self._probes.look(connection, secret))
         version, sealed = await self._keyring.seal(tenant, connection.id, CURRENT, secret)
         with _limited(self._most):
             async with self._db.write() as session:
                 await connections.add(session, row, self._most)
+                await require_free(session, row)
                 await connections.put_credential(session, connection.id, CURRENT, version, sealed)
                 made = ConnectionCreated(tenant=tenant, connection=connection.id)
                 await outbox.add(session, made)
@@ -66,7 +74,7 @@ class Registry:
         row = await self._get(tenant, id_)
         await self._put_secret(tenant, id_, NEXT, secret)
         try:
-            _require(await self._probes.look(connection_of(row), secret))
+            require(await self._probes.look(connection_of(row), secret))
         except Problem:
             async with self._db.write() as session:
                 await connections.drop_credentials(session, id_, NEXT)
@@ -127,6 +135,7 @@ def _row(tenant: TenantId, wanted: NewConnection) -> NewConnectionRow:
         kind=wanted.kind,
         address=stored_address(wanted),
         modules={name: mapping.model_dump() for name, mapping in wanted.modules.items()},
+        missing=wanted.missing,
     )
 
 
@@ -136,8 +145,3 @@ def _limited(most: int) -> Iterator[None]:
         yield
     except connections.TooMany:
         raise ConnectionsTooMany(f"a tenant has at most {most}") from None
-
-
-def _require(found: Probe) -> None:
-    if found.failed is not None:
-        raise CrmProbeFailed(found.failed.reason, step=found.failed.step)

@@ -67,6 +67,39 @@ async def get_connection(
     return await _view(db, tenant, connection)
 
 
+@tenant_routes.patch("/{connection}")
+async def change_connection(
+    tenant: TenantId,
+    connection: ConnectionId,
+    wanted: crm.ConnectionChange,
+    parts: With,
+    _actor: Annotated[Actor, needs("connection.manage")],
+) -> crm.ConnectionView:
+    """Change name, mapping, policies or address in place, if the CRM is well with them.
+
+    Everything is compared anew. Rows of another CRM, table or key column are other rows: nothing is
+    known of them, and those of before stay as they are.
+    """
+    await parts.changes.change(tenant, connection, wanted)
+    parts.pusher.wake(tenant, connection)
+    async with parts.db.read() as db:
+        return await _view(db, tenant, connection)
+
+
+@tenant_routes.post("/{connection}/resync")
+async def resync_connection(
+    tenant: TenantId,
+    connection: ConnectionId,
+    wanted: schemas.Resync,
+    parts: With,
+    _actor: Annotated[Actor, needs("connection.run")],
+) -> schemas.Resynced:
+    """Forget what the CRM is believed to hold: its rows are written over whole, or made again."""
+    resynced = await parts.changes.resync(tenant, connection, wanted)
+    parts.pusher.wake(tenant, connection)
+    return schemas.Resynced(resynced=resynced)
+
+
 @tenant_routes.post("/{connection}/test")
 async def probe_connection(
     tenant: TenantId,

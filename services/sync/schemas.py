@@ -3,11 +3,18 @@
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints, model_validator
 
 from contracts.schema import Strict, Time, at_most
 from kit.display_text import DisplayText
-from services.sync.connection import ConnectionState, ModuleMapping, OutcomeState
+from services.sync.connection import (
+    ConnectionState,
+    Deletions,
+    Missing,
+    ModuleMapping,
+    OutcomeState,
+    Withdrawn,
+)
 
 # The names of a CRM's tables and columns, and of our modules and fields.
 Theirs = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
@@ -16,11 +23,18 @@ Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
 
 
 class Mapping(Strict):
-    """One module of ours in a table of theirs (`table` is the entity set, e.g. accounts)."""
+    """One module of ours in a table of theirs (`table` is the entity set, e.g. accounts).
+
+    `deletions` says what becomes of the CRM's row when its record is deleted here: it stays, goes,
+    or is deactivated there. `withdrawn` says what becomes of a column whose field is not chosen or
+    not mapped any more: it keeps its last value, or is cleared.
+    """
 
     table: Theirs
     key_attribute: Theirs
     fields: Annotated[dict[Ours, Theirs], Field(min_length=1, max_length=500), at_most(500)]
+    deletions: Deletions = "keep"
+    withdrawn: Withdrawn = "keep"
 
     @model_validator(mode="after")
     def _writes_each_column_once(self) -> Self:
@@ -33,15 +47,64 @@ class Mapping(Strict):
         return self
 
     def value(self) -> ModuleMapping:
-        return ModuleMapping(self.table, self.key_attribute, self.fields)
+        return ModuleMapping(
+            self.table, self.key_attribute, self.fields, self.deletions, self.withdrawn
+        )
+
+
+def _each_target_once(modules: dict[str, Mapping]) -> dict[str, Mapping]:
+    if len({(one.table, one.key_attribute) for one in modules.values()}) != len(modules):
+        raise ValueError("two modules go into the same table by the same key")
+    return modules
+
+
+Name = Annotated[DisplayText, Field(min_length=1, max_length=100)]
+Modules = Annotated[
+    dict[Ours, Mapping],
+    Field(min_length=1, max_length=50),
+    at_most(50),
+    AfterValidator(_each_target_once),
+]
 
 
 class NewConnectionBase(Strict):
-    """What a new connection is of, whatever kind its CRM is of."""
+    """What a new connection is of, whatever kind its CRM is of.
 
-    name: Annotated[DisplayText, Field(min_length=1, max_length=100)]
+    `missing` says what becomes of a record whose row was deleted in the CRM: the row is made again,
+    the record is parked, or it is left alone.
+    """
+
+    name: Name
     client_secret: Secret
-    modules: Annotated[dict[Ours, Mapping], Field(min_length=1, max_length=50), at_most(50)]
+    modules: Modules
+    missing: Missing = "recreate"
+
+
+class ConnectionChangeBase(Strict):
+    """What changes of a connection; what is left out stays as it is."""
+
+    name: Name | None = None
+    modules: Modules | None = None
+    missing: Missing | None = None
+
+
+class Resync(Strict):
+    """Which records: those of a module, or the one with a key in it; all, where nothing is said."""
+
+    module: Ours | None = None
+    key: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+
+    @model_validator(mode="after")
+    def _says_of_which_module(self) -> Self:
+        if self.key is not None and self.module is None:
+            raise ValueError("a key needs its module")
+        return self
+
+
+class Resynced(BaseModel):
+    """How many records will be sent again, whatever is known of them."""
+
+    resynced: int
 
 
 class NewCredentials(Strict):
@@ -56,6 +119,7 @@ class ConnectionViewBase(BaseModel):
     state: ConnectionState
     reason: str
     modules: dict[str, Mapping]
+    missing: Missing
     outcomes: dict[str, int]
     retry_at: Time | None
     pushed_at: Time | None

@@ -2,9 +2,11 @@
 
 from services.sync.crm.kinds import (
     KINDS,
+    ConnectionChange,
     ConnectionList,
     ConnectionView,
     NewConnection,
+    address_with,
     connection_of,
     stored_address,
     view_of,
@@ -14,6 +16,7 @@ from services.sync.crm.port import Crm, CrmKind, Probe, ProbeStep, RowForm, RowW
 
 __all__ = [
     "KINDS",
+    "ConnectionChange",
     "ConnectionList",
     "ConnectionView",
     "Crm",
@@ -26,6 +29,7 @@ __all__ = [
     "RowWrite",
     "Sent",
     "Verdict",
+    "address_with",
     "connection_of",
     "stored_address",
     "view_of",

@@ -15,6 +15,7 @@ from services.sync.connection import Connection, ModuleMapping
 from services.sync.crm.dataverse import (
     Dataverse,
     DataverseAddress,
+    DataverseConnectionChange,
     DataverseConnectionView,
     NewDataverseConnection,
 )
@@ -23,6 +24,7 @@ from services.sync.egress import CallLedger, Egress
 from services.sync.store.connections import ConnectionRow, NewConnectionRow
 
 NewConnection = NewDataverseConnection
+ConnectionChange = DataverseConnectionChange
 ConnectionView = DataverseConnectionView
 _VIEWS = TypeAdapter[ConnectionView](ConnectionView)
 _SHOWN = schemas.ConnectionViewBase.model_fields.keys() - {"outcomes"}
@@ -48,6 +50,14 @@ def stored_address(wanted: NewConnection) -> dict[str, Any]:
     form = KINDS[wanted.kind].address
     given = {name: getattr(wanted, name) for name in form.model_fields}
     return form.model_validate(given).checked().model_dump(exclude={"kind"})
+
+
+def address_with(row: NewConnectionRow, wanted: ConnectionChange) -> dict[str, Any]:
+    """What is kept of where the CRM is, after a change; raises CrmAddressRefused."""
+    form = KINDS[row.kind].address
+    changes = {name: getattr(wanted, name) for name in form.model_fields}
+    given = {**row.address, **{name: one for name, one in changes.items() if one is not None}}
+    return form.model_validate({**given, "kind": row.kind}).checked().model_dump(exclude={"kind"})
 
 
 def connection_of(row: NewConnectionRow) -> Connection:

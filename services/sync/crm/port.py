@@ -26,6 +26,11 @@ class StoredAddress(Strict):
     def hosts(self) -> frozenset[str]:
         """All that is ever called on behalf of a connection."""
 
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Which CRM this is: equal for two addresses of one."""
+
     @abstractmethod
     def checked(self) -> Self:
         """With addresses that the guard lets out, in one form; raises CrmAddressRefused."""
@@ -115,6 +120,9 @@ class Crm(Protocol):
 
 class CrmKind(Protocol):
     """All connections of one kind in this process, and what they share."""
+
+    def same_key(self, key: str) -> str:
+        """As of every CRM of the kind."""
 
     def open(self, connection: Connection, secret: str) -> Crm: ...
 

@@ -50,13 +50,14 @@ class Fence:
 
     async def doubt(self, intents: Sequence[Intent]) -> None:
         """What has just left may have reached the CRM after what another push has sent: it is in
-        flight once more, and looked at again."""
+        flight once more, and looked at again. Raises Overtaken where there was another."""
         async with self.db.write() as session:
             if await self._is_current(session, alone=True):
                 return
             await settling.intend(session, self.connection, intents)
             records = [intent.record for intent in intents]
             await outgoing.mark_again(session, self.connection, records)
+        raise Overtaken
 
     async def _is_current(self, session: WriteSession, *, alone: bool = False) -> bool:
         return await connections.is_current(session, self.connection, self.generation, alone=alone)

@@ -10,7 +10,8 @@ from kit.supervisor import spawn
 class Lanes:
     """`give` work, then `drain`; the first error ends the giving, and comes out of both.
 
-    Work that is under way when the block ends by an error or a cancellation is cancelled.
+    Work that is under way when the block ends by an error comes to its end first; where the block
+    is cancelled, it is cancelled too.
     """
 
     def __init__(self, most: int) -> None:
@@ -21,9 +22,10 @@ class Lanes:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_error: object) -> None:
-        for task in self._running:
-            task.cancel()
+    async def __aexit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            for task in self._running:
+                task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def give(self, work: Coroutine[Any, Any, None]) -> None:

@@ -49,6 +49,7 @@ class ModulePush:
         self._size = BatchSize(self.settings.batch_rows, self.settings.batch_rows_most)
         self._busy = dict[UUID, set[str]]()  # the keys of the records that are on their way
         self._stops = list[Outcome]()
+        self._is_examined = False
         self._fault: Outcome | None = None
         self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
 
@@ -128,15 +129,25 @@ class ModulePush:
             lanes.most = self._batches_at_once()
 
     async def _send_batch(self, items: Sequence[Item]) -> None:
-        """One batch from its leaving to what is written down of it."""
+        """One batch from its leaving to what is written down of it.
+
+        Where nothing was, another push may have begun: what has left is doubted then.
+        """
         try:
-            await self._send(items)
-        except Overtaken:
-            await self.fence.doubt([item.intent for item in items])
-            raise
+            if not await self._is_settled(items):
+                await self.fence.doubt([item.intent for item in items])
         finally:
             for item in items:
                 self._busy.pop(item.record, None)
+
+    async def _is_settled(self, items: Sequence[Item]) -> bool:
+        stops = len(self._stops)
+        try:
+            await self._require_permission()
+            await self._send(items)
+        except Overtaken:
+            return False
+        return len(self._stops) == stops
 
     async def _send(self, items: Sequence[Item]) -> None:
         """Send the rows, in halves where they are refused as a whole."""
@@ -157,10 +168,13 @@ class ModulePush:
     async def _send_halves(self, items: Sequence[Item]) -> None:
         middle = len(items) // 2
         for half in (items[:middle], items[middle:]):
-            async with self.fence.db.read() as session:
-                await self.fence.require_permission(session)
+            await self._require_permission()
             if not self._stops:
                 await self._send(half)
+
+    async def _require_permission(self) -> None:
+        async with self.fence.db.read() as session:
+            await self.fence.require_permission(session)
 
     async def _identified(self, items: Sequence[Item]) -> Sequence[Item]:
         """Rows that are to go away, by the CRM's id; whose row is not there is settled."""
@@ -203,8 +217,8 @@ class ModulePush:
         """What a doubted row was refused for: the CRM's own description of its table decides."""
         if not any(outcome.verdict is Verdict.DOUBTED for outcome in outcomes):
             return outcomes
-        if self._fault is None:
-            self._fault = await self.crm.examine(self._mapping)
+        if not self._is_examined:
+            self._is_examined, self._fault = True, await self.crm.examine(self._mapping)
         fault = self._fault
         if fault is not None:
             self._stops.append(fault)

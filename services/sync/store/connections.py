@@ -38,6 +38,7 @@ class NewConnectionRow:
     kind: str
     address: Mapping[str, Any]
     modules: Mapping[str, Mapping[str, Any]]
+    missing: Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,6 @@ class ConnectionRow(NewConnectionRow):
     retry_at: datetime | None
     failures: int
     parallel_hint: int | None
-    missing: Missing
     look_at: datetime | None
     looks: int
     pushed_at: datetime | None
@@ -152,6 +152,26 @@ async def set_state(
     changes = {"state": state, "reason": reason, "failures": 0, "retry_at": waits}
     query = update(connection).where(connection.c.id == id_, connection.c.state.in_(was))
     return await session.run(query.values(**changes, updated_at=_NOW)) == 1
+
+
+async def only_changer(session: WriteSession, tenant: TenantId) -> None:
+    """Until the transaction ends, nobody else adds or changes a connection of the tenant."""
+    await session.run(_lock(tenant))
+
+
+async def change(session: WriteSession, row: ConnectionRow) -> None:
+    """Save name, address, modules and policy; what was pushed before is compared anew."""
+    names = ("name", "address", "modules", "missing")
+    changes = {name: getattr(row, name) for name in names}
+    query = update(connection).where(connection.c.id == row.id)
+    await session.run(query.values(**changes, updated_at=_NOW))
+    await start_over(session, row.id)
+
+
+async def start_over(session: WriteSession, id_: ConnectionId) -> None:
+    """Read everything again; a push that runs is overtaken."""
+    query = update(connection).where(connection.c.id == id_)
+    await session.run(query.values(position=None, generation=connection.c.generation + 1))
 
 
 async def hold(

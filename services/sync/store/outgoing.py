@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, delete, func, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, case, delete, func, literal, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 
 from contracts.ids import ConnectionId
 from kit.db import ReadSession, WriteSession
@@ -27,6 +27,13 @@ _AGAIN: dict[str, Any] = {
     # whoever changes again while it waits has been waiting all the same
     "waiting_since": case((_WAITING, outgoing.c.waiting_since), else_=func.now()),
 }
+# every column that was ever sent, as one of which nobody knows what the CRM holds
+_SENT = func.jsonb_object_keys(outgoing.c.sent).table_valued("column")
+_UNKNOWN = func.coalesce(
+    select(func.jsonb_object_agg(_SENT.c.column, "")).select_from(_SENT).scalar_subquery(),
+    literal({}, JSONB),
+)
+
 _WAITING_SINCE = text("""
 SELECT min(oldest.waiting_since) AS since
 FROM connection
@@ -222,11 +229,43 @@ async def rivals(
     owners = select(*columns, is_gone).where(*of_module, outgoing.c.crm_key.in_(same_keys))
     eldest = (
         select(*columns, is_gone)
-        .distinct(outgoing.c.same_key)
+        .ext(distinct_on(outgoing.c.same_key))
         .where(*of_module, outgoing.c.same_key.in_(same_keys), outgoing.c.state != "removed")
         .order_by(outgoing.c.same_key, outgoing.c.record)
     )
     return [Rival(**row) for query in (owners, eldest) for row in await session.all(query)]
+
+
+async def resync(
+    session: WriteSession, connection: ConnectionId, module: str | None, same_key: str | None
+) -> int:
+    """Nothing that was sent counts as there any more; how many records are sent whole again."""
+    query = update(outgoing).where(
+        outgoing.c.connection == connection, outgoing.c.state != "removed"
+    )
+    if module is not None:
+        query = query.where(outgoing.c.module == module)
+    if same_key is not None:
+        query = query.where(outgoing.c.same_key == same_key)
+    return await session.run(query.values(**_AGAIN, sent=_UNKNOWN, recreates=True))
+
+
+async def forget_rows(
+    session: WriteSession, connection: ConnectionId, modules: Sequence[str]
+) -> None:
+    """The records of these modules own no row of the CRM, and nothing was sent."""
+    nothing = {"crm_key": None, "crm_id": None, "is_inactive": False, "sent": literal({}, JSONB)}
+    of_modules = (outgoing.c.connection == connection, outgoing.c.module.in_(modules))
+    if modules:
+        await session.run(update(outgoing).where(*of_modules).values(nothing))
+
+
+async def forget_modules(
+    session: WriteSession, connection: ConnectionId, modules: Sequence[str]
+) -> None:
+    of_modules = (outgoing.c.connection == connection, outgoing.c.module.in_(modules))
+    if modules:
+        await session.run(delete(outgoing).where(*of_modules))
 
 
 async def forget(session: WriteSession, connection: ConnectionId) -> None:

@@ -4,10 +4,13 @@ import httpcore2
 
 from contracts.ids import ConnectionId, TenantId, new_id
 from services.sync.connection import Connection, ModuleMapping
-from services.sync.crm.dataverse import DataverseAddress, Environment, Tokens
+from services.sync.crm.dataverse import DataverseAddress, Tokens
+from services.sync.crm.dataverse.kind import DataverseCrm
+from services.sync.crm.dataverse.tables import KnownTables, TableFacts
 from services.sync.egress import Egress
 from tests.services.sync.recording import RecordingLedger, RecordingResolver
 
+FACTS = TableFacts("account", "accountid")
 MAPPING = ModuleMapping("accounts", "bulkhead_symbol", {"name": "name"})
 CONNECTION = Connection(
     ConnectionId(new_id()),
@@ -50,7 +53,12 @@ class _ByName(httpcore2.AsyncNetworkBackend):
         return await httpcore2.AsyncMockBackend(pieces).connect_tcp(host, port)
 
 
-def environment(answer: bytes, *, token: bytes | None = http(TOKEN)) -> Environment:
-    """The CRM answers every request with `answer`; so does the authority, without a `token`."""
+def environment(answer: bytes, *, token: bytes | None = http(TOKEN)) -> DataverseCrm:
+    """The CRM answers every request with `answer`; so does the authority, without a `token`.
+
+    Its table is known already, and has no actions for many rows.
+    """
     guard = Egress(resolver=RecordingResolver(), dialler=_ByName(token, answer))
-    return Environment(CONNECTION, "secret", guard, RecordingLedger(), Tokens())
+    tables = KnownTables()
+    tables.learn((CONNECTION.id, MAPPING.table), FACTS)
+    return DataverseCrm(CONNECTION, "secret", guard, RecordingLedger(), Tokens(), tables)

@@ -118,7 +118,7 @@ class PeerTenants:
                 )
                 for one in found
                 if chosen is not None and one["module"] == body.module
-            ]
+            ],
         )
         await self._let("once_read")
         return present

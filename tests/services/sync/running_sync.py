@@ -20,6 +20,7 @@ from kit.messaging.memory import MemoryBroker
 from kit.notice import Notice
 from kit.sealing import SigningKey, VerifyKey, new_key
 from kit.tokens import KeySet, Signer
+from sandbox.dataverse.recording import RecordedRequest
 from services.sync.app import create_app
 from services.sync.egress import CallLimits, Egress, InjectedName
 from services.sync.parts import SyncParts
@@ -28,6 +29,7 @@ from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.simulated_crms import HOST, SimulatedCrm
 
+API = "/api/data/"
 ISSUER = "https://bulkhead"
 LIMITS = CallLimits(read_s=5.0, total_s=10.0)
 _KEY = SigningKey.generate()
@@ -136,14 +138,26 @@ class Sync:
         await self.broker.publish(notice.to_message(source="/test"))
 
     def batches(self) -> list[list[tuple[str, dict[str, Any]]]]:
-        """(url, body) of every row of every batch that the simulator received."""
-        return [
-            [(url, json.loads(body)) for _, url, body in request.operations()]
-            for request in self.simulator.requests(self.simulator.BATCH)
-        ]
+        """(url, body) of every row of every call with rows that the simulator received."""
+        calls = [written(request) for request in self.simulator.requests(API)]
+        return [rows for rows in calls if rows]
 
     def sent(self) -> list[tuple[str, dict[str, Any]]]:
         return [row for batch in self.batches() for row in batch]
+
+
+def written(request: RecordedRequest) -> list[tuple[str, dict[str, Any]]]:
+    """The rows that a request writes: where to, and what."""
+    if request.target.endswith("Multiple"):
+        targets = json.loads(request.body)["Targets"]
+        return [(target.pop("@odata.id", ""), target) for target in targets]
+    if request.method == "GET":
+        return []
+    return [
+        (url, json.loads(body or b"{}"))
+        for method, url, body in request.operations()
+        if method != "GET"
+    ]
 
 
 def token(tenant: TenantId, *permissions: str) -> str:

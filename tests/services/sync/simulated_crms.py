@@ -4,9 +4,12 @@ Whoever adds a kind adds a class beside this one and a line in both tables; the 
 nothing of Dataverse then run for the new kind as well.
 """
 
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 from sandbox.dataverse import DataverseSimulator
+from sandbox.dataverse.schema import Schema, load
 
 HOST = "contoso.crm.example"
 
@@ -40,8 +43,16 @@ class SimulatedDataverse(DataverseSimulator):
         return self.rows(self.TABLE)
 
 
+def one_by_one() -> Schema:
+    """Tables without actions for many rows at once: each row has an answer of its own."""
+    known = load()
+    plain = [replace(table, bulk_actions=frozenset()) for table in known.tables.values()]
+    return Schema({table.set: table for table in plain})
+
+
 SimulatedCrm: TypeAlias = SimulatedDataverse  # with a second kind: what both have
-SIMULATORS = {"dataverse": SimulatedDataverse.serve}
+SIMULATORS = {"dataverse": partial(SimulatedDataverse.serve, tables=one_by_one())}
+IN_BULK = {"dataverse": SimulatedDataverse.serve}
 ADDRESSES: dict[str, dict[str, str]] = {  # each with a name in a form that is not the guard's
     "dataverse": {
         "environment_url": "https://CRM.example.com:443/",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.sync.crm import Sent, Upsert, Verdict
+from services.sync.crm import RowWrite, Sent, Verdict
 from services.sync.crm.dataverse import SignInRefused, TableMissing, probe
 from services.sync.crm.dataverse import errors as crm_errors
 from services.sync.crm.dataverse.outcomes import of_batch, of_row, retry_after
@@ -20,7 +20,7 @@ from tests.services.sync.answering import CONNECTION, MAPPING, TOKEN, environmen
 
 NOW = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 TYPE = "multipart/mixed; boundary=b"
-ROWS = [Upsert(f"K{number}", {"name": "x"}) for number in range(3)]
+ROWS = [RowWrite("new", f"K{number}", {"name": "x"}) for number in range(3)]
 
 NUMBERS = st.integers() | st.integers(10**300, 10**301) | st.floats(allow_nan=False)
 TEXTS = st.text(max_size=20) | st.sampled_from(["nan", "1e999", "9" * 400, "Active", "'/x", "\0"])
@@ -194,7 +194,7 @@ def test_whatever_a_batch_is_answered_each_row_has_an_outcome_or_all_have_one(
 ) -> None:
     headers = {"Retry_After": wait.strip(), "x_ms_dop_hint": hint.strip()}
     answer = http(body, status, Content_Type=TYPE, **headers)
-    sent = run(lambda: environment(answer).upsert(MAPPING, ROWS))
+    sent = run(lambda: environment(answer).write(MAPPING, ROWS))
     assert isinstance(sent, Sent)
     assert (sent.whole is None) == (len(sent.rows) == len(ROWS))
     assert sent.parallel_hint is None or 0 <= sent.parallel_hint < 1000
@@ -204,7 +204,7 @@ def test_whatever_a_batch_is_answered_each_row_has_an_outcome_or_all_have_one(
 @settings(max_examples=60, deadline=None)
 def test_whatever_bytes_come_back_the_call_ends_as_documented(answer: bytes, head: bool) -> None:
     full = (b"HTTP/1.1 200 OK\r\n" if head else b"") + answer
-    sent = run(lambda: environment(full).upsert(MAPPING, ROWS))
+    sent = run(lambda: environment(full).write(MAPPING, ROWS))
     assert isinstance(sent, Sent)
     refused = run(lambda: environment(full, token=None).sign_in())
     assert refused is None or isinstance(refused, (CallFailed, SignInRefused))
@@ -218,7 +218,7 @@ def test_the_token_of_these_tests_is_one() -> None:
 def test_rows_without_an_answer_were_not_run_and_are_tried_again() -> None:
     part = b"--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
     answer = http(part + b"\r\n--b--\r\n", Content_Type=TYPE)
-    sent = run(lambda: environment(answer).upsert(MAPPING, ROWS))
+    sent = run(lambda: environment(answer).write(MAPPING, ROWS))
     assert [row.verdict for row in sent.rows] == [Verdict.OK, Verdict.BACK_OFF, Verdict.BACK_OFF]
     assert sent.rows[1].reason == "the CRM stopped before this row"
 

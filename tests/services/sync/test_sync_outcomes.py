@@ -30,20 +30,35 @@ def error(code: str, message: str = "words") -> bytes:
         (500, error("0x80040216"), Verdict.BACK_OFF),
         (502, b"", Verdict.BACK_OFF),
         (408, b"", Verdict.BACK_OFF),
-        (412, error("0x80060892"), Verdict.BACK_OFF),
-        (412, error("", "A record with matching key values already exists."), Verdict.BACK_OFF),
+        (412, error("0x80060892"), Verdict.RACED),
+        (412, error("", "A record with matching key values already exists."), Verdict.RACED),
         (500, error("0x80040237"), Verdict.BACK_OFF),
+        (412, error("0x80040237"), Verdict.RACED),
         (400, error("0x80044331"), Verdict.REJECTED),
         (400, error("0x80040265"), Verdict.REJECTED),
-        (400, error("", "whatever"), Verdict.REJECTED),
-        (400, b"not json", Verdict.REJECTED),
+        (400, error("", "whatever"), Verdict.DOUBTED),
+        (400, b"not json", Verdict.BACK_OFF),
+        (400, b"<html>Blocked by the proxy</html>", Verdict.BACK_OFF),
+        (400, b'{"error":"invalid"}', Verdict.BACK_OFF),
+        (403, b"<html>Forbidden</html>", Verdict.BACK_OFF),
+        (401, b"", Verdict.BACK_OFF),
+        (404, b"", Verdict.BACK_OFF),
+        (302, b"", Verdict.BACK_OFF),
+        (401, error(""), Verdict.BROKEN),
+        (403, error(""), Verdict.BROKEN),
+        (403, error("0x80040225"), Verdict.BROKEN),
+        (400, error("0x80040220"), Verdict.BROKEN),
+        (404, error("0x80060888"), Verdict.DOUBTED),
+        (405, error(""), Verdict.DOUBTED),
+        (413, b"", Verdict.DOUBTED),
         (404, error("0x80060891"), Verdict.REJECTED),
         (403, error("0x80040220"), Verdict.BROKEN),
         (403, error("-2147220960"), Verdict.BROKEN),
         (403, error("-2147187962"), Verdict.REJECTED),
         (404, error("0x8006088a"), Verdict.BROKEN),
-        (400, error("0x0", "Could not find a property named 'x' on type 'y'."), Verdict.BROKEN),
-        (400, error("0x80048d19", "An undeclared property 'x' which only"), Verdict.BROKEN),
+        (400, error("0x0", "Could not find a property named 'x' on type 'y'."), Verdict.DOUBTED),
+        (400, error("0x80048d19", "An undeclared property 'x' which only"), Verdict.DOUBTED),
+        (400, error("0x80040265", "Invalid property address on the card"), Verdict.REJECTED),
     ],
 )
 def test_the_verdict_on_a_row(status: int, body: bytes, verdict: Verdict) -> None:
@@ -61,9 +76,16 @@ def test_the_verdict_on_a_row(status: int, body: bytes, verdict: Verdict) -> Non
         (200, {"content-type": "text/html"}, b"<html>", Verdict.BACK_OFF),
         (400, JSON, error("0x80048d19", "Stream was not readable"), Verdict.SPLIT),
         (413, {}, b"", Verdict.SPLIT),
-        (401, JSON, b"", Verdict.BROKEN),
-        (403, JSON, b"", Verdict.BROKEN),
-        (404, JSON, b"", Verdict.BROKEN),
+        (401, JSON, error(""), Verdict.BROKEN),
+        (403, JSON, error(""), Verdict.BROKEN),
+        (401, JSON, b"", Verdict.BACK_OFF),
+        (403, {"content-type": "text/html"}, b"<html>Blocked</html>", Verdict.BACK_OFF),
+        (404, JSON, error("0x8006088a"), Verdict.BROKEN),
+        (404, JSON, b"", Verdict.BACK_OFF),
+        (400, {}, b"<html>", Verdict.BACK_OFF),
+        (502, {"retry-after": "40"}, b"<html>", Verdict.WAIT),
+        (413, {"retry-after": "40"}, b"", Verdict.WAIT),
+        (400, JSON | {"retry-after": "9" * 311}, error(""), Verdict.WAIT),
     ],
 )
 def test_the_verdict_on_a_whole_batch(
@@ -111,7 +133,20 @@ def test_the_crms_words_stand_apart_from_our_reason() -> None:
 
 
 def test_a_stack_trace_of_the_server_goes_nowhere() -> None:
-    body = {"error": {"code": "0x1", "message": "no", "innererror": {"stacktrace": "at C:"}}}
+    body = {"error": {"code": "0x80040265", "message": "no", "innererror": {"stacktrace": "at C:"}}}
     found = of_row(400, {}, json.dumps(body).encode(), NOW)
     assert "C:" not in found.detail + found.reason
-    assert found == Outcome(Verdict.REJECTED, found.reason, detail="no")
+    assert found == Outcome(Verdict.REJECTED, found.reason, detail="no", code="refused-by-rule")
+
+
+@pytest.mark.parametrize("code", ["0x80040217", "-2147220969", ""])
+def test_a_known_row_that_is_not_there_is_gone_and_no_fault_of_its_own(code: str) -> None:
+    assert of_row(404, {}, error(code), NOW, "known").verdict is Verdict.GONE
+    assert of_row(404, {}, error(code), NOW, "delete").verdict is Verdict.GONE
+    assert of_row(404, {}, b"<html>", NOW, "known").verdict is Verdict.BACK_OFF
+    assert of_row(404, {}, error("0x8006088a"), NOW, "known").verdict is Verdict.BROKEN
+    assert of_row(404, {}, error("0x80060891"), NOW, "known").verdict is Verdict.REJECTED
+
+
+def test_a_key_that_another_row_has_is_taken_and_not_raced_for() -> None:
+    assert of_row(412, {}, error("0x80060892"), NOW, "known").verdict is Verdict.TAKEN

@@ -1,16 +1,19 @@
 """Differences and plans: only mapped, chosen and changed fields are sent, once per key."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
+
+import pytest
 
 from contracts.clients import PresentRecord
 from contracts.ids import new_id
 from kit.backoff import is_exhausted, pause
 from services.sync.connection import ModuleMapping
 from services.sync.push.difference import difference
-from services.sync.push.plan import plan
-from services.sync.store.outgoing import DueRow
+from services.sync.push.plan import Rules, plan
+from services.sync.store.outgoing import DueRow, Rival
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 RECORD = new_id()
@@ -18,13 +21,32 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MAPPING = ModuleMapping("accounts", "bulkhead_symbol", {"name": "name", "sector": "b_sector"})
 
 
-def row(record: UUID, sent: dict[str, str] | None = None) -> DueRow:
-    return DueRow(record, 0, None, sent or {})
+ID = "11111111-2222-3333-4444-555555555555"
+
+
+def row(record: UUID, sent: dict[str, str] | None = None, **known: Any) -> DueRow:
+    return DueRow(record, sent=sent or {}, **known)
 
 
 def slash_problem(key: str) -> str | None:
     """As if a CRM could not address a row by a key with a slash."""
     return "a slash" if "/" in key else None
+
+
+RULES = Rules(MAPPING, KEY, slash_problem, str.lower)
+
+
+def rules(**changes: Any) -> Rules:
+    return replace(RULES, mapping=replace(MAPPING, **changes))
+
+
+def rival(record: UUID, same_key: str, **known: Any) -> Rival:
+    given = {"crm_key": None, "crm_id": None, "is_inactive": False, "is_gone": False, "sent": {}}
+    return Rival(record=record, same_key=same_key, **(given | known))
+
+
+def key_hash(record: UUID, key: str) -> dict[str, str]:
+    return dict(difference(KEY, record, key, {MAPPING.key_attribute: key}, {}).hashes)
 
 
 def record(id_: UUID, key: str | None, **fields: Any) -> PresentRecord:
@@ -60,21 +82,133 @@ def test_hashes_tell_nothing_across_tenants_records_or_keys() -> None:
 def test_a_plan_sends_each_key_once_and_settles_what_needs_no_call() -> None:
     ids = [new_id() for _ in range(6)]
     known = difference(KEY, ids[1], "B", {"name": "same"}, {}).hashes
-    due = [row(ids[0]), row(ids[1], dict(known)), *(row(one) for one in ids[2:])]
+    due = [row(ids[0]), row(ids[1], dict(known), crm_key="b"), *(row(one) for one in ids[2:])]
     present = {
         ids[0]: record(ids[0], "A", name="x", secret="y"),
         ids[1]: record(ids[1], "B", name="same"),
-        ids[2]: record(ids[2], "A", name="second with the same key"),
+        ids[2]: record(ids[2], "a", name="second with the same key"),
         ids[3]: record(ids[3], "C/D", name="x"),
         ids[4]: record(ids[4], None, name="no key"),
     }
-    made = plan(due, present, MAPPING, KEY, NOW, slash_problem)
-    assert [(item.key, dict(item.difference.values)) for item in made.items] == [
+    rivals = [rival(ids[0], "a"), rival(ids[1], "b", crm_key="b")]
+    made = plan(due, present, rivals, RULES, NOW)
+    assert [(item.write.key, dict(item.write.values)) for item in made.items] == [
         ("A", {"name": "x"}),
         (str(ids[4]), {"name": "no key"}),
     ]
     settled = {one.record: one.state for one in made.settled}
     assert settled == {ids[1]: "ok", ids[3]: "parked", ids[5]: "removed"}
+
+
+def test_a_record_of_which_nothing_is_chosen_has_no_row_there_and_is_not_ok() -> None:
+    id_ = new_id()
+    made = plan([row(id_)], {id_: record(id_, "A", name=None)}, [], RULES, NOW)
+    assert [one.state for one in made.settled] == ["empty"]
+
+
+def test_who_owns_the_row_keeps_its_key_else_the_oldest_record_has_it() -> None:
+    old, new = new_id(), new_id()
+    present = {one: record(one, "KQ-1", name="x") for one in (old, new)}
+    both = [rival(old, "kq-1")]
+    made = plan([row(new), row(old)], present, both, RULES, NOW)
+    assert [item.record for item in made.items] == [old]
+    owner = [rival(new, "kq-1", crm_key="kq-1"), rival(old, "kq-1")]
+    made = plan([row(old), row(new, crm_key="kq-1")], present, owner, RULES, NOW)
+    assert [item.record for item in made.items] == [new]
+    assert [(one.record, one.state, one.code) for one in made.settled] == [
+        (old, "parked", "key-taken")
+    ]
+    assert made.settled[0].not_before > NOW
+
+
+def test_whoever_takes_a_vanished_records_key_over_wears_none_of_its_values() -> None:
+    gone, heir = new_id(), new_id()
+    sent = dict(difference(KEY, gone, "A", {"name": "x", "b_sector": "y"}, {}).hashes)
+    left = rival(gone, "a", crm_key="a", crm_id=ID, is_gone=True, sent=sent, is_inactive=True)
+    present = {heir: record(heir, "A", name="new", sector=None)}
+    [item] = plan([row(heir)], present, [left], RULES, NOW).items
+    assert item.write.form == "known"
+    assert (item.write.crm_id, item.write.revives, item.heir_of) == (ID, True, gone)
+    assert dict(item.write.values) == {
+        "name": "new",
+        "b_sector": None,
+        MAPPING.key_attribute: "A",
+    }
+    assert item.intent.crm_key == "a"
+    assert set(item.intent.in_flight.values()) == {""}
+
+
+def test_a_row_whose_id_is_not_known_is_sent_whole_or_not_at_all() -> None:
+    id_ = new_id()
+    sent = dict(difference(KEY, id_, "A", {"name": "x", "b_sector": "y"}, {}).hashes)
+    due = [row(id_, sent, crm_key="a")]
+    changed = {id_: record(id_, "A", name="x", sector="z")}
+    [item] = plan(due, changed, [], RULES, NOW).items
+    assert (item.write.form, dict(item.write.values)) == ("new", {"name": "x", "b_sector": "z"})
+    same = {id_: record(id_, "A", name="x", sector="y")}
+    assert [one.state for one in plan(due, same, [], RULES, NOW).settled] == ["ok"]
+
+
+def test_a_changed_key_is_written_into_the_same_row() -> None:
+    id_ = new_id()
+    sent = dict(difference(KEY, id_, "A", {"name": "x"}, {}).hashes) | key_hash(id_, "A")
+    due = [row(id_, sent, crm_key="a", crm_id=ID)]
+    [item] = plan(due, {id_: record(id_, "B", name="x")}, [], RULES, NOW).items
+    assert (item.write.form, item.write.crm_id) == ("known", ID)
+    assert item.write.values[MAPPING.key_attribute] == "B"
+    assert item.intent.crm_key == "a"  # until the CRM has taken the new one
+    assert item.keys == {"a", "b"}
+    again = [replace(due[0], sent=dict(item.hashes), crm_key="b")]
+    present = {id_: record(id_, "B", name="x")}
+    assert [one.state for one in plan(again, present, [], RULES, NOW).settled] == ["ok"]
+
+
+def test_a_key_whose_row_is_on_its_way_waits_without_being_settled() -> None:
+    id_ = new_id()
+    made = plan([row(id_)], {id_: record(id_, "B", name="x")}, [], RULES, NOW, {"b"})
+    assert (made.items, made.settled) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("policy", "known", "form"),
+    [
+        ("keep", {"crm_key": "a", "crm_id": ID}, None),
+        ("delete", {}, None),
+        ("delete", {"crm_key": "a", "crm_id": ID}, "delete"),
+        ("delete", {"crm_key": "a"}, "delete"),
+        ("deactivate", {"crm_key": "a", "crm_id": ID}, "deactivate"),
+        ("deactivate", {"crm_key": "a", "crm_id": ID, "is_inactive": True}, None),
+    ],
+)
+def test_the_row_of_a_vanished_record_goes_by_the_modules_policy(
+    policy: str, known: dict[str, Any], form: str | None
+) -> None:
+    id_ = new_id()
+    made = plan([row(id_, **known)], {}, [], rules(deletions=policy), NOW)
+    assert [item.write.form for item in made.items] == ([form] if form else [])
+    assert [one.state for one in made.settled] == ([] if form else ["removed"])
+
+
+@pytest.mark.parametrize("policy", ["delete", "deactivate"])
+def test_no_row_goes_because_its_module_is_not_chosen_any_more(policy: str) -> None:
+    id_ = new_id()
+    withdrawn = replace(rules(deletions=policy), is_chosen=False)
+    made = plan([row(id_, crm_key="a", crm_id=ID)], {}, [], withdrawn, NOW)
+    assert made.items == []
+    assert [(one.state, one.owns) for one in made.settled] == [("removed", False)]
+
+
+def test_a_withdrawn_field_is_cleared_where_the_module_says_so_and_only_once() -> None:
+    id_ = new_id()
+    sent = dict(difference(KEY, id_, "A", {"name": "x", "b_sector": "y"}, {}).hashes)
+    due = [row(id_, sent | key_hash(id_, "A"), crm_key="a", crm_id=ID)]
+    present = {id_: record(id_, "A", name="x")}
+    assert plan(due, present, [], RULES, NOW).items == []
+    clearing = rules(withdrawn="clear")
+    [item] = plan(due, present, [], clearing, NOW).items
+    assert dict(item.write.values) == {"b_sector": None}
+    again = [replace(due[0], sent={**due[0].sent, **item.hashes})]
+    assert plan(again, present, [], clearing, NOW).items == []
 
 
 def test_equal_values_in_two_columns_or_two_keys_have_different_hashes() -> None:
@@ -94,10 +228,9 @@ def test_only_fields_that_were_chosen_are_cleared() -> None:
     """A field that is mapped but not chosen is absent, and absent is not empty."""
     id_ = new_id()
     known = dict(difference(KEY, id_, "A", {"name": "x", "b_sector": "y"}, {}).hashes)
-    made = plan(
-        [row(id_, known)], {id_: record(id_, "A", name=None)}, MAPPING, KEY, NOW, slash_problem
-    )
-    assert [dict(item.difference.values) for item in made.items] == [{"name": None}]
+    due = [row(id_, known | key_hash(id_, "A"), crm_key="a", crm_id=ID)]
+    made = plan(due, {id_: record(id_, "A", name=None)}, [], RULES, NOW)
+    assert [dict(item.write.values) for item in made.items] == [{"name": None}]
 
 
 def test_pauses_double_up_to_a_quarter_of_an_hour() -> None:

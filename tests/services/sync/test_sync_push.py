@@ -80,7 +80,10 @@ async def test_one_refused_row_is_parked_with_the_reason_and_stops_no_other(
     await sync.settled(connection, ok=9, parked=1)
     parked = (await sync.get(f"/{connection}/outcomes?state=parked"))["outcomes"]
     assert [one["key"] for one in parked] == ["BAD"]
-    assert parked[0]["reason"] == "a value is longer than the CRM's field (0x80044331)"
+    assert (
+        parked[0]["reason"]
+        == "a value is longer than the CRM's field, or out of its range (0x80044331)"
+    )
     assert "maximum allowed length" in parked[0]["detail"]
     db = Database(sync_url)
     async with db.read() as session:

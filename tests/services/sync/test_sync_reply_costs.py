@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.sync.crm import Upsert
+from services.sync.crm import RowWrite
 from services.sync.crm.dataverse import errors as crm_errors
 from services.sync.crm.dataverse.aside import aside
 from services.sync.crm.dataverse.metadata import columns, tables
@@ -137,9 +137,9 @@ def on_the_loop(work: Awaitable[object]) -> float:
 
 
 def test_the_large_answers_of_a_crm_leave_the_event_loop_alone() -> None:
-    rows = [Upsert(f"K{number}", {"name": "x"}) for number in range(100)]
+    rows = [RowWrite("new", f"K{number}", {"name": "x"}) for number in range(100)]
     parts_of_headers = (HEAD + b"a:\r\n" * 2000 + b"\r\n") * 100 + b"--b--"
-    batch = environment(http(parts_of_headers, Content_Type=TYPE)).upsert(MAPPING, rows)
+    batch = environment(http(parts_of_headers, Content_Type=TYPE)).write(MAPPING, rows)
     assert on_the_loop(batch) < 0.75
     described = http(b'{"value":[%s]}' % b",".join(COLUMN % number for number in range(20_000)))
     assert on_the_loop(environment(described).columns("account")) < 0.75

@@ -2,6 +2,7 @@
 
 from services.sync.crm.dataverse.address import (
     DataverseAddress,
+    DataverseConnectionChange,
     DataverseConnectionView,
     NewDataverseConnection,
 )
@@ -13,6 +14,7 @@ from services.sync.crm.dataverse.tokens import SignInRefused, Tokens
 __all__ = [
     "Dataverse",
     "DataverseAddress",
+    "DataverseConnectionChange",
     "DataverseConnectionView",
     "Environment",
     "NewDataverseConnection",

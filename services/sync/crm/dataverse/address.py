@@ -34,6 +34,10 @@ class DataverseAddress(StoredAddress):
     def hosts(self) -> frozenset[str]:
         return frozenset({self.environment_host, self.authority_host})
 
+    @property
+    def place(self) -> str:
+        return self.environment_host
+
     def checked(self) -> Self:
         return self.model_copy(
             update={
@@ -45,6 +49,16 @@ class DataverseAddress(StoredAddress):
 
 class NewDataverseConnection(schemas.NewConnectionBase, DataverseAddress):
     """A connection to a Dataverse environment with an application user's credentials."""
+
+
+class DataverseConnectionChange(schemas.ConnectionChangeBase):
+    """What changes of a connection to a Dataverse environment, its address among it."""
+
+    kind: Literal["dataverse"] = "dataverse"
+    environment_url: _Url | None = None
+    authority_url: _Url | None = None
+    directory_id: _Id | None = None
+    client_id: _Id | None = None
 
 
 class DataverseConnectionView(schemas.ConnectionViewBase, DataverseAddress):

@@ -46,6 +46,9 @@ class Dataverse:
         self._egress, self._ledger, self._tokens = egress, ledger, Tokens()
         self._tables = KnownTables()
 
+    def same_key(self, key: str) -> str:
+        return keys.same_key(key)
+
     def open(self, connection: Connection, secret: str) -> DataverseCrm:
         return self._crm(connection, secret, self._tokens, self._tables)
 

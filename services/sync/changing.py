@@ -1,0 +1,94 @@
+"""Changing a connection in place: looked at before it is saved, and what is known of the CRM's rows
+is kept for as long as they are the same rows."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from contracts.events import ConnectionChanged
+from contracts.ids import ConnectionId, TenantId
+from kit import outbox
+from kit.db import Database, ReadSession, WriteSession
+from kit.problems import NotFound
+from services.sync.crm import ConnectionChange, address_with, connection_of
+from services.sync.environments import Environments
+from services.sync.probes import Probes, require
+from services.sync.schemas import Resync
+from services.sync.store import connections, outgoing
+from services.sync.store.connections import ConnectionRow
+from services.sync.targets import require_free
+
+
+class Changes:
+    """No transaction is open while the CRM is asked; a push that runs meanwhile is overtaken."""
+
+    def __init__(self, db: Database, environments: Environments, probes: Probes) -> None:
+        self._db, self._environments, self._probes = db, environments, probes
+
+    async def change(self, tenant: TenantId, id_: ConnectionId, wanted: ConnectionChange) -> None:
+        """Probe with what is wanted, then save it; everything is compared anew.
+
+        Raises NotFound, CrmAddressRefused, CrmTargetTaken, CrmProbeFailed, SecretMissing,
+        TooManyRequests.
+        """
+        async with self._db.read() as reading:
+            row = await _get(reading, tenant, id_)
+            changed = _changed(row, wanted)
+            await require_free(reading, changed)
+        if (changed.address, changed.modules) != (row.address, row.modules):
+            connection = connection_of(changed)
+            secret = await self._environments.secret(connection)
+            require(await self._probes.look(connection, secret))
+        async with self._db.write() as session:
+            await connections.only_changer(session, tenant)
+            await require_free(session, changed)
+            await connections.change(session, changed)
+            await _forget_what_moved(session, row, changed)
+            await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
+
+    async def resync(self, tenant: TenantId, id_: ConnectionId, wanted: Resync) -> int:
+        """Take nothing that is known of the CRM's rows for granted; how many records it concerns.
+
+        Their rows are written over whole, and made again where they are gone. Raises NotFound.
+        """
+        async with self._db.write() as session:
+            row = await _get(session, tenant, id_)
+            key = None
+            if wanted.key is not None:
+                key = self._environments.same_key(connection_of(row), wanted.key)
+            await connections.start_over(session, id_)
+            return await outgoing.resync(session, id_, wanted.module, key)
+
+
+async def _get(session: ReadSession, tenant: TenantId, id_: ConnectionId) -> ConnectionRow:
+    found = await connections.of_tenant(session, tenant, id_)
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+def _changed(row: ConnectionRow, wanted: ConnectionChange) -> ConnectionRow:
+    modules: Mapping[str, Any] = row.modules
+    if wanted.modules is not None:
+        modules = {name: mapping.model_dump() for name, mapping in wanted.modules.items()}
+    return replace(
+        row,
+        name=wanted.name or row.name,
+        modules=modules,
+        missing=wanted.missing or row.missing,
+        address=address_with(row, wanted),
+    )
+
+
+async def _forget_what_moved(session: WriteSession, was: ConnectionRow, now: ConnectionRow) -> None:
+    """Another CRM, table or key column has other rows; what is mapped no more is not known."""
+    before, after = connection_of(was), connection_of(now)
+    moved = before.address.place != after.address.place
+    gone = [name for name in before.modules if name not in after.modules]
+    others = [
+        name
+        for name, mapping in before.modules.items()
+        if name in after.modules and (moved or mapping.target != after.modules[name].target)
+    ]
+    await outgoing.forget_modules(session, now.id, gone)
+    await outgoing.forget_rows(session, now.id, others)
