@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from sandbox.dataverse import refusals
-from sandbox.dataverse.schema import Column, Key, Schema, Table
+from sandbox.dataverse.columns import Column
+from sandbox.dataverse.schema import Key, Schema, Table
 
 FORBIDDEN_IN_KEYS = "/<>*%&:\\?+"
 _SEGMENT = re.compile(r"([$\w.]+)(?:\((.*)\))?", re.DOTALL)
@@ -90,7 +91,7 @@ def guid(text: str) -> str | None:
 
 def _key_part(table: Table, part: str) -> tuple[str, KeyValue]:
     name, equals, value = part.partition("=")
-    column = table.property_column(name.strip())
+    column = table.properties.get(name.strip())
     if not equals or column is None:
         raise refusals.key_not_valid(table)
     return column.name, _key_value(table, column, value.strip())
@@ -105,11 +106,13 @@ def _key_value(table: Table, column: Column, text: str) -> KeyValue:
         if not value:
             raise refusals.key_not_valid(table)
         return value
-    if column.type == "string":
+    if column.type in ("string", "memo"):
         raise refusals.key_not_valid(table)
-    if column.type in ("integer", "bigint", "choice") and re.fullmatch(r"-?\d+", text):
+    if column.type in ("integer", "bigint", "choice", "state", "status") and re.fullmatch(
+        r"-?\d+", text
+    ):
         return int(text)
-    if column.type in ("decimal", "double") and re.fullmatch(r"-?\d+(\.\d+)?", text):
+    if column.type in ("decimal", "double", "money") and re.fullmatch(r"-?\d+(\.\d+)?", text):
         return float(text)
     if column.type in ("lookup", "guid"):
         return guid(text) or text

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.types import Receive, Scope, Send
 
@@ -15,6 +15,7 @@ from sandbox.dataverse.faults import Fault
 from sandbox.dataverse.listening import close_connection
 from sandbox.dataverse.refusals import Refusal
 from sandbox.dataverse.simulation import Simulation
+from sandbox.dataverse.users import user_id
 
 _DATA = re.compile(r"(/api/data/v9\.[0-2])/(.*)", re.DOTALL)
 _TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
@@ -90,7 +91,7 @@ class SimulatorApp:
         except Refusal as refusal:
             return self._dressed(refusal_reply(refusal), server)
         try:
-            reply = await self._worked(call)
+            reply = await self._worked(replace(call, user=user_id(user)))
         finally:
             throttle.leave(user, server, started, time.monotonic())
         left, left_ms = throttle.remaining(user, server)

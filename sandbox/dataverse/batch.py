@@ -1,6 +1,7 @@
 """Runs `$batch`: in order, to the first error unless told to go on; change sets are atomic."""
 
 import re
+from dataclasses import replace
 
 from sandbox.dataverse import multipart, refusals, web_api
 from sandbox.dataverse.calls import Call, Reply, refusal_reply
@@ -130,7 +131,13 @@ def _inner_call(request: InnerRequest, call: Call) -> Call:
     target = request.url
     for prefix in (call.root, call.root[call.root.find("/api/") :]):
         target = target.removeprefix(prefix)
-    return Call(request.method, target.lstrip("/"), request.headers, request.body, call.root)
+    return replace(
+        call,
+        method=request.method,
+        target=target.lstrip("/"),
+        headers=request.headers,
+        body=request.body,
+    )
 
 
 class _MemberFailed(Exception):

@@ -67,7 +67,7 @@ def _targets(call: Call, table: Table) -> list[dict[str, Any]]:
 def _create(
     call: Call, organisation: Organisation, table: Table, targets: list[dict[str, Any]]
 ) -> Reply:
-    writes = Writes(organisation, call.root)
+    writes = Writes(organisation, call)
     return json_reply({"Ids": [writes.create(table, target).id for target in targets]})
 
 
@@ -75,7 +75,7 @@ def _update(
     call: Call, organisation: Organisation, table: Table, targets: list[dict[str, Any]]
 ) -> Reply:
     """Only the first target of each row counts; later ones are dropped in silence, as for real."""
-    writes = Writes(organisation, call.root)
+    writes = Writes(organisation, call)
     seen: set[str] = set()
     for target in targets:
         row_id = addresses.guid(str(target.get(table.primary_id)))
@@ -92,7 +92,7 @@ def _upsert(
     call: Call, organisation: Organisation, table: Table, targets: list[dict[str, Any]]
 ) -> Reply:
     """Refuses two targets for one row, and on create a body that repeats its key columns."""
-    writes = Writes(organisation, call.root)
+    writes = Writes(organisation, call)
     seen: set[str] = set()
     for target in targets:
         address = _address(call, organisation, table, target)

@@ -12,18 +12,25 @@ from urllib.parse import unquote_plus
 from sandbox.dataverse import refusals
 from sandbox.dataverse.refusals import Refusal
 
+_ANNOTATIONS = re.compile(r'odata\.include-annotations="?([^";\s]*)')
 JSON = "application/json; odata.metadata=minimal"
 
 
 @dataclass(frozen=True)
 class Call:
-    """`target` is below the service root, still percent-encoded; header names are lower case."""
+    """`target` is below the service root, still percent-encoded; header names are lower case.
+
+    `user` is the id of the user in whose name it is; `behalf`, of the one who really acts, if that
+    is another.
+    """
 
     method: str
     target: str
     headers: Mapping[str, str]
     body: bytes
     root: str
+    user: str = ""
+    behalf: str | None = None
 
     @property
     def path(self) -> str:
@@ -46,6 +53,11 @@ class Call:
             if item.startswith(name + "="):
                 return item.removeprefix(name + "=").strip('"')
         return None
+
+    def wants_annotation(self, name: str) -> bool:
+        """Whether `Prefer: odata.include-annotations="..."` names this annotation, or all."""
+        found = _ANNOTATIONS.search(self.headers.get("prefer", ""))
+        return found is not None and not {"*", name}.isdisjoint(found[1].split(","))
 
     def page_size(self) -> int | None:
         wanted = self.preference("odata.maxpagesize")

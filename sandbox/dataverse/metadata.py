@@ -1,33 +1,24 @@
 """EntityDefinitions: tables, columns and keys as metadata, with the options clients use."""
 
 import re
-import uuid
 from typing import Any
 
 from sandbox.dataverse import addresses, refusals
 from sandbox.dataverse.addresses import Segment
+from sandbox.dataverse.attributes import (
+    CRM,
+    TYPED,
+    attribute,
+    label,
+    metadata_id,
+    relationships,
+)
 from sandbox.dataverse.calls import Call, Reply, json_reply
 from sandbox.dataverse.filters import any_of, read_filter
 from sandbox.dataverse.organisation import Organisation
-from sandbox.dataverse.schema import Column, Table
+from sandbox.dataverse.schema import Schema, Table
 
-_CRM = "Microsoft.Dynamics.CRM."
-_TYPES = {
-    "string": "String",
-    "integer": "Integer",
-    "bigint": "BigInt",
-    "decimal": "Decimal",
-    "double": "Double",
-    "boolean": "Boolean",
-    "date": "DateTime",
-    "datetime": "DateTime",
-    "guid": "Uniqueidentifier",
-    "choice": "Picklist",
-    "lookup": "Lookup",
-}
-_REQUIRED = {"none": "None", "application": "ApplicationRequired", "system": "SystemRequired"}
-_TYPED = {"MaxLength", "Format", "MinValue", "MaxValue", "Precision", "Targets"}
-_EXPANDED = {"Keys", "Attributes", "OptionSet"}
+_EXPANDED = {"Keys", "Attributes", "OptionSet", "GlobalOptionSet", "ManyToOneRelationships"}
 
 
 def answer(call: Call, organisation: Organisation, steps: list[Segment]) -> Reply:
@@ -43,7 +34,9 @@ def answer(call: Call, organisation: Organisation, steps: list[Segment]) -> Repl
     if steps[1].name == "Keys":
         return _listing(call, _keys(organisation, table))
     if steps[1].name == "Attributes":
-        return _attributes(call, table, steps[1:])
+        return _attributes(call, organisation.schema, table, steps[1:])
+    if steps[1].name == "ManyToOneRelationships":
+        return _listing(call, relationships(organisation.schema, table))
     raise refusals.not_simulated(f"EntityDefinitions/{steps[1].name}")
 
 
@@ -51,7 +44,7 @@ def message_filters(call: Call, organisation: Organisation) -> Reply:
     """Which bulk messages a table has; UpsertMultiple never shows itself here."""
     found = [
         {
-            "sdkmessagefilterid": _id(message, table.logical),
+            "sdkmessagefilterid": metadata_id(message, table.logical),
             "primaryobjecttypecode": table.logical,
             "sdkmessageid/name": message,
         }
@@ -61,7 +54,7 @@ def message_filters(call: Call, organisation: Organisation) -> Reply:
     names = ("sdkmessagefilterid", "primaryobjecttypecode", "sdkmessageid/name")
     text = call.options.get("$filter")
     if text:
-        known = any_of({name: name for name in names}, f"{_CRM}sdkmessagefilter")
+        known = any_of({name: name for name in names}, f"{CRM}sdkmessagefilter")
         found = list(filter(read_filter(text, known).keep, found))
     return json_reply({"value": [_message_filter(call, entry) for entry in found]})
 
@@ -79,15 +72,15 @@ def _table(organisation: Organisation, key: str) -> Table:
     for table in organisation.schema.tables.values():
         if name and table.logical == name[1]:
             return table
-        if addresses.guid(key) == _id(table.logical):
+        if addresses.guid(key) == metadata_id(table.logical):
             return table
     raise refusals.Refusal(
         404, "0x80060888", f"Could not find an entity with the specified key '{key}'."
     )
 
 
-def _attributes(call: Call, table: Table, steps: list[Segment]) -> Reply:
-    found = [_attribute(table, column) for column in table.columns.values()]
+def _attributes(call: Call, schema: Schema, table: Table, steps: list[Segment]) -> Reply:
+    found = [attribute(schema, table, column) for column in table.columns.values()]
     if steps[0].key is not None:
         name = re.fullmatch(r"LogicalName='(\w+)'", steps[0].key)
         found = [a for a in found if name and a["LogicalName"] == name[1]]
@@ -112,9 +105,9 @@ def _listing(call: Call, items: list[dict[str, Any]], cast: str | None = None) -
 def _projected(call: Call, item: dict[str, Any], cast: str | None = None) -> dict[str, Any]:
     """Type-specific properties can be selected only behind a cast to their type."""
     names = [name.strip() for name in call.options.get("$select", "").split(",") if name]
-    allowed = set(item) if cast else set(item) - _TYPED
+    allowed = set(item) if cast else set(item) - TYPED
     for name in names:
-        if name not in allowed and (cast or name in _TYPED):
+        if name not in allowed and (cast or name in TYPED):
             raise refusals.unknown_property(
                 name, cast or "Microsoft.Dynamics.CRM.AttributeMetadata"
             )
@@ -126,19 +119,21 @@ def _projected(call: Call, item: dict[str, Any], cast: str | None = None) -> dic
 
 
 def _definition(organisation: Organisation, table: Table) -> dict[str, Any]:
+    schema = organisation.schema
     return {
-        "MetadataId": _id(table.logical),
+        "MetadataId": metadata_id(table.logical),
         "LogicalName": table.logical,
         "SchemaName": table.logical.capitalize(),
         "EntitySetName": table.set,
         "PrimaryIdAttribute": table.primary_id,
         "PrimaryNameAttribute": table.primary_name,
-        "DisplayName": _label(table.logical.capitalize()),
-        "ChangeTrackingEnabled": False,
+        "DisplayName": label(table.logical.capitalize()),
+        "ChangeTrackingEnabled": table.change_tracking,
         "IsOptimisticConcurrencyEnabled": True,
         "IsPrivate": False,
         "Keys": _keys(organisation, table),
-        "Attributes": [_attribute(table, column) for column in table.columns.values()],
+        "Attributes": [attribute(schema, table, column) for column in table.columns.values()],
+        "ManyToOneRelationships": relationships(schema, table),
     }
 
 
@@ -146,62 +141,14 @@ def _keys(organisation: Organisation, table: Table) -> list[dict[str, Any]]:
     inactive = organisation.switches.inactive_keys
     return [
         {
-            "MetadataId": _id(table.logical, key.name),
+            "MetadataId": metadata_id(table.logical, key.name),
             "LogicalName": key.name,
             "SchemaName": key.name,
             "EntityLogicalName": table.logical,
             "KeyAttributes": list(key.columns),
-            "EntityKeyIndexStatus": "Pending" if key.name in inactive else "Active",
+            "EntityKeyIndexStatus": organisation.switches.inactive_key_status
+            if key.name in inactive
+            else "Active",
         }
         for key in table.keys
     ]
-
-
-def _attribute(table: Table, column: Column) -> dict[str, Any]:
-    is_id = column.name == table.primary_id
-    name = _TYPES[column.type]
-    return {
-        "@odata.type": f"#{_CRM}{'' if is_id else name}AttributeMetadata",
-        "MetadataId": _id(table.logical, column.name),
-        "EntityLogicalName": table.logical,
-        "LogicalName": column.name,
-        "SchemaName": column.name,
-        "AttributeType": name,
-        "AttributeTypeName": {"Value": f"{name}Type"},
-        "AttributeOf": None,
-        "DisplayName": _label(column.name),
-        "RequiredLevel": {"Value": _REQUIRED[column.required]},
-        "IsValidForCreate": not column.read_only,
-        "IsValidForUpdate": not column.read_only and not is_id,
-        "IsValidForRead": True,
-        "IsPrimaryId": is_id,
-        "IsPrimaryName": column.name == table.primary_name,
-        **_typed(column),
-    }
-
-
-def _typed(column: Column) -> dict[str, Any]:
-    match column.type:
-        case "string":
-            return {"MaxLength": column.max_length}
-        case "integer" | "decimal" | "double":
-            limits = {"MinValue": column.minimum, "MaxValue": column.maximum}
-            return limits if column.type == "integer" else {**limits, "Precision": column.precision}
-        case "date" | "datetime":
-            return {"Format": "DateOnly" if column.type == "date" else "DateAndTime"}
-        case "lookup":
-            return {"Targets": [name.rstrip("s") for name in column.targets.values()]}
-        case "choice":
-            options = [{"Value": v, "Label": _label(k)} for k, v in column.options.items()]
-            return {"OptionSet": {"Options": options}}
-    return {}
-
-
-def _label(text: str) -> dict[str, Any]:
-    label = {"Label": text, "LanguageCode": 1033}
-    return {"LocalizedLabels": [label], "UserLocalizedLabel": label}
-
-
-def _id(*names: str) -> str:
-    """Stable over restarts, because clients keep metadata ids."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join(names)))

@@ -22,6 +22,7 @@ class Switches:
     max_part_url_bytes: int = 64 * 1024
     read_only: Literal["ignore", "refuse"] = "ignore"
     inactive_keys: list[str] = field(default_factory=list)
+    inactive_key_status: Literal["Pending", "InProgress", "Failed"] = "Pending"
     certificate: Literal["valid", "self-signed", "expired", "wrong-host"] = "valid"
 
 

@@ -6,14 +6,16 @@ from urllib.parse import quote, unquote
 
 from sandbox.dataverse import refusals
 from sandbox.dataverse.calls import Call, Reply, json_reply, whole_number
+from sandbox.dataverse.columns import Column
 from sandbox.dataverse.filters import any_of, read_filter
 from sandbox.dataverse.organisation import Organisation
 from sandbox.dataverse.refusals import Refusal
 from sandbox.dataverse.rows import Row
-from sandbox.dataverse.schema import Column, Table
+from sandbox.dataverse.schema import Table
 
 _LIST_OPTIONS = {"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken"}
 _COUNT_LIMIT = 5000
+_VERSION = "@Microsoft.Dynamics.CRM.globalmetadataversion"
 
 
 def read_row(call: Call, table: Table, row: Row) -> Reply:
@@ -28,7 +30,7 @@ def read_row(call: Call, table: Table, row: Row) -> Reply:
 
 
 def read_column(call: Call, table: Table, row: Row, name: str) -> Reply:
-    column = table.property_column(name)
+    column = table.properties.get(name)
     if column is None:
         raise refusals.unknown_segment(name)
     value = row.values.get(column.name)
@@ -52,6 +54,8 @@ def list_rows(call: Call, organisation: Organisation, table: Table) -> Reply:
     answer: dict[str, Any] = {"@odata.context": f"{call.root}/$metadata#{table.set}"}
     if options.get("$count") == "true":
         answer["@odata.count"] = min(len(rows), _COUNT_LIMIT)
+    if call.wants_annotation(_VERSION.removeprefix("@")):
+        answer[_VERSION] = str(organisation.schema.version)
     answer["value"] = [shown(row, columns) for row in rows[start : start + size]]
     if start + size < len(rows):
         answer["@odata.nextLink"] = _next_link(call, prefix, start + size)
@@ -62,7 +66,7 @@ def selected(table: Table, options: dict[str, str]) -> list[Column]:
     if not options.get("$select"):
         return list(table.columns.values())
     names = [name.strip() for name in options["$select"].split(",")]
-    columns = [table.property_column(name) for name in names]
+    columns = [table.properties.get(name) for name in names]
     for name, column in zip(names, columns, strict=True):
         if column is None:
             raise refusals.unknown_property(name, table.type_name)
@@ -87,7 +91,7 @@ def _options(call: Call, simulated: set[str]) -> dict[str, str]:
 def _filtered(organisation: Organisation, table: Table, options: dict[str, str]) -> list[Row]:
     if not options.get("$filter"):
         return organisation.rows.all(table.set)
-    names = {column.property_name: column.name for column in table.columns.values()}
+    names = {name: column.name for name, column in table.properties.items()}
     found = read_filter(options["$filter"], any_of(names, table.type_name))
     rows = organisation.rows.within(table, *found.within) if found.within else None
     if rows is None:
@@ -98,7 +102,7 @@ def _filtered(organisation: Organisation, table: Table, options: dict[str, str])
 def _ordered(table: Table, rows: list[Row], order: str | None) -> list[Row]:
     for item in reversed(order.split(",") if order else []):
         name, _, direction = item.strip().partition(" ")
-        column = table.property_column(name)
+        column = table.properties.get(name)
         if column is None:
             raise refusals.unknown_property(name, table.type_name)
         rows = sorted(rows, key=_sort_key(column), reverse=direction.strip() == "desc")

@@ -5,6 +5,7 @@ public source, so a client must not depend on them.
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 from sandbox.dataverse.schema import Key, Table
 
@@ -84,13 +85,52 @@ def out_of_range(column: str, table: Table) -> Refusal:
     )
 
 
-def unknown_choice(column: str, table: Table, value: int) -> Refusal:
-    """(assumed status and code)"""
+def unknown_choice(column: str, table: Table, value: object) -> Refusal:
     return Refusal(
         400,
-        "0x80048d19",
-        f"The value {value} of '{column}' on record of type '{table.logical}' is outside the "
-        "valid range.",
+        "0x8004431a",
+        f"A validation error occurred. The value {value} of '{column}' on record of type "
+        f"'{table.logical}' is outside the valid range.",
+    )
+
+
+def unreadable_character(column: str) -> Refusal:
+    """(assumed status and text)"""
+    return Refusal(400, "0x80040278", f"The field '{column}' contains invalid characters.")
+
+
+def zone_missing(table: Table, value: str) -> Refusal:
+    return bad_payload(
+        table.logical,
+        f"System.FormatException: The time zone information is missing on the DateTimeOffset value "
+        f"'{value}'. A DateTimeOffset value must contain the time zone information.",
+    )
+
+
+def too_early(value: date) -> Refusal:
+    return Refusal(
+        400,
+        "0x80040239",
+        f"DateTime is less than minimum value supported by CrmDateTime. Actual value: "
+        f"{value:%m/%d}/{value.year:04} 00:00:00, Minimum value supported: 01/01/1753 00:00:00",
+    )
+
+
+def wrong_status(table: Table, state: str, status: object, row_id: str) -> Refusal:
+    return Refusal(
+        400,
+        "0x80048408",
+        f"{status} is not a valid status code for state code {table.logical.capitalize()}State."
+        f"{state} on {table.logical} with Id {row_id}.",
+    )
+
+
+def not_an_object(table: Table, name: str) -> Refusal:
+    return bad_payload(
+        table.logical,
+        "Microsoft.OData.ODataException: A 'PrimitiveValue' node with non-null value was found "
+        f"when trying to read the value of the property '{name}'; however, a 'StartArray' node, a "
+        "'StartObject' node, or a 'PrimitiveValue' node with null value was expected.",
     )
 
 

@@ -1,50 +1,17 @@
-"""The tables of an organisation, read from a short JSON description; immutable once read."""
+"""The tables of an organisation, read from a short JSON description; they may change as it runs."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-ColumnType = Literal[
-    "string",
-    "integer",
-    "bigint",
-    "decimal",
-    "double",
-    "boolean",
-    "date",
-    "datetime",
-    "guid",
-    "choice",
-    "lookup",
-]
-RequiredLevel = Literal["none", "application", "system"]
+from sandbox.dataverse.columns import Column, read_column, system_columns
+
 BULK_MESSAGES = frozenset({"CreateMultiple", "UpdateMultiple"})
 """UpsertMultiple works where both do, and never shows itself among the messages."""
 STANDARD_TABLES = Path(__file__).with_name("tables.json")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column. Of the required levels only "system" is enforced, as in Dataverse."""
-
-    name: str
-    type: ColumnType
-    required: RequiredLevel = "none"
-    read_only: bool = False
-    max_length: int | None = None
-    ascii_only: bool = False
-    minimum: float | None = None
-    maximum: float | None = None
-    precision: int = 2
-    options: Mapping[str, int] = field(default_factory=dict)
-    targets: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def property_name(self) -> str:
-        """The name under which rows show it: lookups read as `_name_value`."""
-        return f"_{self.name}_value" if self.type == "lookup" else self.name
 
 
 @dataclass(frozen=True)
@@ -66,6 +33,7 @@ class Table:
     columns: Mapping[str, Column]
     keys: tuple[Key, ...]
     bulk_actions: frozenset[str] = BULK_MESSAGES
+    change_tracking: bool = False
 
     @property
     def type_name(self) -> str:
@@ -75,29 +43,58 @@ class Table:
         both = self.bulk_actions >= BULK_MESSAGES
         return both if name == "UpsertMultiple" else name in self.bulk_actions
 
-    def navigation(self, name: str) -> tuple[Column, str] | None:
-        """The lookup column and target set behind a navigation property (case-sensitive)."""
-        for column in self.columns.values():
-            if name in column.targets:
-                return column, column.targets[name]
-        return None
+    @cached_property
+    def properties(self) -> Mapping[str, Column]:
+        """Columns by the name that they have in a row's JSON."""
+        return {column.property_name: column for column in self.columns.values()}
 
-    def property_column(self, name: str) -> Column | None:
-        if name.startswith("_") and name.endswith("_value"):
-            column = self.columns.get(name.removeprefix("_").removesuffix("_value"))
-            return column if column and column.type == "lookup" else None
-        column = self.columns.get(name)
-        return column if column and column.type != "lookup" else None
+    @cached_property
+    def navigations(self) -> Mapping[str, tuple[Column, str]]:
+        """The lookup column and the target set behind each navigation property."""
+        return {
+            name: (column, target)
+            for column in self.columns.values()
+            for name, target in column.targets.items()
+        }
+
+    @cached_property
+    def demanded(self) -> tuple[str, ...]:
+        """The columns without which there is no row."""
+        return tuple(c.name for c in self.columns.values() if c.required == "system")
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        return {c.name: c.default for c in self.columns.values() if c.default is not None}
 
 
-@dataclass(frozen=True)
 class Schema:
-    """All tables, by entity set name."""
+    """All tables, by entity set name. `version` grows with each change, as clients can see."""
 
-    tables: Mapping[str, Table]
+    def __init__(self, tables: Iterable[Table]) -> None:
+        self._first = {table.set: table for table in tables}
+        self.tables = dict(self._first)
+        self.version = 1_000_000
 
     def by_logical(self, logical: str) -> Table | None:
         return next((t for t in self.tables.values() if t.logical == logical), None)
+
+    def logical_of(self, name: str) -> str:
+        """The logical name behind a set, also of one that is not simulated (systemusers)."""
+        return self.tables[name].logical if name in self.tables else name.removesuffix("s")
+
+    def put(self, table: Table) -> None:
+        self.tables[table.set] = table
+        self.version += 1
+
+    def drop(self, name: str) -> None:
+        del self.tables[name]
+        self.version += 1
+
+    def reset(self) -> None:
+        """The tables as they were at the start."""
+        if self.tables != self._first:
+            self.tables = dict(self._first)
+            self.version += 1
 
 
 def load(path: Path = STANDARD_TABLES) -> Schema:
@@ -106,32 +103,27 @@ def load(path: Path = STANDARD_TABLES) -> Schema:
 
 
 def parse(description: Mapping[str, Any]) -> Schema:
-    tables = [_table(entry) for entry in description["tables"]]
-    return Schema({table.set: table for table in tables})
+    return Schema(read_table(entry) for entry in description["tables"])
 
 
-def _table(entry: Mapping[str, Any]) -> Table:
-    own = [Column(**column) for column in entry["columns"]]
-    system = [
-        Column(entry["primary_id"], "guid"),
-        Column("createdon", "datetime", read_only=True),
-        Column("modifiedon", "datetime", read_only=True),
-        Column("versionnumber", "bigint", read_only=True),
-    ]
+def read_table(entry: Mapping[str, Any]) -> Table:
+    own = [read_column(column) for column in entry["columns"]]
+    found = {column.name: column for column in [*system_columns(entry["primary_id"]), *own]}
     return Table(
         set=entry["set"],
         logical=entry["logical"],
         primary_id=entry["primary_id"],
         primary_name=entry["primary_name"],
-        columns={column.name: column for column in [*system, *own]},
+        columns=found,
         keys=tuple(Key(name, tuple(columns)) for name, columns in entry["keys"].items()),
-        bulk_actions=_bulk_actions(entry.get("bulk_actions", True)),
+        bulk_actions=read_bulk_actions(entry.get("bulk_actions", True)),
+        change_tracking=entry.get("change_tracking", False),
     )
 
 
-def _bulk_actions(written: bool | list[str]) -> frozenset[str]:
-    if isinstance(written, bool):
-        return BULK_MESSAGES if written else frozenset()
-    if not BULK_MESSAGES.issuperset(written):
+def read_bulk_actions(written: bool | Iterable[str]) -> frozenset[str]:
+    """True for both, False for none, or the names of those that there are."""
+    found = (BULK_MESSAGES if written else frozenset()) if isinstance(written, bool) else written
+    if not BULK_MESSAGES.issuperset(found):
         raise ValueError(f"bulk_actions are true, false or some of {sorted(BULK_MESSAGES)}")
-    return frozenset(written)
+    return frozenset(found)

@@ -72,6 +72,7 @@ class Simulation:
         """No rows, recorded requests or faults; limits and switches as at the start."""
         self.organisation.rows.clear()
         self.organisation.faults.clear()
+        self.organisation.schema.reset()
         self.recorder.clear()
         limits, switches = self._first
         self.set_limits(limits)

@@ -9,7 +9,7 @@ from sandbox.dataverse.rows import Row
 from sandbox.dataverse.schema import Table
 from sandbox.dataverse.writes import Writes
 
-USER_ID = "4026be43-6b69-e111-8f65-78e7d1620f5e"
+UNIT_ID = "4026be43-6b69-e111-8f65-78e7d1620f5e"
 _BULK_PREFIX = "Microsoft.Dynamics.CRM."
 
 
@@ -25,7 +25,7 @@ def _dispatch(call: Call, organisation: Organisation) -> Reply:
     steps = addresses.segments(call.path)
     match steps[0].name:
         case "WhoAmI":
-            ids = {"BusinessUnitId": USER_ID, "UserId": USER_ID, "OrganizationId": USER_ID}
+            ids = {"BusinessUnitId": UNIT_ID, "OrganizationId": UNIT_ID, "UserId": call.user}
             return json_reply(ids)
         case "EntityDefinitions":
             return metadata.answer(call, organisation, steps)
@@ -54,13 +54,13 @@ def _on_set(call: Call, organisation: Organisation, table: Table, rest: list[Seg
     if call.method == "GET":
         return queries.list_rows(call, organisation, table)
     if call.method == "POST":
-        row = Writes(organisation, call.root).create(table, call.json_object(table.logical))
+        row = Writes(organisation, call).create(table, call.json_object(table.logical))
         return _written(call, RowAddress(table, row.id, row_id=row.id), row, created=True)
     raise refusals.method_not_allowed(call.method)
 
 
 def _on_row(call: Call, organisation: Organisation, address: RowAddress) -> Reply:
-    writes = Writes(organisation, call.root)
+    writes = Writes(organisation, call)
     match call.method:
         case "GET":
             return queries.read_row(call, address.table, writes.existing(address))
@@ -82,7 +82,7 @@ def _on_column(
     call: Call, organisation: Organisation, address: RowAddress, rest: list[Segment]
 ) -> Reply:
     """PUT sets and DELETE clears one column; GET reads it."""
-    writes = Writes(organisation, call.root)
+    writes = Writes(organisation, call)
     row, name = writes.existing(address), rest[0].name
     if len(rest) > 1 or rest[0].key is not None:
         raise refusals.not_simulated("navigation below a row")

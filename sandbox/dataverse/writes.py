@@ -1,22 +1,26 @@
 """Create, upsert, update and delete of one row, step by step as Dataverse documents them."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.dataverse import addresses, refusals, values
 from sandbox.dataverse.addresses import RowAddress
+from sandbox.dataverse.calls import Call
+from sandbox.dataverse.columns import Column
 from sandbox.dataverse.organisation import Organisation
 from sandbox.dataverse.rows import Row, Values
-from sandbox.dataverse.schema import Column, Table
+from sandbox.dataverse.schema import Table
 
 
 class Writes:
     """Writes to one organisation; every public method is one transaction."""
 
-    def __init__(self, organisation: Organisation, root: str) -> None:
+    def __init__(self, organisation: Organisation, call: Call) -> None:
         self._organisation = organisation
         self._rows = organisation.rows
-        self._root = root
+        self._root = call.root
+        self._by = {"user": call.user, "behalf": call.behalf}
 
     def find(self, address: RowAddress) -> Row | None:
         if address.row_id:
@@ -37,7 +41,7 @@ class Writes:
 
     def create(self, table: Table, body: dict[str, Any]) -> Row:
         with self._rows.transaction():
-            return self._insert(table, self.read_body(table, body))
+            return self._insert(table, self.read_body(table, body, creating=True))
 
     def upsert(
         self,
@@ -62,11 +66,12 @@ class Writes:
     def update(self, address: RowAddress, row: Row, body: dict[str, Any]) -> Row:
         """Key columns of the address in the body are dropped, as Dataverse does on update."""
         with self._rows.transaction():
-            changes = self.read_body(address.table, body)
+            changes = self.read_body(address.table, body, creating=False)
             for name in (*address.key_values(), address.table.primary_id):
                 changes.pop(name, None)
+            settle_state(address.table, row.id, row.values, changes)
             self._organisation.faults.check_row(address.table.set, {**row.values, **changes})
-            return self._rows.update(address.table, row, changes)
+            return self._rows.update(address.table, row, changes, self._by)
 
     def delete(self, address: RowAddress, match: str | None = None) -> None:
         with self._rows.transaction():
@@ -74,54 +79,65 @@ class Writes:
             check_version(row, match)
             self._rows.delete(address.table, row)
 
-    def read_body(self, table: Table, body: dict[str, Any]) -> Values:
+    def read_body(self, table: Table, body: dict[str, Any], *, creating: bool) -> Values:
         """The columns that a JSON body sets, checked; lookups resolved to ids."""
         changes: Values = {}
         for name, value in body.items():
-            property_name, at, annotation = name.partition("@")
-            if at and annotation == "odata.bind":
-                column, row_id = self._bound(table, property_name, value)
-                changes[column] = row_id
-            elif not at:
-                self._read_property(table, name, value, changes)
+            if "@" not in name:
+                self._read_property(table, name, value, changes, creating=creating)
+            elif name.endswith("@odata.bind"):
+                column, row_id = self._bound(table, name.removesuffix("@odata.bind"), value)
+                if self._is_open(column, creating=creating):
+                    changes[column.name] = row_id
         return changes
 
-    def _read_property(self, table: Table, name: str, value: Any, changes: Values) -> None:
-        navigation = table.navigation(name)
-        if navigation:
-            if value is not None:
+    def _read_property(
+        self, table: Table, name: str, value: Any, changes: Values, *, creating: bool
+    ) -> None:
+        column = table.properties.get(name)
+        if column is not None and column.type != "lookup":
+            if self._is_open(column, creating=creating):
+                changes[column.name] = values.checked(table, column, value)
+        elif name in table.navigations:
+            if isinstance(value, dict | list):
                 raise refusals.not_simulated("creating related rows in one request")
-            changes[navigation[0].name] = None
-            return
-        column = table.property_column(name)
-        if column is None:
+            if value is not None:
+                raise refusals.not_an_object(table, name)
+            found = table.navigations[name][0]
+            if self._is_open(found, creating=creating):
+                changes[found.name] = None
+        elif column is None:
             raise refusals.invalid_property(name, table.type_name)
-        if column.read_only or column.type == "lookup":
-            self._read_only(column)
-        else:
-            changes[column.name] = values.checked(table, column, value)
-
-    def _read_only(self, column: Column) -> None:
-        if self._organisation.switches.read_only == "refuse":
+        elif self._organisation.switches.read_only == "refuse":
             raise refusals.not_writable(column.name)
 
-    def _bound(self, table: Table, name: str, value: Any) -> tuple[str, str | None]:
-        navigation = table.navigation(name)
+    def _is_open(self, column: Column, *, creating: bool) -> bool:
+        if column.may_be_set(creating=creating):
+            return True
+        if self._organisation.switches.read_only == "refuse" and column.type != "guid":
+            raise refusals.not_writable(column.name)
+        return False
+
+    def _bound(self, table: Table, name: str, value: Any) -> tuple[Column, str | None]:
+        navigation = table.navigations.get(name)
         if navigation is None:
             raise refusals.undeclared_property(name)
         column, target = navigation
         if value is None:
-            return column.name, None
+            return column, None
         if not isinstance(value, str):
             raise refusals.bad_payload(table.logical, "Microsoft.OData.ODataException")
         address = addresses.reference(self._organisation.schema, value, self._root)
         if address.table.set != target:
             raise refusals.bad_payload(table.logical, f"'{name}' does not accept '{value}'.")
-        return column.name, self.existing(address).id
+        return column, self.existing(address).id
 
     def _create_at(self, address: RowAddress, body: dict[str, Any]) -> Row:
         """Key values come from the address unless the body has them: the body wins."""
-        written = {**self._key_columns(address), **self.read_body(address.table, body)}
+        written = {
+            **self._key_columns(address),
+            **self.read_body(address.table, body, creating=True),
+        }
         if address.row_id:
             written[address.table.primary_id] = address.row_id
         if self._organisation.faults.take_race(address.table.set, written):
@@ -146,12 +162,14 @@ class Writes:
         return any(self._rows.get(target, str(row_id)) for target in targets)
 
     def _insert(self, table: Table, written: Values) -> Row:
-        for column in table.columns.values():
-            if column.required == "system" and written.get(column.name) is None:
-                raise refusals.not_nullable(column.name)
-        self._organisation.faults.check_row(table.set, written)
+        for name in table.demanded:
+            if written.get(name) is None:
+                raise refusals.not_nullable(name)
         row_id = written.pop(table.primary_id, None) or str(uuid.uuid4())
-        return self._rows.insert(table, row_id, written)
+        settle_state(table, row_id, table.defaults, written)
+        written = {**table.defaults, **written}
+        self._organisation.faults.check_row(table.set, written)
+        return self._rows.insert(table, row_id, written, self._by)
 
     def _missing(self, address: RowAddress) -> refusals.Refusal:
         if address.row_id:
@@ -162,3 +180,17 @@ class Writes:
 def check_version(row: Row, match: str | None) -> None:
     if match is not None and match != "*" and match != row.etag:
         raise refusals.version_mismatch()
+
+
+def settle_state(table: Table, row_id: str, before: Mapping[str, Any], changes: Values) -> None:
+    """A state brings its first status with it; a status of another state is refused."""
+    if "statecode" not in changes and "statuscode" not in changes:
+        return
+    states, statuses = table.columns["statecode"], table.columns["statuscode"]
+    state = changes.get("statecode", before.get("statecode"))
+    allowed = [statuses.options[label] for label, of in statuses.states.items() if of == state]
+    if "statuscode" not in changes and before.get("statuscode") not in allowed:
+        changes["statuscode"] = allowed[0]
+    elif changes.get("statuscode", allowed[0]) not in allowed:
+        name = next((label for label, number in states.options.items() if number == state), "None")
+        raise refusals.wrong_status(table, name, changes["statuscode"], row_id)

@@ -84,7 +84,7 @@ async def test_rows_requests_and_tokens_outlive_a_kill(
         assert (await http.get(second.url + path, headers=bearer)).json()["name"] == "kept"
         control = second.control()
         tables = await http.get(f"{second.url}/_sandbox/tables", headers=control)
-        assert tables.json() == {"accounts": 1, "contacts": 0}
+        assert tables.json() == {"accounts": 1, "bulkhead_holdings": 0, "contacts": 0}
         requests = (await http.get(f"{second.url}/_sandbox/requests", headers=control)).json()
         assert [r["method"] for r in requests] == ["POST", "PATCH", "GET"]
         second.process.send_signal(signal.SIGTERM)
@@ -101,7 +101,7 @@ async def test_a_log_cut_off_by_a_crash_loses_only_its_last_line(
     (state / "rows.jsonl").write_text(lines)
     async with running(state, tls, 0) as process:
         rows = await http.get(f"{process.url}/_sandbox/tables/accounts", headers=process.control())
-        assert rows.json() == [row]
+        assert rows.json() == [{**row, "statecode": 0, "statuscode": 1}]
 
 
 async def test_the_control_api_needs_its_token_and_switches_behaviours(
