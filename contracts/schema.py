@@ -22,6 +22,14 @@ from kit.problems import MAX_FAULTS
 TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
 
 
+class Refused(ValueError):
+    """What a validator refuses; `public` says why to whoever has sent it, without the value."""
+
+    def __init__(self, public: str) -> None:
+        super().__init__(public)
+        self.public = public
+
+
 class Strict(BaseModel):
     """Refuses unknown members and silent conversions; never prints its input in errors."""
 
@@ -59,7 +67,7 @@ def at_most(limit: int) -> BeforeValidator:
 def time_text(value: datetime) -> str:
     """RFC 3339 in UTC with all six digits: such texts sort like the times."""
     if value.tzinfo is None:
-        raise ValueError("a time without its offset")
+        raise TypeError("a time without its offset")
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 

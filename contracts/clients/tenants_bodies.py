@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from contracts.ids import LeaseId, RestoreId
-from contracts.schema import Strict, Time
+from contracts.schema import Refused, Strict, Time
 
 _DatabaseName = Annotated[str, Field(max_length=63)]
 _Restore = Annotated[RestoreId, Field(strict=False)]
@@ -101,7 +101,7 @@ class NewLease(Strict):
     @model_validator(mode="after")
     def _target_goes_with_restore(self) -> Self:
         if (self.target is None) == (self.purpose == "restore"):
-            raise ValueError("a target belongs to a restore, and only to that")
+            raise Refused("a target belongs to a restore, and only to that")
         return self
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from contracts.schema import Refused
+
 _WORDS = r"[^@\s\x00-\x1f\x7f]"
 _SHAPE = re.compile(rf"{_WORDS}{{1,64}}@{_WORDS}{{1,253}}")
 _DESCRIBED = {"pattern": rf"^\s*{_SHAPE.pattern}\s*$"}
@@ -14,7 +16,7 @@ _DESCRIBED = {"pattern": rf"^\s*{_SHAPE.pattern}\s*$"}
 def _normal(text: str) -> str:
     address = unicodedata.normalize("NFKC", text).strip().casefold()
     if not _SHAPE.fullmatch(address):
-        raise ValueError
+        raise Refused("is not an e-mail address")
     return address
 
 

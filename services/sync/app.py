@@ -24,6 +24,7 @@ from services.sync.probes import Probes
 from services.sync.push import Pusher
 from services.sync.registry import Registry
 from services.sync.routes import public_routes, tenant_routes
+from services.sync.second_looks import SecondLooks
 from services.sync.settings import SyncSettings
 from services.sync.suspended_tenants import SuspendedTenants
 from services.sync.tenant_keys import TenantKeys
@@ -54,6 +55,7 @@ def create_app(
     registry = Registry(db, keyring, environments, probes, settings.connections_most)
     changes = Changes(db, environments, probes)
     pusher = Pusher(db, locks, client, keyring, environments, settings)
+    looks = SecondLooks(db, environments, probes, pusher.wake)
     suspended = SuspendedTenants(db, client, pusher.wake)
     looking = Timer("tenants", settings.sweep_s, suspended.look)
 
@@ -76,6 +78,7 @@ def create_app(
             timers=[
                 looking,
                 Timer("sweep", settings.sweep_s, sweep),
+                Timer("second looks", settings.sweep_s, looks.look),
                 Timer("lag", settings.sweep_s, lag.look),
                 forgetting(db, timedelta(days=settings.ledger_keep_days)),
             ],

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints, model_validator
 
-from contracts.schema import Strict, Time, at_most
+from contracts.schema import Refused, Strict, Time, at_most
 from kit.display_text import DisplayText
 from services.sync.connection import (
     ConnectionState,
@@ -39,11 +39,9 @@ class Mapping(Strict):
     @model_validator(mode="after")
     def _writes_each_column_once(self) -> Self:
         if len(set(self.fields.values())) != len(self.fields):
-            raise ValueError("two fields go into the same column")
+            raise Refused("two fields go into the same column")
         if self.key_attribute in self.fields.values():
-            raise ValueError(
-                "the key column is filled from the record's key; no field may write it"
-            )
+            raise Refused("the key column is filled from the record's key; no field may write it")
         return self
 
     def value(self) -> ModuleMapping:
@@ -54,7 +52,7 @@ class Mapping(Strict):
 
 def _each_target_once(modules: dict[str, Mapping]) -> dict[str, Mapping]:
     if len({(one.table, one.key_attribute) for one in modules.values()}) != len(modules):
-        raise ValueError("two modules go into the same table by the same key")
+        raise Refused("two modules go into the same table by the same key")
     return modules
 
 
@@ -97,7 +95,7 @@ class Resync(Strict):
     @model_validator(mode="after")
     def _says_of_which_module(self) -> Self:
         if self.key is not None and self.module is None:
-            raise ValueError("a key needs its module")
+            raise Refused("a key needs its module")
         return self
 
 

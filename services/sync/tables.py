@@ -88,6 +88,7 @@ outgoing = Table(
     Column("crm_key", Text),
     Column("crm_id", Text),
     Column("is_inactive", Boolean, nullable=False, server_default=_FALSE),
+    Column("marked", Integer, nullable=False, server_default=_ZERO),
     Column("recreates", Boolean, nullable=False, server_default=_FALSE),
 )
 

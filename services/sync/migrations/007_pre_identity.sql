@@ -7,6 +7,9 @@ ALTER TABLE outgoing
     ADD COLUMN crm_key text,
     ADD COLUMN crm_id text,
     ADD COLUMN is_inactive boolean NOT NULL DEFAULT false,
+    -- How often somebody has said that the record has to be looked at: what was decided before the
+    -- last time settles nothing.
+    ADD COLUMN marked integer NOT NULL DEFAULT 0,
     -- Its row is made again where it is gone, whatever the connection's policy says.
     ADD COLUMN recreates boolean NOT NULL DEFAULT false,
     DROP CONSTRAINT outgoing_state_check,

@@ -25,6 +25,7 @@ from services.sync.store.settling import Settlement
 from services.sync.tenant_keys import TenantKeys
 
 _ROWS = Counter("bulkhead_sync_rows", "Rows sent to CRMs by what became of them.", ["state"])
+_READ_AT_ONCE = 2000  # rows with their values
 _REMOVING = ("delete", "deactivate")
 
 
@@ -81,8 +82,8 @@ class ModulePush:
         return min(max(self.parallel_hint or 1, 1), self.settings.parallel_batches)
 
     async def _due(self, after: UUID | None) -> list[DueRow]:
-        """The next of what is due: enough for all lanes, no more than tenants gives at once."""
-        rows = min(self._size.now * self._batches_at_once(), self.settings.page_rows)
+        """The next of what is due: enough for all lanes, as far as that is held in memory."""
+        rows = min(self._size.now * self._batches_at_once(), _READ_AT_ONCE)
         async with self.fence.db.read() as session:
             await self.fence.require_permission(session)
             return await outgoing.due(session, self.connection.id, self.module, after, rows)
@@ -110,7 +111,8 @@ class ModulePush:
         self, session: WriteSession, rows: Mapping[UUID, DueRow], settled: Sequence[Settlement]
     ) -> None:
         """The settlements, and what others were waiting for."""
-        await settling.settle(session, self.connection.id, settled)
+        marked = {record: row.marked for record, row in rows.items()}
+        await settling.settle(session, self.connection.id, settled, marked)
         left = keys_left(rows, settled)
         await outgoing.wake_parked(session, self.connection.id, self.module, left)
 

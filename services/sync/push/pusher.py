@@ -14,7 +14,7 @@ from services.sync.crm import connection_of
 from services.sync.environments import Environments
 from services.sync.push.fence import Stopped
 from services.sync.push.lock import Overtaken, locked
-from services.sync.push.pulling import pull
+from services.sync.push.pulling import Pull
 from services.sync.push.queue import PushQueue
 from services.sync.push.sending import Sending
 from services.sync.push.unkeyed import give_keys
@@ -182,11 +182,11 @@ class Pusher:
             crm = self._environments.of(connection, await self._environments.secret(connection))
             await give_keys(self._db, id_, row.generation, crm.same_key)
             page_rows = self._settings.page_rows
-            await pull(self._db, self._tenants, row, page_rows, crm.same_key)
-            sending = Sending(
-                self._db, self._tenants, self._keyring, self._settings, connection, crm, row
-            )
-            return await sending.run()
+            async with Pull(self._db, self._tenants, row, page_rows, crm.same_key) as pull:
+                sending = Sending(
+                    self._db, self._tenants, self._keyring, self._settings, connection, crm, row
+                )
+                return await sending.run(pull)
 
     async def _wake_when_due(
         self, tenant: TenantId, id_: ConnectionId, *, also_at_once: bool

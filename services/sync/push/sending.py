@@ -12,6 +12,7 @@ from services.sync.connection import Connection
 from services.sync.crm import Crm, Outcome, Verdict
 from services.sync.push.fence import Fence, Stopped
 from services.sync.push.module_push import ModulePush
+from services.sync.push.pulling import Pull
 from services.sync.settings import SyncSettings
 from services.sync.store import connections
 from services.sync.store.connections import ConnectionRow
@@ -31,33 +32,43 @@ class Sending:
     row: ConnectionRow
     sent_rows: int = field(default=0, init=False)
 
-    async def run(self) -> int:
-        """Send until nothing is due; how many rows. Raises Stopped, and Overtaken."""
+    async def run(self, pull: Pull) -> int:
+        """Send until nothing is due and nothing is left to read; how many rows.
+
+        Raises Stopped, Overtaken, and what reading raises.
+        """
         fence = Fence(self.db, self.connection.id, self.row.generation)
         hash_key = await self.keyring.hash_key(self.connection.tenant)
+        pushes = [self._of_module(module, fence, hash_key) for module in self.connection.modules]
         hint = self.row.parallel_hint
-        for module in self.connection.modules:
-            push = ModulePush(
-                fence=fence,
-                tenants=self.tenants,
-                keyring=self.keyring,
-                settings=self.settings,
-                connection=self.connection,
-                crm=self.crm,
-                missing=self.row.missing,
-                module=module,
-                hash_key=hash_key,
-                parallel_hint=hint,
-            )
-            try:
-                stop = await push.run()
-            finally:
-                self.sent_rows += push.sent_rows
-            if stop is not None:
-                await self._stop(fence, stop)
-            hint = push.parallel_hint
+        is_first = True
+        while await pull.more() or is_first:
+            is_first = False
+            for push in pushes:
+                hint = push.parallel_hint = hint or push.parallel_hint
+                try:
+                    stop = await push.run()
+                finally:
+                    self.sent_rows = sum(one.sent_rows for one in pushes)
+                hint = push.parallel_hint
+                if stop is not None:
+                    await self._stop(fence, stop)
         await self._finish(hint)
         return self.sent_rows
+
+    def _of_module(self, module: str, fence: Fence, hash_key: bytes) -> ModulePush:
+        return ModulePush(
+            fence=fence,
+            tenants=self.tenants,
+            keyring=self.keyring,
+            settings=self.settings,
+            connection=self.connection,
+            crm=self.crm,
+            missing=self.row.missing,
+            module=module,
+            hash_key=hash_key,
+            parallel_hint=self.row.parallel_hint,
+        )
 
     async def _stop(self, fence: Fence, outcome: Outcome) -> None:
         """Write down why nothing more goes out, for this process and the next."""

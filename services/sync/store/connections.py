@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, case, delete, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import insert
 
@@ -17,6 +17,7 @@ from services.sync.tables import connection, credential
 
 _NOW = func.now()
 _LOOKING = lock("susp")
+_FIRST_LOOK, _SLOWEST_LOOK = timedelta(minutes=1), timedelta(hours=6)
 _MAY_SEND = (
     connection.c.state == "active",
     connection.c.suspended.is_(False),
@@ -150,8 +151,30 @@ async def set_state(
     """
     waits = case((connection.c.failures > 0, None), else_=connection.c.retry_at)
     changes = {"state": state, "reason": reason, "failures": 0, "retry_at": waits}
+    if state == "broken":
+        changes["look_at"] = _NOW + _looking(connection.c.looks)
     query = update(connection).where(connection.c.id == id_, connection.c.state.in_(was))
     return await session.run(query.values(**changes, updated_at=_NOW)) == 1
+
+
+def _looking(looks: ColumnElement[int]) -> ColumnElement[timedelta]:
+    """How long until a broken connection is looked at: a minute, then later each time, to hours."""
+    return func.least(_FIRST_LOOK * func.power(2, func.least(looks, 16)), _SLOWEST_LOOK)
+
+
+async def take_look(session: WriteSession) -> ConnectionRow | None:
+    """The broken connection that has waited longest for a look that is due; the next one is later
+    already, so that nobody else takes it."""
+    due = select(connection.c.id).where(
+        connection.c.state == "broken",
+        connection.c.suspended.is_(False),
+        connection.c.look_at <= _NOW,
+    )
+    first = due.order_by(connection.c.look_at).limit(1).with_for_update(skip_locked=True)
+    looks = connection.c.looks + 1
+    query = update(connection).where(connection.c.id == first.scalar_subquery())
+    taken = query.values(looks=looks, look_at=_NOW + _looking(looks))
+    return _row(await session.first(taken.returning(*_COLUMNS)))
 
 
 async def only_changer(session: WriteSession, tenant: TenantId) -> None:
@@ -184,9 +207,11 @@ async def hold(
 
 async def release(session: WriteSession, id_: ConnectionId) -> None:
     """The CRM answers again."""
-    changes = {"retry_at": None, "reason": "", "failures": 0}
+    changes = {"retry_at": None, "reason": "", "failures": 0, "looks": 0, "look_at": None}
     query = update(connection).where(connection.c.id == id_, connection.c.state == "active")
-    held = or_(connection.c.failures > 0, connection.c.retry_at.is_not(None))
+    held = or_(
+        connection.c.failures > 0, connection.c.retry_at.is_not(None), connection.c.looks > 0
+    )
     await session.run(query.where(held).values(changes))
 
 

@@ -6,12 +6,25 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, delete, func, literal, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
+from sqlalchemy import (
+    Text,
+    Uuid,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, Insert, distinct_on, insert
 
 from contracts.ids import ConnectionId
 from kit.db import ReadSession, WriteSession
 from services.sync.connection import OutcomeState
+from services.sync.store.arrays import Types, arrays_of, given_rows
 from services.sync.tables import outgoing
 
 _WAITING = outgoing.c.state.in_(("pending", "retry"))
@@ -24,13 +37,29 @@ _AGAIN: dict[str, Any] = {
     "reason": "",
     "detail": None,
     "updated_at": func.now(),
+    "marked": outgoing.c.marked + 1,
     # whoever changes again while it waits has been waiting all the same
     "waiting_since": case((_WAITING, outgoing.c.waiting_since), else_=func.now()),
 }
+_MARKED: Types = {"record": Uuid(), "module": Text(), "key": Text(), "same_key": Text()}
+
+
+def _marking() -> Insert:
+    given = given_rows(_MARKED).c
+    whose = (bindparam("of", type_=Uuid()).label("connection"), literal("pending").label("state"))
+    rows = select(*whose, *(given[name] for name in _MARKED))
+    mark = insert(outgoing).from_select(["connection", "state", *_MARKED], rows)
+    named = {name: mark.excluded[name] for name in ("module", "key", "same_key")}
+    where = ["connection", "record"]
+    return mark.on_conflict_do_update(index_elements=where, set_={**_AGAIN, **named})
+
+
+_MARK = _marking()
+
 # every column that was ever sent, as one of which nobody knows what the CRM holds
-_SENT = func.jsonb_object_keys(outgoing.c.sent).table_valued("column")
+_SENT = func.jsonb_object_keys(outgoing.c.sent).table_valued("name").render_derived()
 _UNKNOWN = func.coalesce(
-    select(func.jsonb_object_agg(_SENT.c.column, "")).select_from(_SENT).scalar_subquery(),
+    select(func.jsonb_object_agg(_SENT.c.name, "")).select_from(_SENT).scalar_subquery(),
     literal({}, JSONB),
 )
 
@@ -49,6 +78,16 @@ GROUP BY connection.id ORDER BY since""")
 
 
 @dataclass(frozen=True, slots=True)
+class Marked:
+    """A record that may have to be sent; `same_key` is its key as the CRM compares it."""
+
+    record: UUID
+    module: str
+    key: str
+    same_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class DueRow:
     """A record that may be sent now, and the row of the CRM that it owns.
 
@@ -64,6 +103,7 @@ class DueRow:
     crm_id: str | None = None
     is_inactive: bool = False
     recreates: bool = False
+    marked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +145,10 @@ class OutcomeRow:
     updated_at: datetime
 
 
-async def mark(
-    session: WriteSession, connection: ConnectionId, records: Sequence[Mapping[str, Any]]
-) -> None:
-    """These records (record, module, key, same_key) may have to be sent."""
-    if not records:
-        return
-    rows = [{**record, "connection": connection, "state": "pending"} for record in records]
-    upsert = insert(outgoing).values(rows)
-    named = {name: upsert.excluded[name] for name in ("module", "key", "same_key")}
-    changes = {**_AGAIN, **named}
-    await session.run(
-        upsert.on_conflict_do_update(index_elements=["connection", "record"], set_=changes)
-    )
+async def mark(session: WriteSession, connection: ConnectionId, records: Sequence[Marked]) -> None:
+    """These records may have to be sent."""
+    if records:
+        await session.run(_MARK, {"of": connection} | arrays_of(records, _MARKED))
 
 
 async def same_keys(

@@ -1,6 +1,6 @@
 """Statements of a push on the rows it sends: intent before, settlement after; a page at a time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,17 +17,18 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    column,
     func,
     literal,
+    not_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 
 from contracts.ids import ConnectionId
 from kit.db import WriteSession
 from services.sync.connection import OutcomeState
+from services.sync.store.arrays import arrays_of, given_rows
 from services.sync.tables import outgoing
 
 
@@ -67,17 +68,6 @@ class Settlement:
     is_inactive: bool = False
 
 
-def _of_arrays(**types: TypeEngine[Any]) -> Any:
-    """One row for each place of as many arrays, which are given when it is run."""
-    arrays = [bindparam(f"all_{name}", type_=ARRAY(kind)) for name, kind in types.items()]
-    columns = [column(name, kind) for name, kind in types.items()]
-    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
-
-
-def _arrays(rows: Sequence[Any], names: Iterable[str]) -> dict[str, list[Any]]:
-    return {f"all_{name}": [getattr(row, name) for row in rows] for name in names}
-
-
 _SETTLED: dict[str, TypeEngine[Any]] = {
     "record": Uuid(),
     "state": Text(),
@@ -91,6 +81,7 @@ _SETTLED: dict[str, TypeEngine[Any]] = {
     "crm_key": Text(),
     "crm_id": Text(),
     "is_inactive": Boolean(),
+    "marked": Integer(),
 }
 _INTENDED: dict[str, TypeEngine[Any]] = {
     "record": Uuid(),
@@ -102,22 +93,23 @@ _NOTHING = literal({}, JSONB)
 
 
 def _settling() -> Update:
-    given = _of_arrays(**_SETTLED).c
+    given = given_rows(_SETTLED).c
     is_none = and_(given.owns, given.crm_key.is_(None))
     known = case((is_none, _NOTHING), else_=outgoing.c.sent)
+    is_last = given.marked == outgoing.c.marked
     told = ("state", "not_before", "attempts", "failing_since", "reason", "detail")
     placed = ("crm_key", "crm_id", "is_inactive")
     return _of_given(given).values(
-        **{name: given[name] for name in told},
+        **{name: case((is_last, given[name]), else_=outgoing.c[name]) for name in told},
         **{name: case((given.owns, given[name]), else_=outgoing.c[name]) for name in placed},
-        sent=known.concat(given.sent),
-        recreates=and_(outgoing.c.recreates, given.state != "ok"),
+        sent=case((is_last, known.concat(given.sent)), else_=known),
+        recreates=and_(outgoing.c.recreates, not_(and_(is_last, given.state == "ok"))),
         updated_at=func.now(),
     )
 
 
 def _intending() -> Update:
-    given = _of_arrays(**_INTENDED).c
+    given = given_rows(_INTENDED).c
     return _of_given(given).values(
         sent=outgoing.c.sent.concat(given.in_flight),
         crm_key=func.coalesce(given.crm_key, outgoing.c.crm_key),
@@ -138,14 +130,21 @@ async def intend(
 ) -> None:
     """Before sending: forget the hashes of the fields in flight, and say who owns which row."""
     if intents:
-        await session.run(_INTEND, {"of": connection} | _arrays(intents, _INTENDED))
+        await session.run(_INTEND, {"of": connection} | arrays_of(intents, _INTENDED))
 
 
 async def settle(
-    session: WriteSession, connection: ConnectionId, rows: Sequence[Settlement]
+    session: WriteSession,
+    connection: ConnectionId,
+    rows: Sequence[Settlement],
+    marked: Mapping[UUID, int],
 ) -> None:
+    """What was decided when the rows had been `marked` so often: one that was marked since has to
+    be looked at again all the same, and what was sent for it stays in flight."""
     if rows:
-        await session.run(_SETTLE, {"of": connection} | _arrays(rows, _SETTLED))
+        arrays = arrays_of(rows, _SETTLED.keys() - {"marked"})
+        times = {"all_marked": [marked[row.record] for row in rows]}
+        await session.run(_SETTLE, {"of": connection} | arrays | times)
 
 
 async def give_up_rows(

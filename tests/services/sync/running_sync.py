@@ -110,6 +110,11 @@ class Sync:
             "modules": {"organisation": self.simulator.MAPPING},
         } | changes
 
+    def apart(self, number: int) -> dict[str, Any]:
+        """Modules of a connection that writes no rows of any other number's; 0 is the usual one."""
+        key = self.simulator.another_key(number) if number else self.simulator.KEY
+        return {"organisation": self.simulator.MAPPING | {"key_attribute": key}}
+
     async def connect(self, **changes: Any) -> str:
         answer = await self.http.post(self.path, json=self.wanted(**changes))
         assert answer.status_code == 201, answer.text
@@ -150,7 +155,7 @@ def written(request: RecordedRequest) -> list[tuple[str, dict[str, Any]]]:
     """The rows that a request writes: where to, and what."""
     if request.target.endswith("Multiple"):
         targets = json.loads(request.body)["Targets"]
-        return [(target.pop("@odata.id", ""), target) for target in targets]
+        return [(target.pop("@odata.id", ""), _columns(target)) for target in targets]
     if request.method == "GET":
         return []
     return [
@@ -158,6 +163,10 @@ def written(request: RecordedRequest) -> list[tuple[str, dict[str, Any]]]:
         for method, url, body in request.operations()
         if method != "GET"
     ]
+
+
+def _columns(target: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in target.items() if name != "@odata.type"}
 
 
 def token(tenant: TenantId, *permissions: str) -> str:

@@ -4,12 +4,12 @@ Whoever adds a kind adds a class beside this one and a line in both tables; the 
 nothing of Dataverse then run for the new kind as well.
 """
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 from sandbox.dataverse import DataverseSimulator
-from sandbox.dataverse.schema import Schema, load
+from sandbox.dataverse.schema import Column, Key, Schema, Table, load
 
 HOST = "contoso.crm.example"
 
@@ -25,6 +25,11 @@ class SimulatedDataverse(DataverseSimulator):
         "key_attribute": KEY,
         "fields": {"name": NAME, "sector": SECTOR, "headquarters": HEADQUARTERS},
     }
+
+    @staticmethod
+    def another_key(number: int) -> str:
+        """A key column besides KEY, the first being number 1."""
+        return f"bulkhead_key{number}"
 
     @property
     def address(self) -> dict[str, str]:
@@ -42,16 +47,37 @@ class SimulatedDataverse(DataverseSimulator):
         """The rows that our records went into."""
         return self.rows(self.TABLE)
 
+    def by_key(self) -> dict[str, dict[str, Any]]:
+        return {row[self.KEY]: row for row in self.records()}
 
-def one_by_one() -> Schema:
-    """Tables without actions for many rows at once: each row has an answer of its own."""
-    known = load()
-    plain = [replace(table, bulk_actions=frozenset()) for table in known.tables.values()]
-    return Schema({table.set: table for table in plain})
+    def lose(self, *keys: str) -> None:
+        """Somebody deletes these rows there; all, where no key is given."""
+        rows = self.simulation.organisation.rows
+        table = self.simulation.organisation.schema.tables[self.TABLE]
+        with rows.transaction():
+            for row in rows.all(self.TABLE):
+                if not keys or row.values[self.KEY] in keys:
+                    rows.delete(table, row)
+
+
+def one_by_one(**given: Any) -> AbstractAsyncContextManager[SimulatedDataverse]:
+    """With tables without actions for many rows at once: each row has an answer of its own."""
+    tables = (replace(table, bulk_actions=frozenset()) for table in load().tables.values())
+    return SimulatedDataverse.serve(tables=Schema(map(_with_more_keys, tables)), **given)
+
+
+def _with_more_keys(table: Table) -> Table:
+    """So that several connections of one tenant may go to one table."""
+    if table.set != SimulatedDataverse.TABLE:
+        return table
+    names = [SimulatedDataverse.another_key(number) for number in range(1, 10)]
+    columns = {name: Column(name, "string", max_length=100) for name in names}
+    keys = tuple(Key(f"{name}_key", (name,)) for name in names)
+    return replace(table, columns={**table.columns, **columns}, keys=table.keys + keys)
 
 
 SimulatedCrm: TypeAlias = SimulatedDataverse  # with a second kind: what both have
-SIMULATORS = {"dataverse": partial(SimulatedDataverse.serve, tables=one_by_one())}
+SIMULATORS = {"dataverse": one_by_one}
 IN_BULK = {"dataverse": SimulatedDataverse.serve}
 ADDRESSES: dict[str, dict[str, str]] = {  # each with a name in a form that is not the guard's
     "dataverse": {

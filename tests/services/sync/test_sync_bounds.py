@@ -31,7 +31,7 @@ async def test_a_tenant_whose_crm_hangs_leaves_workers_to_the_others(
     async with running_sync(
         sync_url, tmp_path, simulator, peer, workers=2, sweep_s=600.0, settle_s=600.0
     ) as sync:
-        hanging = [UUID(await sync.connect(name=f"CRM {number}")) for number in range(4)]
+        hanging = [UUID(await sync.connect(modules=sync.apart(number))) for number in range(4)]
         simulator.add_fault(kind="slow", path=simulator.BATCH, seconds=60.0, times=None)
         for one in hanging:
             sync.parts.pusher.wake(sync.tenant, ConnectionId(one), 0.0)
@@ -120,7 +120,10 @@ async def test_a_tenant_has_a_limited_number_of_connections(
     async with running_sync(sync_url, tmp_path, simulator, peer, connections_most=2) as sync:
         first = await sync.connect()
         answers = await asyncio.gather(
-            *(sync.http.post(sync.path, json=sync.wanted()) for _ in range(4))
+            *(
+                sync.http.post(sync.path, json=sync.wanted(modules=sync.apart(number)))
+                for number in range(1, 5)
+            )
         )
         assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
         refused = next(answer for answer in answers if answer.status_code == 409).json()

@@ -38,7 +38,7 @@ async def test_no_answer_ever_holds_the_secret(sync: Sync) -> None:
     secret = sync.simulator.client_secret
     for path in ("", f"/{connection}", f"/{connection}/ledger", f"/{connection}/outcomes"):
         assert secret not in (await sync.http.get(sync.path + path)).text
-    wrong = sync.wanted(client_secret="not-the-secret-at-all")
+    wrong = sync.wanted(client_secret="not-the-secret-at-all", modules=sync.apart(1))
     answer = await sync.http.post(sync.path, json=wrong)
     assert answer.status_code == 422
     assert "not-the-secret" not in answer.text

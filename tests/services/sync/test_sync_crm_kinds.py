@@ -54,7 +54,7 @@ def value_of(kind: str, address: dict[str, Any]) -> Connection:
 
 def row_of(kind: str, address: dict[str, Any], tenant: TenantId | None = None) -> NewConnectionRow:
     tenant = tenant or TenantId(new_id())
-    return NewConnectionRow(ConnectionId(new_id()), tenant, "New", kind, address, {})
+    return NewConnectionRow(ConnectionId(new_id()), tenant, "New", kind, address, {}, "recreate")
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

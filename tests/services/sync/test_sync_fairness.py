@@ -145,7 +145,7 @@ async def test_a_tenant_looks_at_few_crms_at_once_and_holds_up_no_other(
         await eventually(lambda: len(simulator.requests(simulator.LOOK)) == looked + 4)
         for refused in (
             await sync.http.post(f"{path}/test"),
-            await sync.http.post(sync.path, json=sync.wanted()),
+            await sync.http.post(sync.path, json=sync.wanted(modules=sync.apart(1))),
             await sync.http.put(f"{path}/credentials", json={"client_secret": "another"}),
         ):
             assert refused.status_code == 429

@@ -79,7 +79,7 @@ async def test_rows_of_vanished_records_are_forgotten_and_others_stay(sync: Sync
 
 
 async def test_a_removed_connection_is_forgotten_when_its_ledger_is(sync: Sync) -> None:
-    first, second = await sync.connect(), await sync.connect()
+    first, second = await sync.connect(), await sync.connect(modules=sync.apart(1))
     await sync.http.delete(f"{sync.path}/{first}")
     await run(sync, "UPDATE connection SET updated_at = now() - interval '401 days'")
     await forgotten(sync, "SELECT count(*) FROM connection WHERE state = 'removed'")

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from contracts.ids import ConnectionId
 from services.sync.lag import Lag
 from services.sync.store import outgoing
+from services.sync.store.outgoing import Marked
 from tests.services.sync.running_sync import Sync
 
 HOUR = 3600
@@ -44,7 +45,7 @@ async def looked(sync: Sync) -> Lag:
 
 async def test_the_oldest_unsent_change_of_any_connection_is_the_lag(sync: Sync) -> None:
     sync.peer.fill(2)
-    behind, other = await sync.connect(), await sync.connect(name="Another")
+    behind, other = await sync.connect(), await sync.connect(modules=sync.apart(1))
     for connection in (behind, other):
         await sync.settled(connection, ok=2)
     lag = await looked(sync)
@@ -92,7 +93,7 @@ async def test_a_record_that_changes_while_it_waits_has_waited_all_the_time(sync
     await wait_for(sync, connection, 2)
     async with sync.parts.db.read() as session:
         (row,) = await session.all(text("SELECT record, key FROM outgoing"))
-    changed = {"record": row["record"], "module": "organisation", "key": row["key"]}
+    changed = Marked(row["record"], "organisation", row["key"], row["key"].lower())
 
     async def marked() -> float:
         async with sync.parts.db.write() as session:

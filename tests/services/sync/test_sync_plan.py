@@ -41,7 +41,13 @@ def rules(**changes: Any) -> Rules:
 
 
 def rival(record: UUID, same_key: str, **known: Any) -> Rival:
-    given = {"crm_key": None, "crm_id": None, "is_inactive": False, "is_gone": False, "sent": {}}
+    given: dict[str, Any] = {
+        "crm_key": None,
+        "crm_id": None,
+        "is_inactive": False,
+        "is_gone": False,
+        "sent": {},
+    }
     return Rival(record=record, same_key=same_key, **(given | known))
 
 

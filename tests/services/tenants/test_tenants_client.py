@@ -102,7 +102,7 @@ class Reader:
 
     async def values(self, *ids: UUID) -> dict[str | None, dict[str, Any]]:
         found = await self.client.read_records(self.tenant, self.connection, "organisation", ids)
-        return {one.key: one.fields for one in found}
+        return {one.key: one.fields for one in found.rows}
 
 
 @played("feed")

@@ -92,6 +92,11 @@ def of_whole(status: int, headers: Mapping[str, str], body: bytes, now: datetime
     return Outcome(Verdict.BACK_OFF, f"the CRM answered with status {status}")
 
 
+def is_unknown_path(status: int, body: bytes) -> bool:
+    """Whether the CRM says that there is nothing of this name."""
+    return status == 404 and errors.read(body).code == _NO_SEGMENT
+
+
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds to wait by Retry-After, bounded by one day; None where it says nothing of HTTP."""
     text = headers.get("retry-after", "").strip()

@@ -36,11 +36,12 @@ async def write(environment: Environment, mapping: ModuleMapping, rows: Sequence
     try:
         facts = await environment.facts(mapping)
         forms = {row.form for row in rows}
+        sent = None
         if len(rows) >= _FEWEST_IN_BULK and forms == {"new"} and facts.bulk_upsert:
-            return await _upsert_multiple(environment, mapping, facts, rows)
-        if len(rows) >= _FEWEST_IN_BULK and forms == {"known"} and facts.bulk_update:
-            return await _update_multiple(environment, mapping, facts, rows)
-        return await _batch(environment, mapping, facts, rows)
+            sent = await _upsert_multiple(environment, mapping, facts, rows)
+        elif len(rows) >= _FEWEST_IN_BULK and forms == {"known"} and facts.bulk_update:
+            sent = await _update_multiple(environment, mapping, facts, rows)
+        return sent or await _batch(environment, mapping, facts, rows)
     except FAILURES as failure:
         return Sent(whole=outcome_of(failure))
 
@@ -57,11 +58,16 @@ async def find(
 
 async def _upsert_multiple(
     environment: Environment, mapping: ModuleMapping, facts: TableFacts, rows: Sequence[RowWrite]
-) -> Sent:
-    """All or none; it answers nothing, so that a row counts when its id has been read."""
+) -> Sent | None:
+    """All or none; it answers nothing, so that a row counts when its id has been read.
+
+    None where the table has lost the action.
+    """
     body = writes.upsert_multiple(mapping, facts, rows)
     reply = await _in_bulk(environment, mapping, UPSERT_MULTIPLE, "UpsertMultiple", body, rows)
     hint = _hint(reply)
+    if _is_lost(environment, mapping, facts, reply):
+        return None
     if reply.status != 204:
         return Sent(whole=_refused(reply), parallel_hint=hint)
     found = await _find(environment, mapping, facts, [row.key for row in rows])
@@ -74,9 +80,11 @@ async def _upsert_multiple(
 
 async def _update_multiple(
     environment: Environment, mapping: ModuleMapping, facts: TableFacts, rows: Sequence[RowWrite]
-) -> Sent:
+) -> Sent | None:
     body = writes.update_multiple(mapping, facts, rows)
     reply = await _in_bulk(environment, mapping, UPDATE_MULTIPLE, "UpdateMultiple", body, rows)
+    if _is_lost(environment, mapping, facts, reply):
+        return None
     if reply.status != 204:
         return Sent(whole=_refused(reply), parallel_hint=_hint(reply))
     return Sent(rows=[Outcome(Verdict.OK)] * len(rows), parallel_hint=_hint(reply))
@@ -95,6 +103,17 @@ async def _in_bulk(
         operation, path, headers={"Content-Type": _JSON}, body=body, table=mapping.table
     )
     return await environment.authorised(replace(call, fields=_fields(rows), rows=len(rows)))
+
+
+def _is_lost(
+    environment: Environment, mapping: ModuleMapping, facts: TableFacts, reply: Reply
+) -> bool:
+    """Whether the CRM does not know the action: that was learnt a while ago, and is so no more."""
+    if not outcomes.is_unknown_path(reply.status, reply.body):
+        return False
+    plain = replace(facts, bulk_upsert=False, bulk_update=False)
+    environment.tables.learn((environment.connection.id, mapping.table), plain)
+    return True
 
 
 def _refused(reply: Reply) -> Outcome:

@@ -1,0 +1,89 @@
+"""Many rows in one call, where the table has actions for it: all or none, each told of."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.eventually import eventually
+from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import HOST, IN_BULK, SimulatedCrm
+
+
+@pytest.fixture
+async def simulator(kind: str) -> AsyncIterator[SimulatedCrm]:
+    async with IN_BULK[kind](host=HOST) as running:
+        yield running
+
+
+def calls(sync: Sync, part: str) -> int:
+    return len(sync.simulator.requests(part))
+
+
+async def test_a_first_load_goes_in_bulk_and_counts_when_the_ids_were_read(sync: Sync) -> None:
+    sync.peer.fill(400)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=400)
+    assert len(sync.simulator.records()) == len(sync.sent()) == 400
+    sizes = [len(rows) for rows in sync.batches()]
+    assert sizes[0] == 50
+    assert max(sizes) >= 100  # more, while all are accepted
+    assert calls(sync, "UpsertMultiple") == len(sizes) == calls(sync, "$batch")
+    sync.peer.fill(400)
+    for number in range(100):
+        sync.peer.put(f"K{number}", name=f"Renamed {number}")
+    await eventually(lambda: len(sync.sent()) == 500)
+    await sync.settled(connection, ok=400)
+    assert calls(sync, "UpdateMultiple") >= 1
+    columns = {name for _, body in sync.sent()[400:] for name in body}
+    assert columns == {sync.simulator.NAME, "accountid"}
+
+
+async def test_one_bad_row_of_a_large_batch_costs_few_calls(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    """As many as the halves of its size, and not as many as there are rows."""
+    peer.fill(500)
+    peer.put("BAD", name="x" * 300)
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=512) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=500, parked=1)
+        assert len(sync.batches()) <= 2 * 9 + 2
+        assert len(simulator.records()) == 500
+
+
+async def test_rows_that_were_deleted_there_are_found_out_and_made_whole_again(sync: Sync) -> None:
+    sync.peer.fill(40)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=40)
+    sync.simulator.lose("K3", "K30")
+    for number in range(40):
+        sync.peer.put(f"K{number}", sector="Materials")
+    await eventually(
+        lambda: (
+            [row.get(sync.simulator.SECTOR) for row in sync.simulator.records()]
+            == ["Materials"] * 40
+        )
+    )
+    await sync.settled(connection, ok=40)
+    assert sync.simulator.by_key()["K3"]["name"] == "Name 3"
+
+
+async def test_an_action_that_is_gone_is_done_without(sync: Sync) -> None:
+    """The customer's table may lose its bulk actions while its description is still believed."""
+    sync.peer.fill(20)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=20)
+    schema = sync.simulator.simulation.organisation.schema
+    schema.put(replace(schema.tables[sync.simulator.TABLE], bulk_actions=frozenset()))
+    for number in range(20):
+        sync.peer.put(f"K{number}", sector="Materials")
+    await eventually(
+        lambda: (
+            {row.get(sync.simulator.SECTOR) for row in sync.simulator.records()} == {"Materials"}
+        )
+    )
+    await sync.settled(connection, ok=20)
+    assert (await sync.get(f"/{connection}"))["state"] == "active"

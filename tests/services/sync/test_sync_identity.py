@@ -1,0 +1,244 @@
+"""One record, one row: what is known of a CRM's row is kept under its identity there."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from contracts.ids import new_id
+from kit.db import Database
+from tests.eventually import eventually
+from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
+
+
+def mapping(sync: Sync, **policies: str) -> dict[str, Any]:
+    """A connection's modules with these policies."""
+    return {"modules": {"organisation": sync.simulator.MAPPING | policies}}
+
+
+def by_age(count: int) -> list[UUID]:
+    """Ids of records, the oldest first."""
+    return sorted(new_id() for _ in range(count))
+
+
+_THEM = {"user": None, "behalf": None}
+
+
+async def outcome(sync: Sync, connection: str, key: str) -> dict[str, Any]:
+    found = (await sync.get(f"/{connection}/outcomes"))["outcomes"]
+    return next(one for one in found if one["key"] == key)
+
+
+async def arrived(sync: Sync, key: str, **values: object) -> None:
+    """Wait until the row of the CRM with this key has these values."""
+
+    async def has() -> bool:
+        row = sync.simulator.by_key().get(key, {})
+        return all(row.get(name) == value for name, value in values.items()) and key in row.values()
+
+    try:
+        await eventually(has)
+    except AssertionError:
+        raise AssertionError(f"{sync.simulator.records()}") from None
+
+
+@pytest.mark.parametrize(
+    ("older", "younger"),
+    [("kq-1", "KQ-1"), ("Muller", "MÜLLER"), ("Strasse", "Straße"), ("cafe\u0301", "Café")],
+)
+async def test_keys_that_are_one_in_the_crm_make_one_row_and_the_older_record_has_it(
+    sync: Sync, older: str, younger: str
+) -> None:
+    first, loser = by_age(2)
+    sync.peer.put(older, id_=first, name="Older")
+    sync.peer.put(younger, id_=loser, name="Younger")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1, parked=1)
+    assert [row["name"] for row in sync.simulator.records()] == ["Older"]
+    assert (await outcome(sync, connection, younger))["reason"].startswith("another record has")
+    sync.peer.put(younger, sector="Energy")
+    await sync.settled(connection, ok=1, parked=1)
+    assert [row["name"] for row in sync.simulator.records()] == ["Older"]
+    sync.peer.put("apart", id_=loser, name="Younger")
+    await sync.settled(connection, ok=2)
+    assert {row["name"] for row in sync.simulator.records()} == {"Older", "Younger"}
+
+
+async def test_the_owner_of_a_key_stays_its_owner_after_a_restart(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    old, young = by_age(2)
+    peer.put("later", id_=old, name="Old")
+    peer.put("KQ-1", id_=young, name="Owner")
+    async with running_sync(sync_url, tmp_path, simulator, peer) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=2)
+        peer.put("kq-1", id_=old, name="Old")  # the older record, and too late
+        await sync.settled(connection, ok=1, parked=1)
+    async with running_sync(sync_url, tmp_path, simulator, peer) as again:
+        await again.http.post(f"{again.path}/{connection}/retry")
+        peer.put("KQ-1", sector="Energy")
+        await arrived(again, "KQ-1", name="Owner")
+        await again.settled(connection, ok=1, parked=1)
+    assert simulator.by_key()["KQ-1"]["name"] == "Owner"
+
+
+async def test_when_the_owner_goes_whoever_waited_takes_its_row_over(sync: Sync) -> None:
+    first, second = by_age(2)
+    sync.peer.put("A", id_=first, name="First", sector="Energy", headquarters="Bern")
+    sync.peer.put("a", id_=second, name="Second", sector=None)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1, parked=1)
+    sync.peer.delete(first)
+    await sync.settled(connection, ok=1, removed=1)
+    await arrived(sync, "a", name="Second")
+    [row] = sync.simulator.records()
+    assert row.get(sync.simulator.SECTOR) is None
+    assert row.get(sync.simulator.HEADQUARTERS) is None
+
+
+async def test_a_record_that_is_made_again_wears_none_of_the_old_ones_values(sync: Sync) -> None:
+    old = sync.peer.put("A", name="Old", sector="Energy")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    sync.peer.delete(old)
+    await sync.settled(connection, removed=1)
+    sync.peer.put("A", name="New", sector=None)
+    await sync.settled(connection, ok=1, removed=1)
+    [row] = sync.simulator.records()
+    assert (row["name"], row.get(sync.simulator.SECTOR)) == ("New", None)
+
+
+async def test_a_changed_key_changes_the_same_row(sync: Sync) -> None:
+    record = sync.peer.put("A", name="One", sector="Energy")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    [before] = sync.simulator.records()
+    for key in ("B", "b", "C"):
+        sync.peer.put(key, id_=record, name="One")
+        await arrived(sync, key, name="One")
+    await sync.settled(connection, ok=1)
+    [after] = sync.simulator.records()
+    assert after["accountid"] == before["accountid"]
+    assert after[sync.simulator.SECTOR] == "Energy"
+
+
+async def test_a_key_that_another_row_of_the_crm_has_is_not_taken_from_it(sync: Sync) -> None:
+    sync.peer.put("A", name="One")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    rows = sync.simulator.simulation.organisation.rows
+    table = sync.simulator.simulation.organisation.schema.tables[sync.simulator.TABLE]
+    with rows.transaction():
+        theirs = "99999999-9999-4999-8999-999999999999"
+        rows.insert(table, theirs, {"name": "Theirs", sync.simulator.KEY: "B"}, _THEM)
+    record = next(iter(sync.peer.records))
+    sync.peer.put("B", id_=record, name="One")
+    await sync.settled(connection, parked=1)
+    assert (await outcome(sync, connection, "B"))["reason"] == "another row of the CRM has this key"
+    assert sync.simulator.by_key()["B"]["name"] == "Theirs"
+
+
+@pytest.mark.parametrize(
+    ("missing", "counts", "rows"),
+    [("recreate", {"ok": 1}, 1), ("park", {"parked": 1}, 0), ("forget", {"removed": 1}, 0)],
+)
+async def test_a_row_that_was_deleted_there_is_seen_and_never_comes_back_as_a_fragment(
+    sync: Sync, missing: str, counts: dict[str, int], rows: int
+) -> None:
+    sync.peer.put("A", name="One", sector="Energy")
+    connection = await sync.connect(missing=missing)
+    await sync.settled(connection, ok=1)
+    sync.simulator.lose("A")
+    calls = len(sync.batches())
+    sync.peer.put("A", sector="Materials")
+    await eventually(lambda: len(sync.batches()) > calls)
+    await sync.settled(connection, **counts)
+    assert len(sync.simulator.records()) == rows
+    for row in sync.simulator.records():
+        assert (row["name"], row[sync.simulator.SECTOR]) == ("One", "Materials")
+
+
+@pytest.mark.parametrize(("policy", "rows"), [("keep", [0]), ("delete", []), ("deactivate", [1])])
+async def test_what_becomes_of_a_deleted_records_row_is_the_modules_policy(
+    sync: Sync, policy: str, rows: list[int]
+) -> None:
+    record = sync.peer.put("A", name="One", sector="Energy")
+    connection = await sync.connect(**mapping(sync, deletions=policy))
+    await sync.settled(connection, ok=1)
+    sync.peer.delete(record)
+    await sync.settled(connection, removed=1)
+    assert [row.get("statecode", 0) for row in sync.simulator.records()] == rows
+    sync.peer.put("A", name="Again", sector=None)
+    await sync.settled(connection, ok=1, removed=1)
+    [row] = sync.simulator.records()
+    assert row.get("statecode", 0) == 0
+    assert (row["name"], row.get(sync.simulator.SECTOR)) == ("Again", None)
+
+
+async def test_no_row_is_deleted_because_its_module_was_withdrawn(sync: Sync) -> None:
+    sync.peer.fill(3)
+    connection = await sync.connect(**mapping(sync, deletions="delete"))
+    await sync.settled(connection, ok=3)
+    sync.peer.choice = {}
+    await sync.settled(connection, removed=3)
+    assert len(sync.simulator.records()) == 3
+
+
+async def test_a_withdrawn_field_is_cleared_where_the_module_says_so(sync: Sync) -> None:
+    sync.peer.put("A", name="One", sector="Energy")
+    connection = await sync.connect(**mapping(sync, withdrawn="clear"))
+    await sync.settled(connection, ok=1)
+    sync.peer.choice = {"organisation": ["name"]}
+    await eventually(lambda: sync.simulator.records()[0].get(sync.simulator.SECTOR) is None)
+    await sync.settled(connection, ok=1)
+    assert sync.simulator.records()[0]["name"] == "One"
+
+
+async def test_a_record_of_which_all_chosen_fields_are_empty_is_not_counted_as_there(
+    sync: Sync,
+) -> None:
+    sync.peer.put("A", name=None, sector=None)
+    sync.peer.put("B", name="One")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1, empty=1)
+    assert len(sync.simulator.records()) == 1
+    sync.peer.put("A", name="Two")
+    await sync.settled(connection, ok=2)
+
+
+async def test_rows_of_the_version_before_go_on_and_the_older_of_two_has_the_row(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    older, younger, other = by_age(3)
+    peer.put("kq-1", id_=older, name="Older")
+    peer.put("other", id_=other, name="Other")
+    async with running_sync(sync_url, tmp_path, simulator, peer) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=2)
+    peer.put("KQ-1", id_=younger, name="Younger")
+    db = Database(sync_url)
+    async with db.write() as session:
+        await session.run(
+            text("UPDATE outgoing SET same_key = NULL, crm_key = NULL, crm_id = NULL")
+        )
+        twin = (
+            "INSERT INTO outgoing (connection, record, module, key, state, sent)"
+            " SELECT connection, :record, module, 'KQ-1', 'ok', sent FROM outgoing"
+            " WHERE key = 'kq-1'"
+        )
+        await session.run(text(twin), {"record": younger})
+    calls = len(simulator.requests("$batch"))
+    async with running_sync(sync_url, tmp_path, simulator, peer) as again:
+        await again.settled(connection, ok=2, parked=1)
+        assert len(simulator.requests("$batch")) == calls
+        peer.put("other", sector="Energy")
+        await arrived(again, "other", **{simulator.SECTOR: "Energy"})
+        assert again.sent()[-1][1] == {"name": "Other", simulator.SECTOR: "Energy"}
+        await again.settled(connection, ok=2, parked=1)
+    await db.close()
+    assert simulator.by_key()["kq-1"]["name"] == "Older"
