@@ -97,7 +97,7 @@ async def test_a_connection_that_is_paused_while_a_batch_is_refused_sends_no_hal
 ) -> None:
     sync.peer.fill(8)
     simulator = sync.simulator
-    simulator.switches.latency_s = 0.5
+    simulator.switches.latency_s = 2.0
     simulator.add_fault(
         kind="status", path=simulator.BATCH, status=413, body="json", message="too large", times=1
     )
