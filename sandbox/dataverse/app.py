@@ -11,11 +11,12 @@ from starlette.types import Receive, Scope, Send
 from sandbox.dataverse import batch, refusals, web_api
 from sandbox.dataverse.calls import Call, Reply, json_reply, refusal_reply
 from sandbox.dataverse.control import create_control
+from sandbox.dataverse.counting import answered
 from sandbox.dataverse.faults import Fault
 from sandbox.dataverse.listening import close_connection
 from sandbox.dataverse.refusals import Refusal
 from sandbox.dataverse.simulation import Simulation
-from sandbox.dataverse.users import user_id
+from sandbox.dataverse.users import check_user, user_id
 
 _DATA = re.compile(r"(/api/data/v9\.[0-2])/(.*)", re.DOTALL)
 _TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
@@ -52,6 +53,7 @@ class SimulatorApp:
         number = recorder.record(
             scope["server"][1], request.method, request.target, request.headers, request.body
         )
+        sums = self._simulation.counters.begin(request.method, request.target, request.body)
         fault = self._simulation.organisation.faults.take_for_request(request.target, request.body)
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
@@ -62,6 +64,7 @@ class SimulatorApp:
             await _lose(reply, scope, receive, send, half=fault.kind == "half_reply")
             return
         recorder.record_reply(number, reply.status)
+        answered(sums, reply.status, reply.body)
         await _send(reply, send)
 
     async def _answer(self, request: Received) -> Reply:
@@ -110,8 +113,18 @@ class SimulatorApp:
         if len(call.target) > switches.max_url_bytes:
             return refusal_reply(refusals.url_too_long(414))
         if call.path == "$batch" and call.method == "POST":
-            return batch.answer(call, self._simulation.organisation)
+            return self._batch(call)
         return web_api.answer(call, self._simulation.organisation)
+
+    def _batch(self, call: Call) -> Reply:
+        """A user who may not work here is refused at the door, or (a switch) in each part."""
+        organisation = self._simulation.organisation
+        if organisation.switches.user_refused_in == "request":
+            try:
+                check_user(organisation.switches, call.user)
+            except Refusal as refusal:
+                return refusal_reply(refusal)
+        return batch.answer(call, organisation)
 
     def _server(self, call: Call) -> int:
         """The affinity cookie keeps a client on one server; without it servers take turns."""

@@ -23,6 +23,9 @@ class Switches:
     read_only: Literal["ignore", "refuse"] = "ignore"
     inactive_keys: list[str] = field(default_factory=list)
     inactive_key_status: Literal["Pending", "InProgress", "Failed"] = "Pending"
+    user: Literal["enabled", "disabled", "unlicensed", "without_roles", "not_a_member"] = "enabled"
+    user_refused_in: Literal["request", "part"] = "request"
+    missing_privileges: list[str] = field(default_factory=list)
     certificate: Literal["valid", "self-signed", "expired", "wrong-host"] = "valid"
 
 

@@ -12,13 +12,15 @@ from sandbox.dataverse.organisation import Organisation
 from sandbox.dataverse.refusals import Refusal
 from sandbox.dataverse.rows import Row
 from sandbox.dataverse.schema import Table
+from sandbox.dataverse.users import check_privilege
 
 _LIST_OPTIONS = {"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken"}
 _COUNT_LIMIT = 5000
 _VERSION = "@Microsoft.Dynamics.CRM.globalmetadataversion"
 
 
-def read_row(call: Call, table: Table, row: Row) -> Reply:
+def read_row(call: Call, organisation: Organisation, table: Table, row: Row) -> Reply:
+    check_privilege(organisation.switches, call.user, "Read", table)
     options = _options(call, {"$select"})
     if call.headers.get("if-none-match") == row.etag:
         return Reply(304)
@@ -29,7 +31,8 @@ def read_row(call: Call, table: Table, row: Row) -> Reply:
     return reply
 
 
-def read_column(call: Call, table: Table, row: Row, name: str) -> Reply:
+def read_column(call: Call, organisation: Organisation, table: Table, row: Row, name: str) -> Reply:
+    check_privilege(organisation.switches, call.user, "Read", table)
     column = table.properties.get(name)
     if column is None:
         raise refusals.unknown_segment(name)
@@ -37,12 +40,14 @@ def read_column(call: Call, table: Table, row: Row, name: str) -> Reply:
     return Reply(204) if value is None else json_reply({"value": value})
 
 
-def count_rows(organisation: Organisation, table: Table) -> Reply:
+def count_rows(call: Call, organisation: Organisation, table: Table) -> Reply:
+    check_privilege(organisation.switches, call.user, "Read", table)
     count = min(organisation.rows.count(table.set), _COUNT_LIMIT)
     return Reply(200, [("Content-Type", "text/plain")], str(count).encode())
 
 
 def list_rows(call: Call, organisation: Organisation, table: Table) -> Reply:
+    check_privilege(organisation.switches, call.user, "Read", table)
     options = _options(call, _LIST_OPTIONS)
     columns = selected(table, options)
     rows = _ordered(table, _filtered(organisation, table, options), options.get("$orderby"))

@@ -210,6 +210,14 @@ def url_too_long(status: int) -> Refusal:
     return Refusal(status, "", "The request URI is too long.")
 
 
+def privilege_missing(user: str, name: str, table: Table | None = None) -> Refusal:
+    """(assumed wording)"""
+    of = f" on OTC={table.logical} for entity '{table.logical}'" if table else ""
+    return Refusal(
+        403, "0x80040220", f"Principal user (Id={user}, type=8) is missing {name} privilege{of}."
+    )
+
+
 def not_a_number(option: str) -> Refusal:
     """(assumed text)"""
     return Refusal(400, "0x80060888", f"The value of {option} is not a number.")

@@ -7,6 +7,7 @@ from sandbox.dataverse.organisation import Organisation
 from sandbox.dataverse.refusals import Refusal
 from sandbox.dataverse.rows import Row
 from sandbox.dataverse.schema import Table
+from sandbox.dataverse.users import check_privilege, check_user
 from sandbox.dataverse.writes import Writes
 
 UNIT_ID = "4026be43-6b69-e111-8f65-78e7d1620f5e"
@@ -22,6 +23,7 @@ def answer(call: Call, organisation: Organisation) -> Reply:
 
 
 def _dispatch(call: Call, organisation: Organisation) -> Reply:
+    check_user(organisation.switches, call.user)
     steps = addresses.segments(call.path)
     match steps[0].name:
         case "WhoAmI":
@@ -48,14 +50,16 @@ def _on_set(call: Call, organisation: Organisation, table: Table, rest: list[Seg
     if rest and rest[0].name.startswith(_BULK_PREFIX) and call.method == "POST":
         return bulk.run(call, organisation, table, rest[0].name.removeprefix(_BULK_PREFIX))
     if rest and rest[0].name == "$count" and call.method == "GET":
-        return queries.count_rows(organisation, table)
+        return queries.count_rows(call, organisation, table)
     if rest:
         raise refusals.unknown_segment(rest[0].name)
     if call.method == "GET":
         return queries.list_rows(call, organisation, table)
     if call.method == "POST":
         row = Writes(organisation, call).create(table, call.json_object(table.logical))
-        return _written(call, RowAddress(table, row.id, row_id=row.id), row, created=True)
+        return _written(
+            call, organisation, RowAddress(table, row.id, row_id=row.id), row, created=True
+        )
     raise refusals.method_not_allowed(call.method)
 
 
@@ -63,7 +67,7 @@ def _on_row(call: Call, organisation: Organisation, address: RowAddress) -> Repl
     writes = Writes(organisation, call)
     match call.method:
         case "GET":
-            return queries.read_row(call, address.table, writes.existing(address))
+            return queries.read_row(call, organisation, address.table, writes.existing(address))
         case "DELETE":
             writes.delete(address, call.headers.get("if-match"))
             return no_content()
@@ -74,7 +78,7 @@ def _on_row(call: Call, organisation: Organisation, address: RowAddress) -> Repl
                 match=call.headers.get("if-match"),
                 none_match=call.headers.get("if-none-match"),
             )
-            return _written(call, address, row, created=created)
+            return _written(call, organisation, address, row, created=created)
     raise refusals.method_not_allowed(call.method)
 
 
@@ -88,7 +92,7 @@ def _on_column(
         raise refusals.not_simulated("navigation below a row")
     match call.method:
         case "GET":
-            return queries.read_column(call, address.table, row, name)
+            return queries.read_column(call, organisation, address.table, row, name)
         case "PUT":
             value = call.json_object(address.table.logical).get("value")
             writes.update(address, row, {name: value})
@@ -99,10 +103,13 @@ def _on_column(
     return no_content()
 
 
-def _written(call: Call, address: RowAddress, row: Row, *, created: bool) -> Reply:
+def _written(
+    call: Call, organisation: Organisation, address: RowAddress, row: Row, *, created: bool
+) -> Reply:
     """204 with the address as the client wrote it (a key stays a key), or the row if asked for."""
     table = address.table
     if call.prefers("return=representation"):
+        check_privilege(organisation.switches, call.user, "Read", table)
         columns = queries.selected(table, call.options)
         context = {"@odata.context": f"{call.root}/$metadata#{table.set}/$entity"}
         reply = json_reply({**context, **queries.shown(row, columns)}, 201 if created else 200)

@@ -11,6 +11,7 @@ from sandbox.dataverse.columns import Column
 from sandbox.dataverse.organisation import Organisation
 from sandbox.dataverse.rows import Row, Values
 from sandbox.dataverse.schema import Table
+from sandbox.dataverse.users import check_privilege
 
 
 class Writes:
@@ -20,6 +21,7 @@ class Writes:
         self._organisation = organisation
         self._rows = organisation.rows
         self._root = call.root
+        self._user = call.user
         self._by = {"user": call.user, "behalf": call.behalf}
 
     def find(self, address: RowAddress) -> Row | None:
@@ -66,6 +68,7 @@ class Writes:
     def update(self, address: RowAddress, row: Row, body: dict[str, Any]) -> Row:
         """Key columns of the address in the body are dropped, as Dataverse does on update."""
         with self._rows.transaction():
+            self._check("Write", address.table)
             changes = self.read_body(address.table, body, creating=False)
             for name in (*address.key_values(), address.table.primary_id):
                 changes.pop(name, None)
@@ -76,6 +79,7 @@ class Writes:
     def delete(self, address: RowAddress, match: str | None = None) -> None:
         with self._rows.transaction():
             row = self.existing(address)
+            self._check("Delete", address.table)
             check_version(row, match)
             self._rows.delete(address.table, row)
 
@@ -130,6 +134,8 @@ class Writes:
         address = addresses.reference(self._organisation.schema, value, self._root)
         if address.table.set != target:
             raise refusals.bad_payload(table.logical, f"'{name}' does not accept '{value}'.")
+        self._check("Append", table)
+        self._check("AppendTo", address.table)
         return column, self.existing(address).id
 
     def _create_at(self, address: RowAddress, body: dict[str, Any]) -> Row:
@@ -162,6 +168,7 @@ class Writes:
         return any(self._rows.get(target, str(row_id)) for target in targets)
 
     def _insert(self, table: Table, written: Values) -> Row:
+        self._check("Create", table)
         for name in table.demanded:
             if written.get(name) is None:
                 raise refusals.not_nullable(name)
@@ -170,6 +177,9 @@ class Writes:
         written = {**table.defaults, **written}
         self._organisation.faults.check_row(table.set, written)
         return self._rows.insert(table, row_id, written, self._by)
+
+    def _check(self, verb: str, table: Table) -> None:
+        check_privilege(self._organisation.switches, self._user, verb, table)
 
     def _missing(self, address: RowAddress) -> refusals.Refusal:
         if address.row_id:
