@@ -13,6 +13,7 @@ from sandbox.dataverse import refusals
 from sandbox.dataverse.refusals import Refusal
 
 _ANNOTATIONS = re.compile(r'odata\.include-annotations="?([^";\s]*)')
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 JSON = "application/json; odata.metadata=minimal"
 
 
@@ -97,7 +98,7 @@ def whole_number(option: str, text: str) -> int:
 
 
 def json_reply(value: object, status: int = 200) -> Reply:
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    body = _encoded(value).encode()
     return Reply(status, [("Content-Type", JSON), ("OData-Version", "4.0")], body)
 
 
