@@ -22,7 +22,7 @@ class Call:
     """`target` is below the service root, still percent-encoded; header names are lower case.
 
     `user` is the id of the user in whose name it is; `behalf`, of the one who really acts, if that
-    is another.
+    is another. With `bypass` no plug-in looks at what is written.
     """
 
     method: str
@@ -32,6 +32,7 @@ class Call:
     root: str
     user: str = ""
     behalf: str | None = None
+    bypass: bool = False
 
     @property
     def path(self) -> str:

@@ -15,7 +15,7 @@ from sandbox.dataverse.schema import Table
 from sandbox.dataverse.users import check_privilege
 
 _LIST_OPTIONS = {"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken"}
-_COUNT_LIMIT = 5000
+PAGE_LIMIT = 5000
 _VERSION = "@Microsoft.Dynamics.CRM.globalmetadataversion"
 
 
@@ -42,7 +42,7 @@ def read_column(call: Call, organisation: Organisation, table: Table, row: Row, 
 
 def count_rows(call: Call, organisation: Organisation, table: Table) -> Reply:
     check_privilege(organisation.switches, call.user, "Read", table)
-    count = min(organisation.rows.count(table.set), _COUNT_LIMIT)
+    count = min(organisation.rows.count(table.set), PAGE_LIMIT)
     return Reply(200, [("Content-Type", "text/plain")], str(count).encode())
 
 
@@ -55,10 +55,10 @@ def list_rows(call: Call, organisation: Organisation, table: Table) -> Reply:
     wanted = call.page_size()
     if "$top" in options and wanted is None:
         rows = rows[: whole_number("$top", options["$top"])]
-    size = min(wanted or _COUNT_LIMIT, organisation.switches.page_size)
+    size = min(wanted or PAGE_LIMIT, organisation.switches.page_size)
     answer: dict[str, Any] = {"@odata.context": f"{call.root}/$metadata#{table.set}"}
     if options.get("$count") == "true":
-        answer["@odata.count"] = min(len(rows), _COUNT_LIMIT)
+        answer["@odata.count"] = min(len(rows), PAGE_LIMIT)
     if call.wants_annotation(_VERSION.removeprefix("@")):
         answer[_VERSION] = str(organisation.schema.version)
     answer["value"] = [shown(row, columns) for row in rows[start : start + size]]

@@ -1,8 +1,11 @@
 """Who acts and what they may: the application user behind a token, its state and privileges."""
 
 import uuid
+from dataclasses import replace
 
 from sandbox.dataverse import refusals
+from sandbox.dataverse.addresses import guid
+from sandbox.dataverse.calls import Call
 from sandbox.dataverse.organisation import Switches
 from sandbox.dataverse.refusals import Refusal
 from sandbox.dataverse.schema import Table
@@ -20,6 +23,27 @@ def check_user(switches: Switches, user: str) -> None:
         raise Refusal(403, code, text.format(user=user))
 
 
+def acting(call: Call, switches: Switches) -> Call:
+    """The call in the name of another user, or past the plug-ins, if its headers ask for it."""
+    if _SPECIAL.isdisjoint(call.headers):
+        return call
+    headers = call.headers
+    for name, privilege in _PRIVILEGES.items():
+        asked = headers.get(name, "").lower() not in ("", "false")
+        if asked and privilege not in switches.extra_privileges:
+            raise refusals.privilege_missing(call.user, privilege)
+    if len(headers.get(_STEPS, "").split(",")) > _MOST_STEPS:
+        raise Refusal(400, "0x80040203", f"No more than {_MOST_STEPS} steps can be bypassed.")
+    bypass = any(headers.get(name, "").lower() not in ("", "false") for name in _BYPASS)
+    named = headers.get("callerobjectid") or headers.get("mscrmcallerid")
+    if not named:
+        return replace(call, bypass=bypass)
+    user = guid(named)
+    if user is None:
+        raise Refusal(400, "0x80040203", "The id of the caller is not a valid guid.")
+    return replace(call, user=user, behalf=call.user, bypass=bypass)
+
+
 def check_privilege(switches: Switches, user: str, verb: str, table: Table) -> None:
     """`verb` is Create, Read, Write, Delete, Append or AppendTo."""
     if switches.missing_privileges:
@@ -28,6 +52,17 @@ def check_privilege(switches: Switches, user: str, verb: str, table: Table) -> N
             raise refusals.privilege_missing(user, name, table)
 
 
+_MOST_STEPS = 3
+_STEPS = "mscrm.bypassbusinesslogicexecutionstepids"
+_BYPASS = ("mscrm.bypassbusinesslogicexecution", "mscrm.bypasscustompluginexecution", _STEPS)
+_PRIVILEGES = {
+    "callerobjectid": "prvActOnBehalfOfAnotherUser",
+    "mscrmcallerid": "prvActOnBehalfOfAnotherUser",
+    "mscrm.bypassbusinesslogicexecution": "prvBypassCustomBusinessLogic",
+    _STEPS: "prvBypassCustomBusinessLogic",
+    "mscrm.bypasscustompluginexecution": "prvBypassCustomPlugins",
+}
+_SPECIAL = frozenset(_PRIVILEGES)
 _REFUSED = {
     "disabled": (
         "0x80040225",

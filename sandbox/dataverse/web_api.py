@@ -1,13 +1,13 @@
 """The service root: finds what a call asks for; every refusal becomes an OData error reply."""
 
-from sandbox.dataverse import addresses, bulk, metadata, queries, refusals
+from sandbox.dataverse import addresses, bulk, metadata, queries, refusals, tracking
 from sandbox.dataverse.addresses import RowAddress, Segment
 from sandbox.dataverse.calls import Call, Reply, json_reply, no_content, refusal_reply
 from sandbox.dataverse.organisation import Organisation
 from sandbox.dataverse.refusals import Refusal
 from sandbox.dataverse.rows import Row
 from sandbox.dataverse.schema import Table
-from sandbox.dataverse.users import check_privilege, check_user
+from sandbox.dataverse.users import acting, check_privilege, check_user
 from sandbox.dataverse.writes import Writes
 
 UNIT_ID = "4026be43-6b69-e111-8f65-78e7d1620f5e"
@@ -17,7 +17,7 @@ _BULK_PREFIX = "Microsoft.Dynamics.CRM."
 def answer(call: Call, organisation: Organisation) -> Reply:
     """The reply to one call; a refused call has changed nothing."""
     try:
-        return _dispatch(call, organisation)
+        return _dispatch(acting(call, organisation.switches), organisation)
     except Refusal as refusal:
         return refusal_reply(refusal)
 
@@ -50,9 +50,13 @@ def _on_set(call: Call, organisation: Organisation, table: Table, rest: list[Seg
     if rest and rest[0].name.startswith(_BULK_PREFIX) and call.method == "POST":
         return bulk.run(call, organisation, table, rest[0].name.removeprefix(_BULK_PREFIX))
     if rest and rest[0].name == "$count" and call.method == "GET":
+        if tracking.is_meant(call):
+            return tracking.count_changes(call, organisation, table)
         return queries.count_rows(call, organisation, table)
     if rest:
         raise refusals.unknown_segment(rest[0].name)
+    if call.method == "GET" and tracking.is_meant(call):
+        return tracking.list_changes(call, organisation, table)
     if call.method == "GET":
         return queries.list_rows(call, organisation, table)
     if call.method == "POST":

@@ -138,7 +138,7 @@ async def test_each_deed_needs_its_privilege(crm: Crm) -> None:
     await crm.send("PATCH", "contacts(bulkhead_key='c')", {"lastname": "n"})
     await crm.send("PATCH", ROW, {"name": "n"})
     bind = {"bulkhead_Advisor@odata.bind": "contacts(bulkhead_key='c')"}
-    select = {"Prefer": "return=representation"}
+    select: dict[str, Any] = {"Prefer": "return=representation"}
     for privilege, method, path, body, headers in (
         ("prvCreateAccount", "PATCH", "accounts(bulkhead_symbol='B')", {"name": "n"}, {}),
         ("prvCreateAccount", "POST", "accounts", {"name": "n"}, {}),
@@ -152,7 +152,7 @@ async def test_each_deed_needs_its_privilege(crm: Crm) -> None:
         ("prvAppendToContact", "PATCH", ROW, bind, {}),
     ):
         crm.sim.switches.missing_privileges = [privilege]
-        refused = await crm.send(method, path, body, **headers)  # type: ignore[arg-type]  # str only
+        refused = await crm.send(method, path, body, **headers)
         assert error(refused)[:2] == (403, "0x80040220"), privilege
         assert privilege.lower() in error(refused)[2].lower()
         crm.sim.switches.missing_privileges = []
