@@ -40,7 +40,7 @@ class Simulation:
         self.throttle = Throttle(self._first[0])
         self.counters = Counters()
         self.snapshots: list[Snapshot] = []
-        known = tables or schema.load()
+        known = schema.Schema((tables or schema.load()).tables)  # its own: it may change
         rows = Rows(known, state / "rows.jsonl")
         self.organisation = Organisation(known, rows, switches or Switches(), Faults())
         key = bytes.fromhex(self._credentials["signing_key"])

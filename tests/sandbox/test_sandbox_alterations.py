@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from sandbox.certificates import Authority
+from sandbox.dataverse import DataverseSimulator, schema
 from sandbox.dataverse.counting import operation
 from tests.sandbox.conftest import Crm, error, part
 
@@ -205,3 +207,16 @@ async def test_counters_add_up_what_came_and_went(crm: Crm) -> None:
 )
 def test_operations_are_few(target: str, name: str) -> None:
     assert operation("GET", target) == name
+
+
+async def test_what_changes_in_one_simulator_stays_as_it_was_in_another(
+    authority: Authority,
+) -> None:
+    described = schema.load()
+    async with (
+        DataverseSimulator.serve(authority=authority, tables=described) as one,
+        DataverseSimulator.serve(authority=authority, tables=described) as other,
+    ):
+        one.alter.drop_table("accounts")
+        assert "accounts" in other.simulation.organisation.schema.tables
+        assert "accounts" in described.tables
