@@ -42,7 +42,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     names = [*arguments.name, "localhost"]
     simulation = Simulation(
         arguments.state,
-        audiences(names, arguments.port),
+        audiences=[],  # they hold the port, which is known when it is bound
         tables=schema.load(arguments.tables),
         limits=Limits(**arguments.limits),
     )
@@ -61,6 +61,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         port = await stack.enter_async_context(
             listen(app, context, host=arguments.host, port=arguments.port)
         )
+        simulation.tokens.audiences += audiences(names, port)
         sys.stderr.write(f"Dataverse simulator on https://{arguments.host}:{port}\n")
         await stop.wait()
 

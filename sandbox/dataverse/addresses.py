@@ -120,6 +120,8 @@ def _key_value(table: Table, column: Column, text: str) -> KeyValue:
 
 
 def _split(text: str, separator: str) -> list[str]:
+    if separator not in text:
+        return [text]
     if "'" not in text:
         return text.split(separator)
     parts, quoted, start = [], False, 0

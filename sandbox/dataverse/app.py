@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 
 from starlette.types import Receive, Scope, Send
 
-from sandbox.dataverse import batch, refusals, web_api
-from sandbox.dataverse.calls import Call, Reply, json_reply, refusal_reply
+from sandbox.dataverse import batch, faulty, refusals, web_api
+from sandbox.dataverse.calls import Call, Reply, refusal_reply
 from sandbox.dataverse.control import create_control
-from sandbox.dataverse.faults import Fault
-from sandbox.dataverse.listening import close_connection
+from sandbox.dataverse.counting import answered
 from sandbox.dataverse.refusals import Refusal
 from sandbox.dataverse.simulation import Simulation
-from sandbox.dataverse.users import user_id
+from sandbox.dataverse.users import check_user, user_id
 
 _DATA = re.compile(r"(/api/data/v9\.[0-2])/(.*)", re.DOTALL)
 _TOKEN = re.compile(r"/([^/]+)/oauth2/v2\.0/token")
@@ -52,17 +51,25 @@ class SimulatorApp:
         number = recorder.record(
             scope["server"][1], request.method, request.target, request.headers, request.body
         )
+        sums = self._simulation.counters.begin(request.method, request.target, request.body)
         fault = self._simulation.organisation.faults.take_for_request(request.target, request.body)
+        if fault and fault.kind == "hang":
+            await faulty.hang(receive)
+            return
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
         injected = fault if fault and fault.kind == "status" else None
-        reply = _failure(injected) if injected else await self._answer(request)
+        reply = faulty.failure(injected) if injected else await self._answer(request)
         self._simulation.organisation.rows.flush()
         if fault and fault.kind in ("lost_reply", "half_reply"):
-            await _lose(reply, scope, receive, send, half=fault.kind == "half_reply")
+            await faulty.lose(reply, scope, receive, send, half=fault.kind == "half_reply")
             return
         recorder.record_reply(number, reply.status)
-        await _send(reply, send)
+        answered(sums, reply.status, reply.body)
+        if fault and fault.kind == "drip":
+            await faulty.drip(reply, receive, send, fault.seconds)
+        else:
+            await faulty.send(reply, send)
 
     async def _answer(self, request: Received) -> Reply:
         path = request.target.partition("?")[0]
@@ -110,8 +117,18 @@ class SimulatorApp:
         if len(call.target) > switches.max_url_bytes:
             return refusal_reply(refusals.url_too_long(414))
         if call.path == "$batch" and call.method == "POST":
-            return batch.answer(call, self._simulation.organisation)
+            return self._batch(call)
         return web_api.answer(call, self._simulation.organisation)
+
+    def _batch(self, call: Call) -> Reply:
+        """A user who may not work here is refused at the door, or (a switch) in each part."""
+        organisation = self._simulation.organisation
+        if organisation.switches.user_refused_in == "request":
+            try:
+                check_user(organisation.switches, call.user)
+            except Refusal as refusal:
+                return refusal_reply(refusal)
+        return batch.answer(call, organisation)
 
     def _server(self, call: Call) -> int:
         """The affinity cookie keeps a client on one server; without it servers take turns."""
@@ -143,37 +160,3 @@ async def _received(scope: Scope, receive: Receive) -> Received:
     target = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
     headers = [(n.decode("latin-1").lower(), v.decode("latin-1")) for n, v in scope["headers"]]
     return Received(scope["method"], target, headers, bytes(body))
-
-
-async def _send(reply: Reply, send: Send) -> None:
-    headers = [(n.encode("latin-1"), v.encode()) for n, v in reply.headers]
-    if reply.status not in (204, 304):
-        headers.append((b"content-length", str(len(reply.body)).encode()))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body})
-
-
-async def _lose(reply: Reply, scope: Scope, receive: Receive, send: Send, *, half: bool) -> None:
-    """The work is done, but the connection ends before the client has the reply."""
-    if half:
-        body = reply.body or b" " * 64
-        headers = [(b"content-length", str(len(body)).encode())]
-        status = 200 if reply.status == 204 else reply.status
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send(
-            {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
-        )
-    close_connection(scope, abort=not half)
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _failure(fault: Fault) -> Reply:
-    wait = [("Retry-After", str(fault.retry_after_s))] if fault.retry_after_s is not None else []
-    status = fault.status or 503
-    if fault.body == "html":
-        page = f"<!DOCTYPE html><html><body><h1>{status}</h1></body></html>"
-        return Reply(status, [("Content-Type", "text/html"), *wait], page.encode())
-    reply = json_reply({"error": {"code": fault.code, "message": fault.message}}, status)
-    reply.headers += wait
-    return reply

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from sandbox.dataverse import multipart, refusals, web_api
+from sandbox.dataverse import faulty, multipart, refusals, web_api
 from sandbox.dataverse.calls import Call, Reply, refusal_reply
 from sandbox.dataverse.multipart import InnerRequest, Part
 from sandbox.dataverse.organisation import Organisation
@@ -80,7 +80,7 @@ def _run(item: Item, call: Call, organisation: Organisation) -> Answer | list[An
     if not isinstance(item, list):
         if len(item.url) > organisation.switches.max_part_url_bytes:
             return None, refusal_reply(refusals.url_too_long(400))
-        return None, web_api.answer(_inner_call(item, call), organisation)
+        return None, _one(_inner_call(item, call), organisation)
     try:
         return _run_change_set(item, call, organisation)
     except _MemberFailed as failed:
@@ -98,13 +98,18 @@ def _run_change_set(
     with organisation.rows.transaction():
         for content_id, request in members:
             inner = _inner_call(_resolved(request, known), call)
-            reply = web_api.answer(inner, organisation)
+            reply = _one(inner, organisation)
             if reply.status >= 400:
                 raise _MemberFailed((content_id, reply))
             if content_id and reply.location:
                 known[f"${content_id}"] = reply.location
             answers.append((content_id, reply))
     return answers
+
+
+def _one(call: Call, organisation: Organisation) -> Reply:
+    fault = organisation.faults.take_for_part(f"{call.root}/{call.target}", call.body)
+    return faulty.failure(fault) if fault else web_api.answer(call, organisation)
 
 
 def _resolved(request: InnerRequest, known: dict[str, str]) -> InnerRequest:

@@ -13,6 +13,7 @@ from sandbox.dataverse import refusals
 from sandbox.dataverse.refusals import Refusal
 
 _ANNOTATIONS = re.compile(r'odata\.include-annotations="?([^";\s]*)')
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 JSON = "application/json; odata.metadata=minimal"
 
 
@@ -21,7 +22,7 @@ class Call:
     """`target` is below the service root, still percent-encoded; header names are lower case.
 
     `user` is the id of the user in whose name it is; `behalf`, of the one who really acts, if that
-    is another.
+    is another. With `bypass` no plug-in looks at what is written.
     """
 
     method: str
@@ -31,6 +32,7 @@ class Call:
     root: str
     user: str = ""
     behalf: str | None = None
+    bypass: bool = False
 
     @property
     def path(self) -> str:
@@ -97,7 +99,7 @@ def whole_number(option: str, text: str) -> int:
 
 
 def json_reply(value: object, status: int = 200) -> Reply:
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    body = _encoded(value).encode()
     return Reply(status, [("Content-Type", JSON), ("OData-Version", "4.0")], body)
 
 

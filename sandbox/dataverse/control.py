@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.dataverse import control_data
 from sandbox.dataverse.faults import Fault
 from sandbox.dataverse.limits import Limits
 from sandbox.dataverse.simulation import Simulation
@@ -42,19 +43,18 @@ def create_control(simulation: Simulation) -> Starlette:
     )
 
 
-async def _tables(simulation: Simulation, _: Request) -> Any:
-    rows = simulation.organisation.rows
-    return {name: rows.count(name) for name in simulation.organisation.schema.tables}
-
-
-async def _rows(simulation: Simulation, request: Request) -> Any:
-    found = simulation.organisation.rows.all(request.path_params["table"])
-    return [row.values for row in found]
-
-
 async def _requests(simulation: Simulation, request: Request) -> Any:
     after = int(request.query_params.get("after", 0))
     return [recorded.shown() for recorded in simulation.recorder.requests(after)]
+
+
+async def _counters(simulation: Simulation, _: Request) -> Any:
+    return simulation.counters.shown()
+
+
+async def _clear_counters(simulation: Simulation, _: Request) -> Any:
+    simulation.counters.clear()
+    return {}
 
 
 async def _throttle(simulation: Simulation, _: Request) -> Any:
@@ -108,8 +108,19 @@ async def _reset(simulation: Simulation, _: Request) -> Any:
 
 
 _ROUTES: list[tuple[str, str, Handler]] = [
-    ("GET", "tables", _tables),
-    ("GET", "tables/{table}", _rows),
+    ("GET", "tables", control_data.list_tables),
+    ("GET", "tables/{table}", control_data.list_rows),
+    ("PATCH", "tables/{table}", control_data.change_table),
+    ("DELETE", "tables/{table}", control_data.drop_table),
+    ("DELETE", "tables/{table}/rows", control_data.delete_rows),
+    ("POST", "tables/{table}/columns", control_data.add_column),
+    ("PATCH", "tables/{table}/columns/{column}", control_data.change_column),
+    ("DELETE", "tables/{table}/columns/{column}", control_data.drop_column),
+    ("DELETE", "tables/{table}/columns/{column}/options/{label}", control_data.remove_option),
+    ("POST", "snapshots", control_data.take_snapshot),
+    ("POST", "snapshots/{number}", control_data.restore),
+    ("GET", "counters", _counters),
+    ("DELETE", "counters", _clear_counters),
     ("GET", "requests", _requests),
     ("GET", "throttle", _throttle),
     ("PUT", "throttle", _set_limits),

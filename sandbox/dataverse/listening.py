@@ -21,6 +21,9 @@ async def listen(
 ) -> AsyncIterator[int]:
     """Serves until the block ends; gives the port."""
     listener = socket.create_server((host, port))
+    # asyncio does this only for sockets it made itself; without it a reply in two writes waits
+    # for the client's delayed acknowledgement, 40 ms each time
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         app,
         http=_Protocol,

@@ -23,6 +23,13 @@ class Switches:
     read_only: Literal["ignore", "refuse"] = "ignore"
     inactive_keys: list[str] = field(default_factory=list)
     inactive_key_status: Literal["Pending", "InProgress", "Failed"] = "Pending"
+    user: Literal["enabled", "disabled", "unlicensed", "without_roles", "not_a_member"] = "enabled"
+    user_refused_in: Literal["request", "part"] = "request"
+    missing_privileges: list[str] = field(default_factory=list)
+    extra_privileges: list[str] = field(default_factory=list)
+    delta_expiry_s: float = 7 * 86400
+    duplicate_rules: dict[str, list[str]] = field(default_factory=dict)
+    duplicate_status: Literal[412, 500] = 412
     certificate: Literal["valid", "self-signed", "expired", "wrong-host"] = "valid"
 
 

@@ -12,13 +12,15 @@ from sandbox.dataverse.organisation import Organisation
 from sandbox.dataverse.refusals import Refusal
 from sandbox.dataverse.rows import Row
 from sandbox.dataverse.schema import Table
+from sandbox.dataverse.users import check_privilege
 
 _LIST_OPTIONS = {"$select", "$filter", "$orderby", "$top", "$count", "$skiptoken"}
-_COUNT_LIMIT = 5000
+PAGE_LIMIT = 5000
 _VERSION = "@Microsoft.Dynamics.CRM.globalmetadataversion"
 
 
-def read_row(call: Call, table: Table, row: Row) -> Reply:
+def read_row(call: Call, organisation: Organisation, table: Table, row: Row) -> Reply:
+    check_privilege(organisation.switches, call.user, "Read", table)
     options = _options(call, {"$select"})
     if call.headers.get("if-none-match") == row.etag:
         return Reply(304)
@@ -29,7 +31,8 @@ def read_row(call: Call, table: Table, row: Row) -> Reply:
     return reply
 
 
-def read_column(call: Call, table: Table, row: Row, name: str) -> Reply:
+def read_column(call: Call, organisation: Organisation, table: Table, row: Row, name: str) -> Reply:
+    check_privilege(organisation.switches, call.user, "Read", table)
     column = table.properties.get(name)
     if column is None:
         raise refusals.unknown_segment(name)
@@ -37,12 +40,14 @@ def read_column(call: Call, table: Table, row: Row, name: str) -> Reply:
     return Reply(204) if value is None else json_reply({"value": value})
 
 
-def count_rows(organisation: Organisation, table: Table) -> Reply:
-    count = min(organisation.rows.count(table.set), _COUNT_LIMIT)
+def count_rows(call: Call, organisation: Organisation, table: Table) -> Reply:
+    check_privilege(organisation.switches, call.user, "Read", table)
+    count = min(organisation.rows.count(table.set), PAGE_LIMIT)
     return Reply(200, [("Content-Type", "text/plain")], str(count).encode())
 
 
 def list_rows(call: Call, organisation: Organisation, table: Table) -> Reply:
+    check_privilege(organisation.switches, call.user, "Read", table)
     options = _options(call, _LIST_OPTIONS)
     columns = selected(table, options)
     rows = _ordered(table, _filtered(organisation, table, options), options.get("$orderby"))
@@ -50,10 +55,10 @@ def list_rows(call: Call, organisation: Organisation, table: Table) -> Reply:
     wanted = call.page_size()
     if "$top" in options and wanted is None:
         rows = rows[: whole_number("$top", options["$top"])]
-    size = min(wanted or _COUNT_LIMIT, organisation.switches.page_size)
+    size = min(wanted or PAGE_LIMIT, organisation.switches.page_size)
     answer: dict[str, Any] = {"@odata.context": f"{call.root}/$metadata#{table.set}"}
     if options.get("$count") == "true":
-        answer["@odata.count"] = min(len(rows), _COUNT_LIMIT)
+        answer["@odata.count"] = min(len(rows), PAGE_LIMIT)
     if call.wants_annotation(_VERSION.removeprefix("@")):
         answer[_VERSION] = str(organisation.schema.version)
     answer["value"] = [shown(row, columns) for row in rows[start : start + size]]

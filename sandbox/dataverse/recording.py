@@ -12,6 +12,7 @@ from typing import Any
 from sandbox.dataverse import multipart
 from sandbox.dataverse.refusals import Refusal
 
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
 REDACTED = "<redacted>"
 _SECRET_FIELDS = re.compile(rb"((?:^|&)client_(?:secret|assertion)=)[^&]*")
 
@@ -86,7 +87,7 @@ class Recorder:
         self._number = 0
 
     def _write(self, entry: dict[str, Any]) -> None:
-        self._file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+        self._file.write(_encoded(entry).encode() + b"\n")
         self._file.flush()
 
     def _entries(self) -> Iterator[dict[str, Any]]:

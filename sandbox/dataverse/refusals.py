@@ -210,6 +210,48 @@ def url_too_long(status: int) -> Refusal:
     return Refusal(status, "", "The request URI is too long.")
 
 
+def privilege_missing(user: str, name: str, table: Table | None = None) -> Refusal:
+    """(assumed wording)"""
+    of = f" on OTC={table.logical} for entity '{table.logical}'" if table else ""
+    return Refusal(
+        403, "0x80040220", f"Principal user (Id={user}, type=8) is missing {name} privilege{of}."
+    )
+
+
+def not_tracked(table: Table) -> Refusal:
+    """(assumed)"""
+    text = f"Change tracking is not enabled for entity '{table.logical}'."
+    return Refusal(400, "0x80060888", text)
+
+
+def not_with_tracking(option: str) -> Refusal:
+    text = f'The "{option}" query parameter isn\'t supported when Change Tracking is enabled.'
+    return Refusal(400, "0x80060888", text)
+
+
+def bad_token() -> Refusal:
+    """(assumed)"""
+    return Refusal(400, "0x80060888", "The delta token is invalid.")
+
+
+def version_expired() -> Refusal:
+    """(assumed status)"""
+    return Refusal(
+        400,
+        "0x80044352",
+        "Version stamp associated with the client has expired. Please perform a full sync.",
+    )
+
+
+def duplicate(status: int) -> Refusal:
+    return Refusal(
+        status,
+        "0x80040333",
+        "A record was not created or updated because a duplicate of the current record already "
+        "exists.",
+    )
+
+
 def not_a_number(option: str) -> Refusal:
     """(assumed text)"""
     return Refusal(400, "0x80060888", f"The value of {option} is not a number.")

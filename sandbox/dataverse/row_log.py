@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 Entry = list[Any]
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def read(log: Path) -> Iterator[Entry]:
@@ -30,4 +31,4 @@ def compact(log: Path, entries: Iterable[Entry]) -> BinaryIO:
 
 
 def line(entries: list[Entry]) -> bytes:
-    return json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    return _encoded(entries).encode() + b"\n"

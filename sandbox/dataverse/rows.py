@@ -1,5 +1,6 @@
 """The rows: dicts in memory and an append-only log, so that they survive a restart."""
 
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ class Rows:
         self._gone: dict[str, dict[str, int]] = {}
         self._undo: list[tuple[str, str, Row | None]] | None = None
         self.version = 1_000_000
+        self.epoch = "0"
         self._replay(row_log.read(log))
         self._log = row_log.compact(log, self._entries())
 
@@ -139,6 +141,7 @@ class Rows:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Each table as it was when the snapshot was taken: same ids, same versions."""
+        self.epoch = uuid.uuid4().hex  # whoever counted versions has counted other ones
         with self.transaction():
             for table, rows in self._rows.items():
                 then = snapshot.get(table, {})
@@ -244,4 +247,4 @@ def _folded(values: KeyOf) -> KeyOf:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

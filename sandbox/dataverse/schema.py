@@ -70,8 +70,8 @@ class Table:
 class Schema:
     """All tables, by entity set name. `version` grows with each change, as clients can see."""
 
-    def __init__(self, tables: Iterable[Table]) -> None:
-        self._first = {table.set: table for table in tables}
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self._first = dict(tables)
         self.tables = dict(self._first)
         self.version = 1_000_000
 
@@ -103,7 +103,8 @@ def load(path: Path = STANDARD_TABLES) -> Schema:
 
 
 def parse(description: Mapping[str, Any]) -> Schema:
-    return Schema(read_table(entry) for entry in description["tables"])
+    tables = [read_table(entry) for entry in description["tables"]]
+    return Schema({table.set: table for table in tables})
 
 
 def read_table(entry: Mapping[str, Any]) -> Table:

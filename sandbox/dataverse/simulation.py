@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.dataverse import schema
+from sandbox.dataverse.altering import Alterations
+from sandbox.dataverse.counting import Counters
 from sandbox.dataverse.faults import Faults
 from sandbox.dataverse.limits import Limits, Throttle
 from sandbox.dataverse.organisation import Organisation, Switches
 from sandbox.dataverse.recording import Recorder
-from sandbox.dataverse.rows import Rows
+from sandbox.dataverse.rows import Rows, Snapshot
 from sandbox.dataverse.tokens import Secret, Tokens
 
 
@@ -36,7 +38,9 @@ class Simulation:
         self.recorder = Recorder(state / "requests.jsonl")
         self._first = (limits or Limits(), deepcopy(switches or Switches()))
         self.throttle = Throttle(self._first[0])
-        known = tables or schema.load()
+        self.counters = Counters()
+        self.snapshots: list[Snapshot] = []
+        known = schema.Schema((tables or schema.load()).tables)  # its own: it may change
         rows = Rows(known, state / "rows.jsonl")
         self.organisation = Organisation(known, rows, switches or Switches(), Faults())
         key = bytes.fromhex(self._credentials["signing_key"])
@@ -56,6 +60,21 @@ class Simulation:
     def client_secret(self) -> str:
         return self.tokens.applications[self.client_id][-1].value
 
+    @property
+    def alterations(self) -> Alterations:
+        return Alterations(self.organisation)
+
+    def take_snapshot(self) -> int:
+        """The number under which the rows, as they are now, can be had back."""
+        self.snapshots.append(self.organisation.rows.snapshot())
+        return len(self.snapshots)
+
+    def restore(self, number: int) -> None:
+        """The environment is restored: rows as they were, with the ids they had."""
+        if not 1 <= number <= len(self.snapshots):
+            raise ValueError(f"there is no snapshot {number}")
+        self.organisation.rows.restore(self.snapshots[number - 1])
+
     def set_secrets(self, client_id: str, known: Sequence[Secret]) -> None:
         """Replaces the secrets of an application: this is how a secret is rotated or expires."""
         self.tokens.applications[client_id] = list(known)
@@ -74,6 +93,8 @@ class Simulation:
         self.organisation.faults.clear()
         self.organisation.schema.reset()
         self.recorder.clear()
+        self.counters.clear()
+        self.snapshots.clear()
         limits, switches = self._first
         self.set_limits(limits)
         self.organisation.switches.__dict__.update(deepcopy(switches.__dict__))

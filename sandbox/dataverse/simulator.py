@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sandbox.certificates import Authority, issue_self_signed
+from sandbox.dataverse.altering import Alterations
 from sandbox.dataverse.app import SimulatorApp
 from sandbox.dataverse.faults import Fault
 from sandbox.dataverse.limits import Limits, Throttle
@@ -89,6 +90,15 @@ class DataverseSimulator:
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         return [row.values for row in self.simulation.organisation.rows.all(table)]
+
+    @property
+    def alter(self) -> Alterations:
+        """Columns and tables that change, rows that somebody deletes; see altering.py."""
+        return self.simulation.alterations
+
+    def counters(self) -> dict[str, dict[str, Any]]:
+        """Calls, bytes of bodies and statuses by operation."""
+        return self.simulation.counters.shown()
 
     def requests(self, part_of_path: str = "") -> list[RecordedRequest]:
         return [r for r in self.simulation.recorder.requests() if part_of_path in r.target]

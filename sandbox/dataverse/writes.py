@@ -7,10 +7,12 @@ from typing import Any
 from sandbox.dataverse import addresses, refusals, values
 from sandbox.dataverse.addresses import RowAddress
 from sandbox.dataverse.calls import Call
+from sandbox.dataverse.collation import folded
 from sandbox.dataverse.columns import Column
 from sandbox.dataverse.organisation import Organisation
 from sandbox.dataverse.rows import Row, Values
 from sandbox.dataverse.schema import Table
+from sandbox.dataverse.users import check_privilege
 
 
 class Writes:
@@ -20,6 +22,9 @@ class Writes:
         self._organisation = organisation
         self._rows = organisation.rows
         self._root = call.root
+        self._user = call.user
+        self._plug_ins = not call.bypass
+        self._rules = call.headers.get("mscrm.suppressduplicatedetection", "").lower() == "false"
         self._by = {"user": call.user, "behalf": call.behalf}
 
     def find(self, address: RowAddress) -> Row | None:
@@ -66,16 +71,18 @@ class Writes:
     def update(self, address: RowAddress, row: Row, body: dict[str, Any]) -> Row:
         """Key columns of the address in the body are dropped, as Dataverse does on update."""
         with self._rows.transaction():
+            self._check("Write", address.table)
             changes = self.read_body(address.table, body, creating=False)
             for name in (*address.key_values(), address.table.primary_id):
                 changes.pop(name, None)
             settle_state(address.table, row.id, row.values, changes)
-            self._organisation.faults.check_row(address.table.set, {**row.values, **changes})
+            self._look_at(address.table, row.id, {**row.values, **changes})
             return self._rows.update(address.table, row, changes, self._by)
 
     def delete(self, address: RowAddress, match: str | None = None) -> None:
         with self._rows.transaction():
             row = self.existing(address)
+            self._check("Delete", address.table)
             check_version(row, match)
             self._rows.delete(address.table, row)
 
@@ -130,6 +137,8 @@ class Writes:
         address = addresses.reference(self._organisation.schema, value, self._root)
         if address.table.set != target:
             raise refusals.bad_payload(table.logical, f"'{name}' does not accept '{value}'.")
+        self._check("Append", table)
+        self._check("AppendTo", address.table)
         return column, self.existing(address).id
 
     def _create_at(self, address: RowAddress, body: dict[str, Any]) -> Row:
@@ -162,14 +171,31 @@ class Writes:
         return any(self._rows.get(target, str(row_id)) for target in targets)
 
     def _insert(self, table: Table, written: Values) -> Row:
+        self._check("Create", table)
         for name in table.demanded:
             if written.get(name) is None:
                 raise refusals.not_nullable(name)
         row_id = written.pop(table.primary_id, None) or str(uuid.uuid4())
         settle_state(table, row_id, table.defaults, written)
         written = {**table.defaults, **written}
-        self._organisation.faults.check_row(table.set, written)
+        self._look_at(table, row_id, written)
         return self._rows.insert(table, row_id, written, self._by)
+
+    def _look_at(self, table: Table, row_id: str, written: Values) -> None:
+        """What a customer's plug-ins and (if the header asks for them) duplicate rules say."""
+        if self._plug_ins:
+            self._organisation.faults.check_row(table.set, written)
+        columns = self._organisation.switches.duplicate_rules.get(table.set)
+        if not self._rules or not columns:
+            return
+        mine = [folded(str(written.get(name) or "")) for name in columns]
+        for row in self._rows.all(table.set) if all(mine) else ():
+            theirs = [folded(str(row.values.get(name) or "")) for name in columns]
+            if row.id != row_id and theirs == mine:
+                raise refusals.duplicate(self._organisation.switches.duplicate_status)
+
+    def _check(self, verb: str, table: Table) -> None:
+        check_privilege(self._organisation.switches, self._user, verb, table)
 
     def _missing(self, address: RowAddress) -> refusals.Refusal:
         if address.row_id:

@@ -2,7 +2,7 @@ import httpx2
 import pytest
 
 from sandbox.dataverse.faults import Fault, Faults
-from tests.sandbox.conftest import Crm, error
+from tests.sandbox.conftest import Crm, error, part, sign_in
 
 
 async def test_the_next_requests_fail_with_a_chosen_status(crm: Crm) -> None:
@@ -81,3 +81,90 @@ async def test_every_request_is_recorded_and_only_credentials_are_blacked_out(cr
 def test_a_fault_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="no fault of kind"):
         Faults().add(Fault("typo"))  # type: ignore[arg-type]  # the mistake under test
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "start"),
+    [
+        ("html", "text/html", "<!DOCTYPE html>"),
+        ("json", "application/json", '{"error":{"code":"0x1"'),
+        ("foreign", "application/json", '{"message"'),
+        ("text", "text/plain", "words"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 500, 503])
+async def test_one_part_fails_with_any_body_and_the_others_do_their_work(
+    crm: Crm, body: str, kind: str, start: str, status: int
+) -> None:
+    crm.sim.add_fault(
+        kind="part", path="'B'", body=body, status=status, code="0x1", message="words"
+    )
+    parts = [
+        part("PATCH", f"/api/data/v9.2/accounts(bulkhead_symbol='{key}')", {"name": "n"})
+        for key in "ABC"
+    ]
+    answer = await crm.batch(parts, Prefer="odata.continue-on-error")
+    one, failed, three = answer.text.split("--batchresponse_")[1:4]
+    assert "HTTP/1.1 204 " in one
+    assert "HTTP/1.1 204 " in three
+    assert f"HTTP/1.1 {status} " in failed
+    assert f"Content-Type: {kind}" in failed
+    assert failed.partition("\r\n\r\n")[2].partition("\r\n\r\n")[2].startswith(start)
+    assert [row["bulkhead_symbol"] for row in crm.sim.rows("accounts")] == ["A", "C"]
+    assert (await crm.batch(parts)).text.count("HTTP/1.1 204 ") == 3
+
+
+async def test_an_outage_inside_of_parts_ends_after_its_time(crm: Crm) -> None:
+    crm.sim.add_fault(kind="part", status=500, times=None, for_s=3600)
+    text = part("PATCH", "/api/data/v9.2/accounts(bulkhead_symbol='A')", {"name": "n"})
+    for _ in range(2):
+        assert "HTTP/1.1 500 " in (await crm.batch([text] * 3)).text
+    (fault,) = crm.sim.simulation.organisation.faults.listing()
+    assert fault["times"] is None
+    crm.sim.simulation.organisation.faults.clear()
+    crm.sim.add_fault(kind="part", status=500, times=None, for_s=0)
+    assert "HTTP/1.1 204 " in (await crm.batch([text])).text
+    assert crm.sim.simulation.organisation.faults.listing() == []
+
+
+@pytest.mark.parametrize(
+    "form", ["9" * 311, "Fri, 31 Dec 99999 23:59:59 GMT", "-1", "1.5", "soon", "0", ""]
+)
+@pytest.mark.parametrize("status", [200, 413, 502])
+async def test_retry_after_is_sent_in_any_form_on_any_status(
+    crm: Crm, form: str, status: int
+) -> None:
+    crm.sim.add_fault(kind="status", status=status, retry_after=form)
+    answer = await crm.send("GET", "WhoAmI")
+    assert (answer.status_code, answer.headers["retry-after"]) == (status, form)
+
+
+async def test_the_token_endpoint_has_errors_of_its_own(crm: Crm) -> None:
+    crm.sim.add_fault(kind="status", path="/oauth2/", body="entra", status=400, code="90033")
+    answer = await sign_in(crm.sim, crm.http)
+    assert (answer.status_code, answer.json()["error_codes"]) == (400, [90033])
+    crm.sim.add_fault(kind="status", path="/oauth2/", status=200)
+    answer = await sign_in(crm.sim, crm.http)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html")
+
+
+async def test_a_call_may_hang_until_its_client_gives_up(crm: Crm) -> None:
+    crm.sim.add_fault(kind="hang")
+    crm.http.timeout = httpx2.Timeout(0.1)
+    with pytest.raises(httpx2.ReadTimeout):
+        await crm.send("PATCH", "accounts(bulkhead_symbol='A')", {"name": "n"})
+    assert crm.sim.rows("accounts") == []
+
+
+async def test_a_reply_may_come_byte_by_byte(crm: Crm) -> None:
+    crm.sim.add_fault(kind="drip", seconds=0)
+    assert (await crm.send("GET", "WhoAmI")).json()["UserId"]
+    crm.sim.add_fault(kind="drip", seconds=5)
+    crm.http.timeout = httpx2.Timeout(0.1)
+    with pytest.raises(httpx2.ReadTimeout):
+        await crm.send("GET", "WhoAmI")
+
+
+def test_a_body_of_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="no body of kind"):
+        Faults().add(Fault("status", body="xml"))  # type: ignore[arg-type]  # the mistake under test

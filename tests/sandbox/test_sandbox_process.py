@@ -124,10 +124,37 @@ async def test_the_control_api_needs_its_token_and_switches_behaviours(
         secrets = {"secrets": [{"value": "next"}]}
         client = await http.put(f"{url}/applications/app", json=secrets, headers=control)
         assert client.json() == {"client_id": "app", "secrets": 1}
+        await _change_tables(http, url, control)
         assert (await http.post(f"{url}/reset", headers=control)).json() == {"reset": True}
         assert (await http.get(f"{url}/faults", headers=control)).json() == []
         throttle = (await http.get(f"{url}/throttle", headers=control)).json()
         assert (throttle["refused"], throttle["early"]) == (0, [])
+
+
+async def _change_tables(http: httpx2.AsyncClient, url: str, control: dict[str, str]) -> None:
+    """Every route that changes tables and rows, by its answer."""
+    for method, path, body, answer in (
+        ("POST", "snapshots", None, {"snapshot": 1}),
+        ("PATCH", "tables/accounts", {"bulk_actions": False}, {"changed": ["bulk_actions"]}),
+        ("POST", "tables/accounts/columns", {"name": "new", "type": "memo"}, {"added": "new"}),
+        ("PATCH", "tables/accounts/columns/new", {"max_length": 9}, {"changed": ["max_length"]}),
+        ("DELETE", "tables/accounts/columns/new", None, {"dropped": "new"}),
+        (
+            "DELETE",
+            "tables/accounts/columns/bulkhead_tier/options/Gold",
+            None,
+            {"removed": "Gold"},
+        ),
+        ("DELETE", "tables/accounts/rows?name=n", None, {"deleted": 0}),
+        ("DELETE", "tables/contacts", None, {"dropped": "contacts"}),
+        ("POST", "snapshots/1", None, {"restored": 1}),
+        ("DELETE", "counters", None, {}),
+        ("GET", "counters", None, {}),
+    ):
+        found = await http.request(method, f"{url}/{path}", json=body, headers=control)
+        assert (path, found.json()) == (path, answer)
+    wrong = await http.post(f"{url}/snapshots/7", headers=control)
+    assert wrong.status_code == 400
 
 
 async def shake_hands(port: int, context: ssl.SSLContext) -> None:
