@@ -17,7 +17,7 @@ from services.sync.egress.limits import ListLimits
 from services.sync.egress.list_shelf import ListShelf, ListUnavailable
 from services.sync.egress.refusals import AddressRefused, CertificateRevoked, RevocationUnknown
 from services.sync.egress.urls import list_target
-from services.sync.revocation import UNREADABLE, Finding, Question, list_addresses
+from services.sync.revocation import UNREADABLE, Finding, ListQuestion, list_addresses
 
 _HOSTS = 1024  # whose findings are remembered
 _LATE = "its servers took too long"
@@ -61,7 +61,7 @@ class Judge:
         addresses = list_addresses(certificate)
         is_authority = place != "certificate"
         most = self._limits.entries
-        question = Question(issuer, addresses, is_authority, clock.now(), most)
+        question = ListQuestion(issuer, addresses, is_authority, clock.now(), most)
         reason = "it names none"
         for url in addresses[: self._limits.addresses]:
             try:

@@ -18,7 +18,7 @@ from services.sync.egress.asking import Asking
 from services.sync.egress.limits import ListLimits
 from services.sync.egress.list_fetching import ListFetcher
 from services.sync.egress.refusals import EgressError
-from services.sync.revocation import ListRefused, Question, RevocationList
+from services.sync.revocation import ListQuestion, ListRefused, RevocationList
 from services.sync.revocation.reading import read
 
 _AT_ONCE_BYTES = 16 * 1024  # read in less time than a process takes to begin
@@ -85,7 +85,7 @@ class ListShelf:
         """Bytes of all serial numbers."""
         return sum(place.weight for place in self._places.values())
 
-    async def get(self, url: str, question: Question, asking: Asking) -> RevocationList:
+    async def get(self, url: str, question: ListQuestion, asking: Asking) -> RevocationList:
         """The list that lies there; raises ListUnavailable."""
         key = (url, question.identity)
         place = self._places.setdefault(key, _Place())
@@ -102,7 +102,7 @@ class ListShelf:
     async def close(self) -> None:
         await self._workers.close()
 
-    async def _renew(self, place: _Place, url: str, question: Question, asking: Asking) -> None:
+    async def _renew(self, place: _Place, url: str, question: ListQuestion, asking: Asking) -> None:
         result, now = "read", self._monotonic
         try:
             found = await self._read(question, await self._fetcher.fetch(url, asking))
@@ -115,7 +115,7 @@ class ListShelf:
             place.fail(f"the list is refused: {refused}", now(), self._limits.pause_s)
         _LISTS.labels(result).inc()
 
-    async def _read(self, question: Question, der: bytes) -> RevocationList:
+    async def _read(self, question: ListQuestion, der: bytes) -> RevocationList:
         if len(der) <= _AT_ONCE_BYTES:
             return read(question, der)
         try:

@@ -3,13 +3,13 @@
 from services.sync.revocation.findings import Finding, Unlisted, told
 from services.sync.revocation.lists import ListRefused, RevocationList
 from services.sync.revocation.points import UNREADABLE, list_addresses
-from services.sync.revocation.questions import Question
+from services.sync.revocation.questions import ListQuestion
 
 __all__ = [
     "UNREADABLE",
     "Finding",
+    "ListQuestion",
     "ListRefused",
-    "Question",
     "RevocationList",
     "Unlisted",
     "list_addresses",

@@ -8,7 +8,7 @@ from typing import Self
 
 
 @dataclass(frozen=True)
-class Question:
+class ListQuestion:
     """`issuer` is the DER of the authority whose list it has to be; `addresses` are all that the
     certificate names; `of_authority` says whether the certificate is itself an authority's."""
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from kit.workers import serve
 from services.sync.revocation.lists import ListRefused, RevocationList, packed, refusal
 from services.sync.revocation.points import UNREADABLE, is_web
-from services.sync.revocation.questions import Question
+from services.sync.revocation.questions import ListQuestion
 
 _SKEW = timedelta(minutes=5)
 _KNOWN = (x509.CRLNumber, x509.AuthorityKeyIdentifier, x509.IssuingDistributionPoint)
@@ -26,7 +26,7 @@ _KEYS = (
 )
 
 
-def read(question: Question, der: bytes) -> RevocationList:
+def read(question: ListQuestion, der: bytes) -> RevocationList:
     """The list, proved to be the one that the question asks for; raises ListRefused."""
     try:
         found = x509.load_der_x509_crl(der)
@@ -61,7 +61,7 @@ def _may_sign_lists(issuer: x509.Certificate) -> bool:
         return True
 
 
-def _require_scope(found: x509.CertificateRevocationList, question: Question) -> None:
+def _require_scope(found: x509.CertificateRevocationList, question: ListQuestion) -> None:
     for extension in found.extensions:
         if isinstance(extension.value, x509.DeltaCRLIndicator):
             raise ListRefused("it tells changes only")
@@ -71,7 +71,7 @@ def _require_scope(found: x509.CertificateRevocationList, question: Question) ->
             _require_part(extension.value, question)
 
 
-def _require_part(part: x509.IssuingDistributionPoint, question: Question) -> None:
+def _require_part(part: x509.IssuingDistributionPoint, question: ListQuestion) -> None:
     if part.indirect_crl:
         raise ListRefused("it tells of several authorities")
     if part.only_some_reasons or part.only_contains_attribute_certs:
@@ -114,7 +114,7 @@ def answer(given: bytes) -> bytes:
     """The work of the process: a question and a list in, what is kept of the list out."""
     head, _, der = given.partition(b"\n")
     try:
-        return read(Question.of(head), der).to_bytes()
+        return read(ListQuestion.of(head), der).to_bytes()
     except ListRefused as refused:
         return refusal(str(refused))
 
