@@ -74,12 +74,13 @@ class PublicAuthority:
     """`root` is the anchor, `below` signs leaves and their list."""
 
     signs_lists: bool = True
+    points: Sequence[str] = (ROOT_LIST,)
     root: Signer = field(init=False)
     below: Signer = field(init=False)
 
     def __post_init__(self) -> None:
         self.root = _signer("Public root", None, ())
-        self.below = _signer("Public authority", self.root, (ROOT_LIST,), lists=self.signs_lists)
+        self.below = _signer("Public authority", self.root, self.points, lists=self.signs_lists)
 
     @property
     def below_serial(self) -> int:
