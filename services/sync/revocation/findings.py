@@ -36,5 +36,7 @@ def _part(finding: Finding, now: datetime) -> str:
 
 def _age(finding: Finding, now: datetime) -> str:
     assert finding.issued_at is not None
-    hours = max(int((now - finding.issued_at).total_seconds() // 3600), 0)
-    return f"{hours} hours old" if hours < 48 else f"{hours // 24} days old"
+    hours = int((now - finding.issued_at).total_seconds() // 3600)
+    if hours < 1:
+        return "less than an hour old"
+    return f"{hours} h old" if hours < 48 else f"{hours // 24} days old"

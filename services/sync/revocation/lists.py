@@ -21,7 +21,7 @@ class RevocationList:
     serials: bytes = field(repr=False)
 
     def names(self, serial: int) -> bool:
-        """Whether the certificate of this number has been revoked."""
+        """Whether the certificate of this number has been revoked; ValueError for none."""
         wanted, low, high = packed(serial), 0, len(self.serials) // WIDTH
         while low < high:
             middle = (low + high) // 2
@@ -51,8 +51,8 @@ def refusal(reason: str) -> bytes:
 
 
 def packed(serial: int) -> bytes:
-    """The number in WIDTH bytes; raises ListRefused where no certificate may have it."""
+    """The number in WIDTH bytes; raises ValueError where no certificate may have it."""
     try:
         return serial.to_bytes(WIDTH, "big")
     except OverflowError:
-        raise ListRefused("it holds a serial number that no certificate may have") from None
+        raise ValueError("no certificate may have this serial number") from None

@@ -12,7 +12,7 @@ from kit import clock
 from services.sync.egress import ListLimits, RevocationUnknown
 from services.sync.egress.asking import Asking
 from services.sync.egress.list_shelf import ListShelf, ListUnavailable
-from services.sync.revocation import ListQuestion, ListRefused, RevocationList
+from services.sync.revocation import Finding, ListQuestion, ListRefused, RevocationList, told
 from services.sync.revocation.lists import packed
 from services.sync.revocation.reading import answer, read
 from tests.eventually import eventually
@@ -55,6 +55,26 @@ def test_a_list_names_what_is_in_it_and_nothing_else(serials: list[int], other: 
     assert all(made.names(one) for one in serials)
     assert made.names(other) == (other in serials)
     assert RevocationList.of(made.to_bytes()) == made
+
+
+@pytest.mark.parametrize("serial", [2**168, -1])
+def test_a_number_that_no_certificate_may_have_is_on_no_list(serial: int) -> None:
+    """It is an error, which counts as a certificate that is not well-formed."""
+    made = RevocationList(clock.now(), clock.now() + timedelta(hours=1), b"")
+    with pytest.raises(ValueError, match="serial number"):
+        made.names(serial)
+
+
+@pytest.mark.parametrize(
+    ("age", "told_age"),
+    [(-3, "less than an hour old"), (0, "less than an hour old"), (5, "5 h old"), (72, "3 days")],
+)
+def test_a_finding_tells_the_age_of_its_list(age: int, told_age: str) -> None:
+    now = clock.now()
+    finding = Finding("certificate", "lists.example.net", now - timedelta(hours=age))
+    assert told([finding], now).startswith(
+        f"certificate: not revoked by the list of lists.example.net, {told_age}"
+    )
 
 
 @given(st.binary(max_size=200))

@@ -65,7 +65,7 @@ async def test_the_probe_names_the_lists_and_the_ledger_the_questions(
     async with syncing(kind, sync_url, tmp_path, peer, LEAF_LIST) as (sync, _, _):
         connection = await sync.connect()
         found = (await steps(sync, connection))["revocation"]
-        told = f"not revoked by the list of {LISTS}, 1 hours old"
+        told = f"not revoked by the list of {LISTS}, 1 h old"
         assert found == {
             "step": "revocation",
             "ok": True,
