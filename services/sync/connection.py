@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from contracts.ids import ConnectionId, TenantId
+from services.sync.revocation import Unlisted
 
 ConnectionState = Literal["active", "paused", "broken", "removed"]
 OutcomeState = Literal["pending", "ok", "empty", "retry", "parked", "removed"]
@@ -42,6 +43,10 @@ class CrmAddress(Protocol):
     @property
     def hosts(self) -> frozenset[str]:
         """All that is ever called on behalf of the connection."""
+
+    @property
+    def unlisted(self) -> Unlisted:
+        """What becomes of a call where nothing can be known of a certificate's revocation."""
 
     @property
     def place(self) -> str:

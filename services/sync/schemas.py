@@ -125,9 +125,12 @@ class ConnectionViewBase(BaseModel):
 
 
 class StepView(BaseModel):
+    """One thing that was looked at: why it is not well, or what there is to know of it."""
+
     step: str
     ok: bool
     reason: str
+    note: str
 
 
 class ProbeView(BaseModel):

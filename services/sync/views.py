@@ -19,7 +19,10 @@ from services.sync.tenant_keys import TenantKeys
 
 
 def probe(found: Probe) -> ProbeView:
-    steps = [StepView(step=one.step, ok=not one.reason, reason=one.reason) for one in found.steps]
+    steps = [
+        StepView(step=one.step, ok=not one.reason, reason=one.reason, note=one.note)
+        for one in found.steps
+    ]
     return ProbeView(ok=found.failed is None, steps=steps)
 
 

@@ -55,11 +55,12 @@ def test_pods_may_speak_in_the_pairs_that_are_needed_and_in_no_other(manifests):
     assert out & into == NEEDED
 
 
-def test_only_sync_leaves_and_only_to_public_addresses_by_https(manifests):
+def test_only_sync_leaves_and_only_to_public_addresses_on_two_ports(manifests):
     spec = policies(manifests)["sync-out"]
     assert spec["podSelector"] == {"matchLabels": {"app": "sync"}}
     (rule,) = spec["egress"]
-    assert rule["ports"] == [{"protocol": "TCP", "port": 443}]
+    ports = [{"protocol": "TCP", "port": port} for port in (443, 80)]
+    assert rule["ports"] == ports  # 80: the lists of revoked certificates
     (peer,) = rule["to"]
     assert peer["ipBlock"]["cidr"] == "0.0.0.0/0"
     assert set(peer["ipBlock"]["except"]) == PRIVATE

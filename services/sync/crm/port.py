@@ -14,6 +14,7 @@ from services.sync.connection import Connection, ModuleMapping
 from services.sync.crm.outcome import Outcome
 from services.sync.egress import AddressRefused, origin
 from services.sync.problems import CrmAddressRefused
+from services.sync.revocation import Unlisted
 
 
 class StoredAddress(Strict):
@@ -25,6 +26,11 @@ class StoredAddress(Strict):
     @abstractmethod
     def hosts(self) -> frozenset[str]:
         """All that is ever called on behalf of a connection."""
+
+    @property
+    @abstractmethod
+    def unlisted(self) -> Unlisted:
+        """Whether calls are refused where no revocation list can be had; each kind decides."""
 
     @property
     @abstractmethod
@@ -67,10 +73,11 @@ class Sent:
 
 @dataclass(frozen=True)
 class ProbeStep:
-    """One thing that was looked at; `reason` is empty where it is well."""
+    """One thing that was looked at; `reason` is empty where it is well, `note` is what to know."""
 
     step: str
     reason: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

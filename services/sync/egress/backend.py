@@ -1,12 +1,14 @@
 """The network under the guard: resolves once, refuses any bad answer, dials the number it saw."""
 
+import math
 import ssl
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import httpcore2
 
 from services.sync.egress import addresses
+from services.sync.egress.chains import verified_chain
 from services.sync.egress.metering import MeteredStream
 from services.sync.egress.refusals import AddressRefused, CallFailed
 from services.sync.egress.resolving import Resolver, Route
@@ -14,13 +16,28 @@ from services.sync.egress.tls import TrustAnchors
 from services.sync.egress.urls import host_name
 
 
+class Judging(Protocol):
+    async def judge(self, host: str, chain: Sequence[bytes]) -> None:
+        """Raises where a certificate of the chain may not be relied on any more."""
+
+
 class GuardedBackend(httpcore2.AsyncNetworkBackend):
-    """Connects by name only; the answer that was checked is the address that is dialled."""
+    """Connects by name only; the answer that was checked is the address that is dialled.
+
+    Without `judge` (for revocation lists alone) nobody asks whether a certificate was revoked.
+    """
 
     def __init__(
-        self, resolver: Resolver, trust: TrustAnchors, dialler: httpcore2.AsyncNetworkBackend
+        self,
+        resolver: Resolver,
+        trust: TrustAnchors,
+        dialler: httpcore2.AsyncNetworkBackend,
+        *,
+        judge: Judging | None,
+        proof_s: float = math.inf,
     ) -> None:
         self._resolver, self._trust, self._dialler = resolver, trust, dialler
+        self._judge, self._proof_s = judge, proof_s
 
     async def connect_tcp(
         self,
@@ -34,7 +51,8 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
             raise AddressRefused("only port 443 of a public name is allowed")
         route = await self._route(host)
         stream = await self._dial(route, timeout)
-        return GuardedStream(stream, host, self._trust.context(host))
+        context = self._trust.context(host)
+        return GuardedStream(stream, host, context, judge=self._judge, proof_s=self._proof_s)
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
@@ -69,12 +87,20 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
 
 class GuardedStream(httpcore2.AsyncNetworkStream):
-    """A connection that carries nothing until TLS has proved the name it was opened for."""
+    """A connection that carries nothing until TLS has proved the name it was opened for, with a
+    certificate that was not revoked."""
 
     def __init__(
-        self, plain: httpcore2.AsyncNetworkStream, host: str, context: ssl.SSLContext
+        self,
+        plain: httpcore2.AsyncNetworkStream,
+        host: str,
+        context: ssl.SSLContext,
+        *,
+        judge: Judging | None,
+        proof_s: float = math.inf,
     ) -> None:
         self._plain, self._host, self._context = plain, host, context
+        self._judge, self._proof_s = judge, proof_s
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         raise AddressRefused("only https is allowed")
@@ -94,7 +120,9 @@ class GuardedStream(httpcore2.AsyncNetworkStream):
         # The pool's context and name are ignored on purpose: rules and name come from the guard.
         try:
             proved = await self._plain.start_tls(self._context, self._host, timeout)
-            return MeteredStream(proved)
+            if self._judge is not None:
+                await self._judge.judge(self._host, verified_chain(proved))
+            return MeteredStream(proved, self._proof_s)
         except BaseException:  # cancelled as well: httpcore would leave the socket open
             await self._plain.aclose()
             raise

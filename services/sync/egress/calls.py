@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from contracts.ids import ConnectionId, TenantId
+from services.sync.revocation import Unlisted
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Call:
 
     `operation`, `table`, `fields` (names only) and `rows` are what the ledger says about it.
     A reply of more than `reply_bytes` is refused; the guard has a bound of its own besides.
+    `unlisted` is what becomes of it where nothing can be known of the certificate's revocation.
     """
 
     tenant: TenantId
@@ -28,6 +30,7 @@ class Call:
     fields: Sequence[str] = ()
     rows: int = 0
     reply_bytes: int | None = None
+    unlisted: Unlisted = "refuse"
 
 
 @dataclass(frozen=True)

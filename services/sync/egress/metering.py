@@ -4,6 +4,8 @@ A body has a bound of its own (guard); here ends what never becomes a body: endl
 chunks of one byte. A read is short, so that the work on it never holds the event loop for long.
 """
 
+import math
+import time
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -38,10 +40,13 @@ ALLOWANCE: ContextVar[Allowance] = ContextVar("allowance")
 
 
 class MeteredStream(httpcore2.AsyncNetworkStream):
-    """A connection that has proved its name; what is read counts for the call that reads."""
+    """A connection that has proved its name; what is read counts for the call that reads.
 
-    def __init__(self, proved: httpcore2.AsyncNetworkStream) -> None:
-        self._proved = proved
+    After `lasts_s` it carries no further call: the proof is too old.
+    """
+
+    def __init__(self, proved: httpcore2.AsyncNetworkStream, lasts_s: float = math.inf) -> None:
+        self._proved, self._ends = proved, time.monotonic() + lasts_s
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data = await self._proved.read(min(max_bytes, _READ_BYTES), timeout)
@@ -55,4 +60,7 @@ class MeteredStream(httpcore2.AsyncNetworkStream):
         await self._proved.aclose()
 
     def get_extra_info(self, info: str) -> Any:
+        # What a pool asks of an idle connection: one that can be read has ended, and is closed.
+        if info == "is_readable" and time.monotonic() >= self._ends:
+            return True
         return self._proved.get_extra_info(info)

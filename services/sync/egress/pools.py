@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Callable
 import httpcore2
 
 from contracts.ids import TenantId
+from services.sync.revocation import Unlisted
 
 Pool = httpcore2.AsyncConnectionPool
+# What was accepted for a call that allows it is used by no call that does not.
+_Whose = tuple[TenantId, Unlisted]
 
 
 class Pools:
@@ -20,19 +23,20 @@ class Pools:
 
     def __init__(self, make: Callable[[], Pool], most: int) -> None:
         self._make, self._most = make, most
-        self._pools: dict[TenantId, Pool] = {}
-        self._calls: Counter[TenantId] = Counter()
+        self._pools: dict[_Whose, Pool] = {}
+        self._calls: Counter[_Whose] = Counter()
 
     @contextlib.asynccontextmanager
-    async def of(self, tenant: TenantId) -> AsyncIterator[Pool]:
+    async def of(self, tenant: TenantId, unlisted: Unlisted) -> AsyncIterator[Pool]:
         """The tenant's pool, for one call."""
-        pool = self._pools.pop(tenant, None) or self._make()
-        self._pools[tenant] = pool
-        self._calls[tenant] += 1
+        whose = tenant, unlisted
+        pool = self._pools.pop(whose, None) or self._make()
+        self._pools[whose] = pool
+        self._calls[whose] += 1
         try:
             yield pool
         finally:
-            self._calls[tenant] -= 1
+            self._calls[whose] -= 1
             await self._close_unused()
 
     async def close(self) -> None:
@@ -42,6 +46,6 @@ class Pools:
 
     async def _close_unused(self) -> None:
         self._calls += Counter()  # forgets whoever has none
-        unused = [tenant for tenant in self._pools if tenant not in self._calls]
-        for tenant in unused[: max(len(unused) - self._most, 0)]:
-            await self._pools.pop(tenant).aclose()
+        unused = [whose for whose in self._pools if whose not in self._calls]
+        for whose in unused[: max(len(unused) - self._most, 0)]:
+            await self._pools.pop(whose).aclose()

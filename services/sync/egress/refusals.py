@@ -4,6 +4,8 @@ EgressError
   AddressRefused      a rule forbids the address: nothing was sent
   CallFailed          the network failed; `sent` says whether the CRM may have acted
     CertificateRefused  the other side could not prove who it is: no request was sent
+      CertificateRevoked  its authority has taken the certificate back
+      RevocationUnknown   whether it did cannot be known, and the call does not allow that
     ReplyRefused        an answer came that may not be read (too large, compressed)
 """
 
@@ -33,6 +35,20 @@ class CertificateRefused(CallFailed):
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, sent=False)
+
+
+class CertificateRevoked(CertificateRefused):
+    """The certificate, or one of an authority above it, stands on a revocation list."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"{place} has been revoked")
+
+
+class RevocationUnknown(CertificateRefused):
+    """No revocation list can be had for the certificate, or for an authority above it."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: no revocation list can be had ({reason})")
 
 
 class ReplyRefused(CallFailed):

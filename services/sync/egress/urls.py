@@ -1,7 +1,12 @@
-"""URL rules: https, port 443, a public DNS name and nothing else; refuses before any look-up."""
+"""URL rules: https, port 443, a public DNS name and nothing else; refuses before any look-up.
+
+The address of a revocation list may be plain http on port 80 as well; all else holds for it too.
+"""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import idna
 
@@ -10,6 +15,8 @@ from services.sync.egress.refusals import AddressRefused
 _MAX_URL = 8192
 _SHAPE = re.compile(r"(?P<scheme>[^:/?#]*)://(?P<authority>[^/?#]*)(?P<target>.*)", re.DOTALL)
 _TARGET = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*)?")
+_SECURE: Mapping[str, str] = MappingProxyType({"https": "443"})
+_LISTS: Mapping[str, str] = MappingProxyType({"https": "443", "http": "80"})
 _PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _TOP = re.compile(r"[a-z]{2,63}|xn--[a-z0-9-]{1,59}")
@@ -26,6 +33,7 @@ class Destination:
 
     host: str
     path: str
+    scheme: str = "https"
 
 
 def origin(url: str) -> str:
@@ -38,6 +46,15 @@ def origin(url: str) -> str:
 
 def target(url: str) -> Destination:
     """Apply the rules to an absolute URL; raises AddressRefused."""
+    return _destination(url, _SECURE, "only https is allowed")
+
+
+def list_target(url: str) -> Destination:
+    """Apply the rules to the address of a revocation list; raises AddressRefused."""
+    return _destination(url, _LISTS, "only http and https are allowed")
+
+
+def _destination(url: str, ports: Mapping[str, str], others: str) -> Destination:
     if not url or len(url) > _MAX_URL:
         raise AddressRefused("the address is empty or too long")
     if any(ord(char) <= 0x20 or ord(char) == 0x7F for char in url) or "\\" in url:
@@ -45,19 +62,21 @@ def target(url: str) -> Destination:
     shape = _SHAPE.fullmatch(url)
     if shape is None:
         raise AddressRefused("the address is not an absolute URL")
-    if shape["scheme"].lower() != "https":
-        raise AddressRefused("only https is allowed")
-    return Destination(_authority(shape["authority"]), _path(shape["target"]))
+    scheme = shape["scheme"].lower()
+    if scheme not in ports:
+        raise AddressRefused(others)
+    host = _authority(shape["authority"], ports[scheme])
+    return Destination(host, _path(shape["target"]), scheme)
 
 
-def _authority(authority: str) -> str:
+def _authority(authority: str, only_port: str) -> str:
     if "@" in authority:
         raise AddressRefused("the address holds a user name")
     if "[" in authority or "]" in authority:
         raise AddressRefused("an IP address is not a name")
     name, colon, port = authority.partition(":")
-    if colon and port != "443":
-        raise AddressRefused("only port 443 is allowed")
+    if colon and port != only_port:
+        raise AddressRefused(f"only port {only_port} is allowed")
     return host_name(name)
 
 

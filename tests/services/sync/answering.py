@@ -8,7 +8,7 @@ from services.sync.crm.dataverse import DataverseAddress, Tokens
 from services.sync.crm.dataverse.kind import DataverseCrm
 from services.sync.crm.dataverse.tables import KnownTables, TableFacts
 from services.sync.egress import Egress
-from tests.services.sync.recording import RecordingLedger, RecordingResolver
+from tests.services.sync.recording import ProvedStream, RecordingLedger, RecordingResolver
 
 FACTS = TableFacts("account", "accountid")
 MAPPING = ModuleMapping("accounts", "bulkhead_symbol", {"name": "name"})
@@ -50,7 +50,7 @@ class _ByName(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         answer = self._answers.pop(0) if self._answers else self._answer
         pieces = [answer[start : start + 65536] for start in range(0, len(answer), 65536)]
-        return await httpcore2.AsyncMockBackend(pieces).connect_tcp(host, port)
+        return ProvedStream(pieces)
 
 
 def environment(answer: bytes, *, token: bytes | None = http(TOKEN)) -> DataverseCrm:

@@ -1,5 +1,6 @@
 """Ports of the guard that write down what was asked of them, so that a test can prove silence."""
 
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 import httpcore2
 
 from contracts.ids import ConnectionId, TenantId, new_id
+from sandbox.certificates import Authority
 from services.sync.egress import Call
 from services.sync.egress.resolving import Route
 
@@ -42,6 +44,36 @@ class RecordingDialler(httpcore2.AsyncNetworkBackend):
     ) -> httpcore2.AsyncNetworkStream:
         self.dialled.append((host, port))
         raise httpcore2.ConnectError("recorded")
+
+
+class Handshake:
+    """What TLS tells of a connection that it has proved: a chain of one certificate, the anchor."""
+
+    CHAIN = (ssl.PEM_cert_to_DER_cert(Authority.new().certificate.decode()),)
+
+    def get_verified_chain(self) -> tuple[bytes, ...]:
+        return self.CHAIN
+
+    def selected_alpn_protocol(self) -> None:
+        return None
+
+
+class ProvedStream(httpcore2.AsyncMockStream):
+    """A network's answer as if it had come after a handshake."""
+
+    def get_extra_info(self, info: str) -> Any:
+        return Handshake() if info == "ssl_object" else super().get_extra_info(info)
+
+
+class ProvedNetwork(RecordingDialler):
+    """Answers with the same pieces on every connection."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        super().__init__()
+        self._pieces = pieces
+
+    async def connect_tcp(self, *_: Any, **__: Any) -> httpcore2.AsyncNetworkStream:
+        return ProvedStream(list(self._pieces))
 
 
 @dataclass

@@ -17,6 +17,8 @@ from services.sync.egress import (
     ReplyRefused,
 )
 from tests.services.sync.recording import (
+    ProvedNetwork,
+    ProvedStream,
     RecordingDialler,
     RecordingLedger,
     RecordingResolver,
@@ -31,7 +33,7 @@ async def fetch(
     answer: bytes, limits: CallLimits = LIMITS, reply_bytes: int | None = None
 ) -> Reply:
     pieces = [answer[start : start + 65536] for start in range(0, len(answer), 65536)]
-    network = httpcore2.AsyncMockBackend(pieces)
+    network = ProvedNetwork(pieces)
     guard = Egress(resolver=RecordingResolver(), dialler=network, limits=limits)
     wanted = call(f"https://{HOST}/", HOST, reply_bytes=reply_bytes)
     return await guard.send(wanted, RecordingLedger())
@@ -166,7 +168,7 @@ async def test_the_first_value_of_a_header_counts() -> None:
     assert (await fetch(answer)).headers["retry-after"] == "1"
 
 
-class _Counting(httpcore2.AsyncMockStream):
+class _Counting(ProvedStream):
     """A connection that is missed when it is closed."""
 
     def __init__(self, is_open: set[int]) -> None:

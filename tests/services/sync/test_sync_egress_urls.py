@@ -46,7 +46,7 @@ async def test_a_hostile_address_makes_no_packet(reason: str, url: str) -> None:
 async def test_the_network_itself_dials_nothing_but_public_names(host: str, port: int) -> None:
     """The second layer: whatever the pool asks for, however it came by it."""
     resolver, dialler = RecordingResolver(), RecordingDialler()
-    network = GuardedBackend(resolver, SystemTrust(), dialler)
+    network = GuardedBackend(resolver, SystemTrust(), dialler, judge=None)
     with pytest.raises(AddressRefused):
         await network.connect_tcp(host, port)
     with pytest.raises(AddressRefused, match="only port 443"):
@@ -58,7 +58,7 @@ async def test_the_network_itself_dials_nothing_but_public_names(host: str, port
 
 async def test_nothing_is_written_or_read_before_the_name_is_proved() -> None:
     plain = httpcore2.AsyncMockStream([b"x"])
-    stream = GuardedStream(plain, GOOD, strict_context())
+    stream = GuardedStream(plain, GOOD, strict_context(), judge=None)
     with pytest.raises(AddressRefused, match="only https"):
         await stream.read(1)
     with pytest.raises(AddressRefused, match="only https"):

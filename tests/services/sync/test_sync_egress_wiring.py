@@ -29,7 +29,7 @@ def test_the_guard_is_overridden_only_by_an_argument_of_create_app() -> None:
 
 
 def test_the_guard_reads_neither_settings_nor_environment() -> None:
-    for path in (SYNC / "egress").glob("*.py"):
+    for path in [*(SYNC / "egress").glob("*.py"), *(SYNC / "revocation").glob("*.py")]:
         source = path.read_text()
         assert "environ" not in source.replace("environment", ""), path
         assert "getenv" not in source, path

@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass
 class TlsServer:
+    """With `keeps` a connection takes one request after the other."""
+
     port: int = 0
     requests: list[bytes] = field(default_factory=list)
+    keeps: bool = False
+    connections: int = 0
 
 
 @contextlib.asynccontextmanager
@@ -19,10 +23,14 @@ async def serving(answer: bytes, context: ssl.SSLContext | None) -> AsyncIterato
     running = TlsServer()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        running.connections += 1
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            running.requests.append(await reader.readuntil(b"\r\n\r\n"))
-            writer.write(answer)
-            await writer.drain()
+            while True:
+                running.requests.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(answer)
+                await writer.drain()
+                if not running.keeps:
+                    break
         writer.close()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, StringConstraints
 from services.sync import schemas
 from services.sync.connection import Connection
 from services.sync.crm.port import StoredAddress, canonical
+from services.sync.revocation import Unlisted
 
 _Url = Annotated[str, StringConstraints(max_length=2048)]
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]{0,127}$")]
@@ -33,6 +34,10 @@ class DataverseAddress(StoredAddress):
     @property
     def hosts(self) -> frozenset[str]:
         return frozenset({self.environment_host, self.authority_host})
+
+    @property
+    def unlisted(self) -> Unlisted:
+        return "refuse"  # Microsoft's certificates, and those of its authorities, name their lists
 
     @property
     def place(self) -> str:

@@ -1,8 +1,9 @@
-"""A look before anything is saved: token, identity, and each mapped table, key and field."""
+"""A look before anything is saved: token, identity, certificates, and each mapped table."""
 
 from collections.abc import Mapping
 
 from services.sync.connection import ModuleMapping
+from services.sync.crm.certificates import revocation, unreached
 from services.sync.crm.dataverse.environment import (
     FAILURES,
     Environment,
@@ -21,6 +22,8 @@ async def probe(environment: Environment) -> Probe:
     steps = [await _token(environment)]
     if not steps[-1].reason:
         steps.append(await _identity(environment))
+    if not steps[-1].reason:
+        steps.append(revocation(environment.egress, environment.address.hosts))
     for name, mapping in environment.connection.modules.items():
         if steps[-1].reason:
             break
@@ -45,7 +48,7 @@ async def _token(environment: Environment) -> ProbeStep:
     except SignInRefused as refused:
         return ProbeStep("token", refused.outcome.reason)
     except (CallFailed, AddressRefused) as failure:
-        return ProbeStep("token", f"{environment.address.authority_host}: {failure.reason}")
+        return unreached("token", environment.address.authority_host, failure)
     return ProbeStep("token")
 
 
@@ -55,8 +58,7 @@ async def _identity(environment: Environment) -> ProbeStep:
     except SignInRefused as refused:
         return ProbeStep("identity", refused.outcome.reason)
     except (CallFailed, AddressRefused) as failure:
-        host = environment.address.environment_host
-        return ProbeStep("identity", f"{host}: {failure.reason}")
+        return unreached("identity", environment.address.environment_host, failure)
     if reply.status != 200:
         reason = f"the CRM refuses this application user (status {reply.status})"
         return ProbeStep("identity", reason)
