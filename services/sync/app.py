@@ -14,8 +14,10 @@ from kit.messaging import Broker
 from kit.timers import Timer
 from services.sync.changing import Changes
 from services.sync.consumers import handlers
+from services.sync.credential_routes import credential_routes
 from services.sync.egress import Egress
 from services.sync.environments import Environments
+from services.sync.expiries import Expiries
 from services.sync.forgetting import forgetting
 from services.sync.lag import Lag
 from services.sync.ledger import Ledger
@@ -23,13 +25,14 @@ from services.sync.parts import SyncParts
 from services.sync.probes import Probes
 from services.sync.push import Pusher
 from services.sync.registry import Registry
+from services.sync.rotating import Rotating
 from services.sync.routes import public_routes, tenant_routes
 from services.sync.settings import SyncSettings
 from services.sync.suspended_tenants import SuspendedTenants
 from services.sync.tenant_keys import TenantKeys
 
 NAME = "sync"
-ROUTERS = [tenant_routes, public_routes]
+ROUTERS = [tenant_routes, credential_routes, public_routes]
 _LOCK_TIMEOUT_S = 120.0  # a push holds its lock's transaction for ten times that at most
 
 
@@ -51,9 +54,10 @@ def create_app(
     )
     client = tenants or TenantsClient(settings.tenants_url, key=settings.identity_key, service=NAME)
     probes = Probes(environments)
-    registry = Registry(db, keyring, environments, probes, settings.connections_most)
+    registry = Registry(db, environments, probes, settings.connections_most)
     changes = Changes(db, environments, probes)
     pusher = Pusher(db, locks, client, keyring, environments, settings)
+    rotating = Rotating(environments, probes, pusher.wake)
     suspended = SuspendedTenants(db, client, pusher.wake)
     looking = Timer("tenants", settings.sweep_s, suspended.look)
 
@@ -77,9 +81,13 @@ def create_app(
                 looking,
                 Timer("sweep", settings.sweep_s, sweep),
                 Timer("lag", settings.sweep_s, lag.look),
+                rotating.timer(),
+                Expiries(db).timer(),
                 forgetting(db, timedelta(days=settings.ledger_keep_days)),
             ],
             closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],
-            parts=SyncParts(db, registry, changes, pusher, keyring, settings.egress_addresses),
+            parts=SyncParts(
+                db, registry, changes, pusher, keyring, settings.egress_addresses, rotating
+            ),
         ),
     )
