@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import ConnectionId, TenantId
@@ -16,6 +16,18 @@ from services.sync.tables import connection, credential
 
 _IN_ORDER = case({CURRENT: 0, NEXT: 1, PREVIOUS: 2}, value=credential.c.slot, else_=3)
 _NOW = func.now()
+# the pause after a refusal is half of the credential's age, from 30 s to a quarter of an hour
+_STAGED = text("""
+SELECT connection.tenant, connection.id
+FROM connection JOIN credential ON credential.connection = connection.id
+WHERE credential.slot = 'next' AND connection.state IN ('active', 'broken')
+    AND NOT connection.suspended
+    AND (connection.retry_at IS NULL OR connection.retry_at <= now())
+    AND (credential.refused_at IS NULL OR credential.refused_at + greatest(
+        interval '30 s',
+        least(interval '15 min', (credential.refused_at - credential.created_at) / 2)
+    ) <= now())
+ORDER BY credential.refused_at NULLS FIRST, connection.id LIMIT :most""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,25 +126,8 @@ async def has_other(session: ReadSession, id_: ConnectionId, tried: Collection[U
 
 
 async def staged(session: ReadSession, most: int) -> list[tuple[TenantId, ConnectionId]]:
-    """Connections with a staged credential that is to be shown to the CRM once more.
-
-    The pause after a refusal is half of the credential's age, from 30 s to a quarter of an hour.
-    """
-    age = credential.c.refused_at - credential.c.created_at
-    pause = func.greatest(timedelta(seconds=30), func.least(timedelta(minutes=15), age / 2))
-    query = (
-        select(connection.c.tenant, connection.c.id)
-        .join(credential, credential.c.connection == connection.c.id)
-        .where(
-            credential.c.slot == NEXT,
-            connection.c.state.in_(("active", "broken")),
-            connection.c.suspended.is_(False),
-            or_(connection.c.retry_at.is_(None), connection.c.retry_at <= _NOW),
-            or_(credential.c.refused_at.is_(None), credential.c.refused_at + pause <= _NOW),
-        )
-        .order_by(credential.c.refused_at.nulls_first(), connection.c.id)
-    )
-    rows = await session.all(query.limit(most))
+    """Connections with a staged credential that is to be shown to the CRM once more."""
+    rows = await session.all(_STAGED, {"most": most})
     return [(TenantId(row["tenant"]), ConnectionId(row["id"])) for row in rows]
 
 

@@ -47,7 +47,7 @@ def one_by_one() -> Schema:
     """Tables without actions for many rows at once: each row has an answer of its own."""
     known = load()
     plain = [replace(table, bulk_actions=frozenset()) for table in known.tables.values()]
-    return Schema({table.set: table for table in plain})
+    return Schema(plain)
 
 
 SimulatedCrm: TypeAlias = SimulatedDataverse  # with a second kind: what both have
