@@ -73,7 +73,7 @@ def _check_signature(given: str, signature: bytes, certificate: x509.Certificate
 def _check_claims(claims: dict[str, Any], client: str, goals: Collection[str], now: float) -> None:
     if not claims.get("iss") == claims.get("sub") == client:
         raise AssertionWrong(700021, "Client assertion application identifier doesn't match.")
-    if claims.get("aud") not in goals:
+    if claims.get("aud") not in [*goals]:  # compared, not hashed: it may be a list
         raise AssertionWrong(700023, "Client assertion audience claim does not match Realm issuer.")
     if not isinstance(claims.get("jti"), str) or not claims["jti"]:
         raise AssertionWrong(50027, "JWT token is invalid or malformed: it has no jti.")
