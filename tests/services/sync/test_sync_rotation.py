@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -13,9 +14,11 @@ from sqlalchemy import text
 from contracts.ids import ConnectionId, TenantId, new_id
 from sandbox.dataverse.tokens import Secret
 from services.sync.credential import Credential, Offered
+from services.sync.credentials import CredentialStore, new_row
 from services.sync.crm.dataverse import SignInRefused, Tokens
 from services.sync.crm.dataverse.operations import Operation
 from services.sync.egress import Reply
+from services.sync.store import credentials
 from tests.eventually import eventually
 from tests.services.sync.answering import CONNECTION
 from tests.services.sync.peer_tenants import PeerTenants
@@ -340,3 +343,36 @@ async def test_the_version_before_writes_another_credential_into_the_same_row(
     assert before["id"] != after["id"]
     assert before["accepted_at"]
     assert after["accepted_at"] is None
+
+
+async def test_what_was_changed_between_the_refusal_and_its_end_breaks_nothing(
+    rotation: Rotation,
+) -> None:
+    """The push has seen all credentials refused; another one is there before it says so."""
+    sync, id_ = rotation.sync, ConnectionId(UUID(rotation.id))
+    rotation.known_there("the-new-one")
+    asked = len(sync.simulator.requests(sync.simulator.SIGN_IN))
+    for fault in (
+        {"kind": "status", "path": sync.simulator.BATCH, "status": 401, "body": "json"},
+        {"kind": "slow", "path": sync.simulator.SIGN_IN, "seconds": 0.5},
+    ):
+        sync.simulator.add_fault(**fault)
+    sync.peer.put("WAITS", name="Waits")
+    await eventually(lambda: len(sync.simulator.requests(sync.simulator.SIGN_IN)) > asked)
+    store = CredentialStore(sync.parts.db, sync.parts.keyring)
+    new = await store.sealed(
+        sync.tenant, id_, new_row(Offered.secret("the-new-one").one, "current")
+    )
+    async with sync.parts.db.write() as session:
+        await session.run(text("SELECT 1 FROM connection FOR UPDATE"))
+
+        async def is_about_to_say_so() -> bool:
+            async with sync.parts.db.read() as other:
+                waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                refused = "SELECT count(*) FROM credential WHERE refused_at IS NOT NULL"
+                return bool(await other.scalar(text(waiting)) and await other.scalar(text(refused)))
+
+        await eventually(is_about_to_say_so)
+        await credentials.replace_all(session, id_, [new])
+    await sync.settled(rotation.id, ok=2)
+    assert await rotation.state() == ("active", "")
