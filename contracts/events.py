@@ -146,6 +146,37 @@ class ConnectionRemoved(Notice):
     connection: UUID
 
 
+class ConnectionBroken(Notice):
+    """A connection sends nothing any more until somebody has mended it; its reason says what."""
+
+    topic: ClassVar[str] = "sync.connection.broken.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
+    tenant: UUID
+    connection: UUID
+    at: datetime
+
+
+class CredentialExpiring(Notice):
+    """A credential of a connection ends in 30, 14, 7 days or in one: told once for each."""
+
+    topic: ClassVar[str] = "sync.credential.expiring.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
+    tenant: UUID
+    connection: UUID
+    credential: UUID
+    expires_at: datetime
+
+
+class RowsParked(Notice):
+    """Rows of a connection were parked: somebody has to look; told at most once an hour."""
+
+    topic: ClassVar[str] = "sync.rows.parked.v1"
+    readers: ClassVar[tuple[str, ...]] = ()
+    tenant: UUID
+    connection: UUID
+    at: datetime
+
+
 class PushFinished(Notice):
     """Everything known for a connection has been sent or parked."""
 
@@ -206,6 +237,9 @@ EVENTS: tuple[type[Notice], ...] = (
     ConnectionCreated,
     ConnectionChanged,
     ConnectionRemoved,
+    ConnectionBroken,
+    CredentialExpiring,
+    RowsParked,
     PushFinished,
     BackupCompleted,
     BackupFailed,

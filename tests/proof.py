@@ -32,6 +32,7 @@ PROOFS = (
         "90 % of each part, today's third",
         ("--rotate", "3"),
     ),
+    Proof("200 rotations, kill -9 in each", "tests.rotations", "no push ends for credentials"),
     Proof("what one tenant may cost another", "bench.neighbours", "p99 at most 2x, each attack"),
     Proof("what many tenants cost at once", "bench.many_tenants", "no more than one by one"),
 )

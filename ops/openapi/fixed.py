@@ -64,6 +64,7 @@ PARAMETERS = {
     "user": "a user's id",
     "cursor": "where the page before ended; absent: from the beginning",
     "limit": "entries of a page",
+    "slot": "which of a connection's credentials: in use, staged, or replaced",
     "state": "only what is in this state",
     "force": "replace the list even where it shuts the caller out",
 }

@@ -97,9 +97,13 @@ async def _clear_faults(simulation: Simulation, _: Request) -> Any:
 
 
 async def _set_secrets(simulation: Simulation, request: Request) -> Any:
-    secrets = [Secret(**secret) for secret in json.loads(await request.body())["secrets"]]
-    simulation.set_secrets(request.path_params["client"], secrets)
-    return {"client_id": request.path_params["client"], "secrets": len(secrets)}
+    given, client = json.loads(await request.body()), request.path_params["client"]
+    secrets = [Secret(**secret) for secret in given["secrets"]]
+    if "certificates" in given:
+        simulation.set_certificates(client, given["certificates"])
+    simulation.set_secrets(client, secrets)
+    certificates = len(simulation.tokens.certificates.get(client, []))
+    return {"client_id": client, "secrets": len(secrets), "certificates": certificates}
 
 
 async def _reset(simulation: Simulation, _: Request) -> Any:

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+
 from sandbox.dataverse import schema
 from sandbox.dataverse.altering import Alterations
 from sandbox.dataverse.counting import Counters
@@ -84,6 +86,14 @@ class Simulation:
         }
         self._save_credentials()
 
+    def set_certificates(self, client_id: str, pems: Sequence[str]) -> None:
+        """Replaces the certificates of an application; raises ValueError where one is none."""
+        self.tokens.certificates[client_id] = [
+            x509.load_pem_x509_certificate(pem.encode()) for pem in pems
+        ]
+        self._credentials.setdefault("certificates", {})[client_id] = list(pems)
+        self._save_credentials()
+
     def set_limits(self, limits: Limits) -> None:
         self.throttle = Throttle(limits)
 
@@ -116,6 +126,8 @@ class Simulation:
     def _load_applications(self) -> None:
         for client_id, known in self._credentials["applications"].items():
             self.tokens.applications[client_id] = [Secret(**secret) for secret in known]
+        for client_id, pems in self._credentials.get("certificates", {}).items():
+            self.set_certificates(client_id, pems)
         self._save_credentials()
 
     def _save_credentials(self) -> None:

@@ -1,4 +1,4 @@
-"""The token endpoint and the check of bearer tokens: client credentials, audience, expiry."""
+"""The token endpoint and the check of bearer tokens: secrets, certificates, audience, expiry."""
 
 import base64
 import hashlib
@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
+from cryptography import x509
+
+from sandbox.dataverse.assertions import AssertionWrong, check_assertion
 from sandbox.dataverse.calls import Reply
 from sandbox.dataverse.refusals import Refusal
 
+ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FOREIGN_RESOURCE = "https://another-organisation.example"
 
 
@@ -49,6 +53,7 @@ class Tokens:
         self.directory = directory
         self.audiences = [audience.rstrip("/") for audience in audiences]
         self.applications: dict[str, list[Secret]] = {}
+        self.certificates: dict[str, list[x509.Certificate]] = {}
         self._key = key
 
     def answer(
@@ -87,13 +92,26 @@ class Tokens:
             raise TokenRefusal(
                 400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type."
             )
-        self._check_secret(form["client_id"], form.get("client_secret", ""), now)
+        self._check_client(form["client_id"], form, now)
         return form["client_id"], self._audience(form.get("scope", ""))
 
-    def _check_secret(self, client: str, given: str, now: float) -> None:
+    def _check_client(self, client: str, form: Mapping[str, str], now: float) -> None:
         if client not in self.applications:
             text = f"Application with identifier '{client}' was not found in the directory."
             raise TokenRefusal(400, "unauthorized_client", 700016, text)
+        if form.get("client_assertion_type") == ASSERTION and not form.get("client_secret"):
+            self._check_assertion(client, form.get("client_assertion", ""), now)
+        else:
+            self._check_secret(client, form.get("client_secret", ""), now)
+
+    def _check_assertion(self, client: str, given: str, now: float) -> None:
+        goals = {f"{one}/{self.directory}/oauth2/v2.0/token" for one in self.audiences}
+        try:
+            check_assertion(given, client, goals, self.certificates.get(client, []), now)
+        except AssertionWrong as wrong:
+            raise TokenRefusal(401, "invalid_client", wrong.number, str(wrong)) from None
+
+    def _check_secret(self, client: str, given: str, now: float) -> None:
         if not given:
             raise _parameter_missing("client_secret")
         matching = [s for s in self.applications[client] if hmac.compare_digest(s.value, given)]

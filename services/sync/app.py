@@ -14,8 +14,10 @@ from kit.messaging import Broker
 from kit.timers import Timer
 from services.sync.changing import Changes
 from services.sync.consumers import handlers
+from services.sync.credential_routes import credential_routes
 from services.sync.egress import Egress
 from services.sync.environments import Environments
+from services.sync.expiries import Expiries
 from services.sync.forgetting import forgetting
 from services.sync.lag import Lag
 from services.sync.ledger import Ledger
@@ -23,6 +25,7 @@ from services.sync.parts import SyncParts
 from services.sync.probes import Probes
 from services.sync.push import Pusher
 from services.sync.registry import Registry
+from services.sync.rotating import Rotating
 from services.sync.routes import public_routes, tenant_routes
 from services.sync.second_looks import SecondLooks
 from services.sync.settings import SyncSettings
@@ -30,7 +33,7 @@ from services.sync.suspended_tenants import SuspendedTenants
 from services.sync.tenant_keys import TenantKeys
 
 NAME = "sync"
-ROUTERS = [tenant_routes, public_routes]
+ROUTERS = [tenant_routes, credential_routes, public_routes]
 _LOCK_TIMEOUT_S = 120.0  # a push holds its lock's transaction for ten times that at most
 
 
@@ -52,10 +55,11 @@ def create_app(
     )
     client = tenants or TenantsClient(settings.tenants_url, key=settings.identity_key, service=NAME)
     probes = Probes(environments)
-    registry = Registry(db, keyring, environments, probes, settings.connections_most)
+    registry = Registry(db, environments, probes, settings.connections_most)
     changes = Changes(db, environments, probes)
     pusher = Pusher(db, locks, client, keyring, environments, settings)
     looks = SecondLooks(db, environments, probes, pusher.wake)
+    rotating = Rotating(environments, probes, pusher.wake)
     suspended = SuspendedTenants(db, client, pusher.wake)
     looking = Timer("tenants", settings.sweep_s, suspended.look)
 
@@ -80,9 +84,13 @@ def create_app(
                 Timer("sweep", settings.sweep_s, sweep),
                 Timer("second looks", settings.sweep_s, looks.look),
                 Timer("lag", settings.sweep_s, lag.look),
+                rotating.timer(),
+                Expiries(db).timer(),
                 forgetting(db, timedelta(days=settings.ledger_keep_days)),
             ],
             closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],
-            parts=SyncParts(db, registry, changes, pusher, keyring, settings.egress_addresses),
+            parts=SyncParts(
+                db, registry, changes, pusher, keyring, settings.egress_addresses, rotating
+            ),
         ),
     )

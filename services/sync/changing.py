@@ -37,8 +37,8 @@ class Changes:
             await require_free(reading, changed)
         if (changed.address, changed.modules) != (row.address, row.modules):
             connection = connection_of(changed)
-            secret = await self._environments.secret(connection)
-            require(await self._probes.look(connection, secret))
+            known = self._environments.stored(connection, is_noted=False)
+            require(await self._probes.look(connection, known))
         async with self._db.write() as session:
             await connections.only_changer(session, tenant)
             await require_free(session, changed)

@@ -1,4 +1,5 @@
-"""Forgetting: old lines of the ledger, rows of vanished records, connections nobody can ask for."""
+"""Forgetting: old lines of the ledger, rows of vanished records, connections nobody can ask for,
+and credentials that were replaced long ago."""
 
 from datetime import timedelta
 
@@ -6,9 +7,10 @@ from kit import clock
 from kit.db import Database
 from kit.forgetting import in_batches
 from kit.timers import Timer
-from services.sync.store import connections, ledger, outgoing
+from services.sync.store import connections, credentials, ledger, outgoing
 
 KEEP_VANISHED = timedelta(days=30)
+KEEP_REPLACED = timedelta(days=7)
 EVERY_S = 3600.0
 BATCH = 2000
 
@@ -22,6 +24,7 @@ def forgetting(db: Database, keep_ledger: timedelta) -> Timer:
             (ledger.forget, now - keep_ledger),
             (outgoing.forget_vanished, now - KEEP_VANISHED),
             (connections.forget_removed, now - keep_ledger),
+            (credentials.forget_replaced, now - KEEP_REPLACED),
         ):
             await in_batches(db, forget_some, before, BATCH)
 

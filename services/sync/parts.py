@@ -9,6 +9,7 @@ from kit.http import given
 from services.sync.changing import Changes
 from services.sync.push import Pusher
 from services.sync.registry import Registry
+from services.sync.rotating import Rotating
 from services.sync.tenant_keys import TenantKeys
 
 
@@ -22,6 +23,7 @@ class SyncParts:
     pusher: Pusher
     keyring: TenantKeys
     egress_addresses: Sequence[str]
+    rotating: Rotating
 
 
 With = Annotated[SyncParts, given(SyncParts)]

@@ -3,16 +3,20 @@ others, and each look has its end."""
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from contracts.ids import TenantId
 from kit.problems import TooManyRequests
 from services.sync.connection import Connection
-from services.sync.crm import Probe, ProbeStep
+from services.sync.credential import Credentials
+from services.sync.crm import Outcome, Probe, ProbeStep, Verdict
 from services.sync.environments import Environments
 from services.sync.problems import CrmProbeFailed
 
 _AT_ONCE = 4  # of one tenant
 _LONGEST_S = 120.0
+_TOO_LONG = "the CRM took too long to answer all questions"
 
 
 def require(found: Probe) -> None:
@@ -28,17 +32,33 @@ class Probes:
         self._environments, self._longest_s = environments, longest_s
         self._under_way: Counter[TenantId] = Counter()
 
-    async def look(self, connection: Connection, secret: str) -> Probe:
+    async def look(self, connection: Connection, credentials: Credentials) -> Probe:
         """Probe; raises TooManyRequests where as many of the tenant's have not ended yet."""
-        tenant = connection.tenant
+        crm = self._environments.for_probe(connection, credentials)
+        with self._turn(connection.tenant):
+            try:
+                async with asyncio.timeout(self._longest_s):
+                    return await crm.probe()
+            except TimeoutError:
+                return Probe((ProbeStep("time", _TOO_LONG),))
+
+    async def sign_in(self, connection: Connection, credentials: Credentials) -> Outcome | None:
+        """Why the CRM lets none of them in, or None; raises TooManyRequests as `look` does."""
+        crm = self._environments.for_probe(connection, credentials)
+        with self._turn(connection.tenant):
+            try:
+                async with asyncio.timeout(self._longest_s):
+                    return await crm.refusal()
+            except TimeoutError:
+                return Outcome(Verdict.BACK_OFF, _TOO_LONG)
+
+    @contextmanager
+    def _turn(self, tenant: TenantId) -> Iterator[None]:
         if self._under_way[tenant] >= _AT_ONCE:
             raise TooManyRequests("as many CRMs as allowed are being looked at for this tenant")
         self._under_way[tenant] += 1
         try:
-            async with asyncio.timeout(self._longest_s):
-                return await self._environments.for_probe(connection, secret).probe()
-        except TimeoutError:
-            return Probe((ProbeStep("time", "the CRM took too long to answer all questions"),))
+            yield
         finally:
             self._under_way[tenant] -= 1
             self._under_way += Counter()  # forgets whoever has none

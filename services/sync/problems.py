@@ -46,3 +46,17 @@ class ConnectionsTooMany(Problem, status=409, slug="connections-too-many"):
 
     Remove a connection that is not needed any more before making another one.
     """
+
+
+class CredentialStaged(Problem, status=409, slug="credential-staged"):
+    """A credential is staged already
+
+    Wait until the CRM accepts it, or remove it with DELETE .../credentials/next first.
+    """
+
+
+class CredentialInUse(Problem, status=409, slug="credential-in-use"):
+    """The credential is the one in use
+
+    Put another one first; the connection can do nothing without it.
+    """

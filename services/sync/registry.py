@@ -7,33 +7,23 @@ from contracts.events import ConnectionChanged, ConnectionCreated, ConnectionRem
 from contracts.ids import ConnectionId, TenantId, new_id
 from kit import outbox
 from kit.db import Database, WriteSession
-from kit.problems import NotFound, Problem
+from kit.problems import NotFound
+from services.sync.credential import CURRENT, Offered
+from services.sync.credentials import new_row
 from services.sync.crm import NewConnection, Probe, connection_of, stored_address
-from services.sync.environments import CURRENT, NEXT, Environments
+from services.sync.environments import Environments
 from services.sync.probes import Probes, require
-from services.sync.problems import (
-    ConnectionStateConflict,
-    ConnectionsTooMany,
-)
-from services.sync.store import connections, outgoing
+from services.sync.problems import ConnectionStateConflict, ConnectionsTooMany
+from services.sync.store import connections, credentials, outgoing
 from services.sync.store.connections import ConnectionRow, NewConnectionRow
 from services.sync.targets import require_free
-from services.sync.tenant_keys import TenantKeys
 
 
 class Registry:
     """No transaction is open while the CRM is asked."""
 
-    def __init__(
-        self,
-        db: Database,
-        keyring: TenantKeys,
-        environments: Environments,
-        probes: Probes,
-        most: int,
-    ) -> None:
-        self._db, self._keyring, self._environments = db, keyring, environments
-        self._probes = probes
+    def __init__(self, db: Database, environments: Environments, probes: Probes, most: int) -> None:
+        self._db, self._environments, self._probes = db, environments, probes
         self._most = most  # connections of one tenant
 
     async def register(self, tenant: TenantId, wanted: NewConnection) -> ConnectionId:
@@ -47,44 +37,28 @@ class Registry:
             async with self._db.read() as reading:
                 await connections.require_room(reading, tenant, self._most)
                 await require_free(reading, row)
-        connection, secret = connection_of(row), wanted.client_secret.get_secret_value()
-        require(await self._probes.look(connection, secret))
-        version, sealed = await self._keyring.seal(tenant, connection.id, CURRENT, secret)
+        connection = connection_of(row)
+        offered = Offered.secret(wanted.client_secret.get_secret_value())
+        require(await self._probes.look(connection, offered))
+        made = new_row(offered.one, CURRENT, wanted.secret_expires_at, is_proved=True)
+        sealed = await self._environments.credentials.sealed(tenant, connection.id, made)
         with _limited(self._most):
             async with self._db.write() as session:
                 await connections.add(session, row, self._most)
                 await require_free(session, row)
-                await connections.put_credential(session, connection.id, CURRENT, version, sealed)
-                made = ConnectionCreated(tenant=tenant, connection=connection.id)
-                await outbox.add(session, made)
+                await credentials.replace_all(session, connection.id, [sealed])
+                notice = ConnectionCreated(tenant=tenant, connection=connection.id)
+                await outbox.add(session, notice)
         return connection.id
 
     async def test(self, tenant: TenantId, id_: ConnectionId) -> Probe:
-        """Probe with the present secret; one that is well sends again without further waiting."""
+        """Probe with what is stored; one that is well sends again without further waiting."""
         row = await self._get(tenant, id_)
         connection = connection_of(row)
-        secret = await self._environments.secret(connection)
-        found = await self._probes.look(connection, secret)
+        found = await self._probes.look(connection, self._environments.stored(connection))
         if found.failed is None and row.state != "paused":
             await self.set_state(tenant, id_, "active", was=("active", "broken"))
         return found
-
-    async def replace_secret(self, tenant: TenantId, id_: ConnectionId, secret: str) -> None:
-        """Seal as `next`, probe with it, then switch; the current one works until then."""
-        row = await self._get(tenant, id_)
-        await self._put_secret(tenant, id_, NEXT, secret)
-        try:
-            require(await self._probes.look(connection_of(row), secret))
-        except Problem:
-            async with self._db.write() as session:
-                await connections.drop_credentials(session, id_, NEXT)
-            raise
-        version, sealed = await self._keyring.seal(tenant, id_, CURRENT, secret)
-        async with self._db.write() as session:
-            await connections.put_credential(session, id_, CURRENT, version, sealed)
-            await connections.drop_credentials(session, id_, NEXT)
-            await connections.set_state(session, id_, "active", was=("active", "broken"))
-            await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
 
     async def set_state(
         self, tenant: TenantId, id_: ConnectionId, state: str, *, was: tuple[str, ...]
@@ -110,7 +84,7 @@ class Registry:
 
     async def _remove(self, session: WriteSession, tenant: TenantId, id_: ConnectionId) -> None:
         await connections.set_state(session, id_, "removed", was=("active", "paused", "broken"))
-        await connections.drop_credentials(session, id_, CURRENT, NEXT)
+        await credentials.drop_all(session, id_)
         await outgoing.forget(session, id_)
         await outbox.add(session, ConnectionRemoved(tenant=tenant, connection=id_))
 
@@ -120,11 +94,6 @@ class Registry:
         if not found:
             raise NotFound
         return found[0]
-
-    async def _put_secret(self, tenant: TenantId, id_: ConnectionId, slot: str, text: str) -> None:
-        version, sealed = await self._keyring.seal(tenant, id_, slot, text)
-        async with self._db.write() as session:
-            await connections.put_credential(session, id_, slot, version, sealed)
 
 
 def _row(tenant: TenantId, wanted: NewConnection) -> NewConnectionRow:

@@ -8,13 +8,15 @@ from fastapi import APIRouter, Query, Response
 from contracts.authorise import needs, public
 from contracts.credentials import Actor
 from contracts.ids import ConnectionId, TenantId
+from kit import clock
 from kit.db import ReadSession
 from kit.http import Read, created
 from kit.problems import NotFound
 from services.sync import crm, schemas, views
 from services.sync.connection import OutcomeState
 from services.sync.parts import With
-from services.sync.store import connections, ledger, outgoing
+from services.sync.store import connections, credentials, ledger, outgoing
+from services.sync.warnings import warnings
 
 tenant_routes = APIRouter(prefix="/t/{tenant}/v1/connections", tags=["connections"])
 public_routes = APIRouter(prefix="/v1", tags=["egress"])
@@ -26,7 +28,8 @@ async def _view(db: ReadSession, tenant: TenantId, connection: ConnectionId) -> 
     if not found:
         raise NotFound
     counts = await outgoing.counts(db, [connection])
-    return crm.view_of(found[0], counts.get(connection, {}))
+    known = await credentials.of_connection(db, connection)
+    return crm.view_of(found[0], counts.get(connection, {}), warnings(known, clock.now()))
 
 
 @tenant_routes.post("", status_code=201)
@@ -51,8 +54,13 @@ async def list_connections(
 ) -> crm.ConnectionList:
     """All connections of the tenant."""
     rows = await connections.of_tenant(db, tenant)
-    counts = await outgoing.counts(db, [row.id for row in rows])
-    found = [crm.view_of(row, counts.get(row.id, {})) for row in rows]
+    ids, now = [row.id for row in rows], clock.now()
+    counts = await outgoing.counts(db, ids)
+    known = await credentials.of_connections(db, ids)
+    found = [
+        crm.view_of(row, counts.get(row.id, {}), warnings(known.get(row.id, []), now))
+        for row in rows
+    ]
     return crm.ConnectionList(connections=found)
 
 
@@ -111,21 +119,6 @@ async def probe_connection(
     found = await parts.registry.test(tenant, connection)
     parts.pusher.wake(tenant, connection)
     return views.probe(found)
-
-
-@tenant_routes.put("/{connection}/credentials", status_code=204)
-async def put_credentials(
-    tenant: TenantId,
-    connection: ConnectionId,
-    wanted: schemas.NewCredentials,
-    parts: With,
-    _actor: Annotated[Actor, needs("connection.credential_change")],
-) -> Response:
-    """Switch to a new client secret, after it has proved itself; no push fails meanwhile."""
-    secret = wanted.client_secret.get_secret_value()
-    await parts.registry.replace_secret(tenant, connection, secret)
-    parts.pusher.wake(tenant, connection)
-    return Response(status_code=204)
 
 
 @tenant_routes.post("/{connection}/pause", status_code=204)

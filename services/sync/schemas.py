@@ -1,9 +1,18 @@
 """Requests and answers of sync's routes; no answer has a place for a secret."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    Field,
+    SecretStr,
+    StringConstraints,
+    model_validator,
+)
 
 from contracts.schema import Refused, Strict, Time, at_most
 from kit.display_text import DisplayText
@@ -16,9 +25,18 @@ from services.sync.connection import (
     Withdrawn,
 )
 
+
+def _in_this_century(moment: datetime) -> datetime:
+    """In UTC; what lies further away is a slip of the pen, and no time of a database."""
+    if not 2000 <= moment.year < 2100:
+        raise ValueError("is not within this century")
+    return moment.astimezone(UTC)
+
+
 # The names of a CRM's tables and columns, and of our modules and fields.
 Theirs = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Ours = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Ending = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_this_century)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
 
 
@@ -74,6 +92,7 @@ class NewConnectionBase(Strict):
 
     name: Name
     client_secret: Secret
+    secret_expires_at: Ending | None = None
     modules: Modules
     missing: Missing = "recreate"
 
@@ -105,12 +124,11 @@ class Resynced(BaseModel):
     resynced: int
 
 
-class NewCredentials(Strict):
-    client_secret: Secret
-
-
 class ConnectionViewBase(BaseModel):
-    """What is shown of a connection, whatever kind its CRM is of."""
+    """What is shown of a connection, whatever kind its CRM is of.
+
+    `warnings` are sentences on what needs somebody soon.
+    """
 
     id: UUID
     name: str
@@ -119,6 +137,7 @@ class ConnectionViewBase(BaseModel):
     modules: dict[str, Mapping]
     missing: Missing
     outcomes: dict[str, int]
+    warnings: list[str]
     retry_at: Time | None
     pushed_at: Time | None
     created_at: Time

@@ -44,8 +44,7 @@ class SecondLooks:
 
     async def _look(self, row: ConnectionRow) -> None:
         connection = connection_of(row)
-        secret = await self._environments.secret(connection)
-        found = await self._probes.look(connection, secret)
+        found = await self._probes.look(connection, self._environments.stored(connection))
         if found.failed is not None:
             return
         async with self._db.write() as session:

@@ -66,6 +66,24 @@ credential = Table(
     Column("key_version", Integer, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     _moment("created_at"),
+    Column("id", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
+    Column("kind", Text, nullable=False, server_default=text("'secret'")),
+    Column("certificate", Text, nullable=False, server_default=_EMPTY),
+    _moment("expires_at", nullable=True),
+    Column("warned_days", Integer),
+    _moment("accepted_at", nullable=True),
+    _moment("refused_at", nullable=True),
+    Column("refused_reason", Text, nullable=False, server_default=_EMPTY),
+    _moment("replaced_at", nullable=True),
+)
+
+announced = Table(
+    "announced",
+    metadata,
+    Column("connection", Uuid, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("again", Boolean, nullable=False, server_default=text("false")),
 )
 
 outgoing = Table(

@@ -145,6 +145,9 @@ async def syncing(play: Play) -> None:
     await play.by_admin("POST", f"{one}/test")
     secret = {"client_secret": crm["client_secret"]}
     await play.by_admin("PUT", f"{one}/credentials", secret)
+    await play.by_admin("POST", f"{one}/credentials/certificate", {"days": 365})
+    await play.by_admin("GET", f"{one}/credentials")
+    await play.by_admin("DELETE", f"{one}/credentials/next")
     for action in ("pause", "resume", "retry"):
         await play.by_admin("POST", f"{one}/{action}")
     await play.by_admin("DELETE", one)

@@ -4,7 +4,7 @@ With a second kind each of the two bodies becomes a union, told apart by its `ki
 out goes on meaning Dataverse.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ NewConnection = NewDataverseConnection
 ConnectionChange = DataverseConnectionChange
 ConnectionView = DataverseConnectionView
 _VIEWS = TypeAdapter[ConnectionView](ConnectionView)
-_SHOWN = schemas.ConnectionViewBase.model_fields.keys() - {"outcomes"}
+_SHOWN = schemas.ConnectionViewBase.model_fields.keys() - {"outcomes", "warnings"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,10 @@ def connection_of(row: NewConnectionRow) -> Connection:
     return Connection(row.id, row.tenant, address, modules)
 
 
-def view_of(row: ConnectionRow, outcomes: Mapping[str, int]) -> ConnectionView:
+def view_of(
+    row: ConnectionRow, outcomes: Mapping[str, int], warnings: Sequence[str] = ()
+) -> ConnectionView:
     """The connection as its tenant sees it, with its address in the form of its kind."""
     shown = {name: getattr(row, name) for name in _SHOWN}
-    return _VIEWS.validate_python({**shown, **row.address, "kind": row.kind, "outcomes": outcomes})
+    more = {"kind": row.kind, "outcomes": outcomes, "warnings": [*warnings]}
+    return _VIEWS.validate_python({**shown, **row.address, **more})

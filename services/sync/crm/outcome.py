@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from uuid import UUID
 
 
 class Verdict(Enum):
@@ -22,6 +23,8 @@ class Outcome:
     """`reason` is our text; `detail` is the CRM's, which may quote record data.
 
     `code` names the reason for programs; `crm_id` is the CRM's own id of the row, where it is told.
+    `tried` are the ids of the credentials that were refused, where that is what BROKEN means: it
+    holds as long as the connection has no other one.
     """
 
     verdict: Verdict
@@ -30,3 +33,4 @@ class Outcome:
     detail: str = field(default="", repr=False)
     code: str = ""
     crm_id: str | None = None
+    tried: frozenset[UUID] = frozenset()

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, Self
 
 from contracts.schema import Strict
 from services.sync.connection import Connection, ModuleMapping
+from services.sync.credential import Credentials
 from services.sync.crm.outcome import Outcome
 from services.sync.egress import AddressRefused, origin
 from services.sync.problems import CrmAddressRefused
@@ -131,10 +132,10 @@ class CrmKind(Protocol):
     def same_key(self, key: str) -> str:
         """As of every CRM of the kind."""
 
-    def open(self, connection: Connection, secret: str) -> Crm: ...
+    def open(self, connection: Connection, credentials: Credentials) -> Crm: ...
 
-    def open_afresh(self, connection: Connection, secret: str) -> Crm:
-        """With nothing that another use has left, so that the secret itself is put to the proof."""
+    def open_afresh(self, connection: Connection, credentials: Credentials) -> Crm:
+        """With nothing that another use has left: the credentials are put to the proof."""
 
 
 def canonical(url: str, pointer: str) -> str:

@@ -9,6 +9,7 @@ from prometheus_client import Counter
 from contracts.clients import TenantsClient
 from kit import clock
 from kit.db import WriteSession
+from services.sync.announcing import rows_parked
 from services.sync.connection import Connection, Missing
 from services.sync.crm import Crm, Outcome, Verdict
 from services.sync.push.batches import BatchSize, cut
@@ -113,6 +114,8 @@ class ModulePush:
         """The settlements, and what others were waiting for."""
         marked = {record: row.marked for record, row in rows.items()}
         await settling.settle(session, self.connection.id, settled, marked)
+        if any(one.state == "parked" != rows[one.record].state for one in settled):
+            await rows_parked(session, self.connection.tenant, self.connection.id)
         left = keys_left(rows, settled)
         await outgoing.wake_parked(session, self.connection.id, self.module, left)
 

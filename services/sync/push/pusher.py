@@ -179,7 +179,7 @@ class Pusher:
             if row is None:
                 return 0
             connection = connection_of(row)
-            crm = self._environments.of(connection, await self._environments.secret(connection))
+            crm = self._environments.of(connection)
             await give_keys(self._db, id_, row.generation, crm.same_key)
             page_rows = self._settings.page_rows
             async with Pull(self._db, self._tenants, row, page_rows, crm.same_key) as pull:

@@ -4,17 +4,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from contracts.clients import TenantsClient
-from contracts.events import ConnectionChanged, PushFinished
+from contracts.events import PushFinished
 from kit import clock, outbox
 from kit.backoff import pause
 from kit.db import Database, WriteSession
+from services.sync import announcing
 from services.sync.connection import Connection
 from services.sync.crm import Crm, Outcome, Verdict
 from services.sync.push.fence import Fence, Stopped
+from services.sync.push.lock import Overtaken
 from services.sync.push.module_push import ModulePush
 from services.sync.push.pulling import Pull
 from services.sync.settings import SyncSettings
-from services.sync.store import connections
+from services.sync.store import connections, credentials
 from services.sync.store.connections import ConnectionRow
 from services.sync.tenant_keys import TenantKeys
 
@@ -81,10 +83,10 @@ class Sending:
 
     async def _break(self, session: WriteSession, outcome: Outcome) -> None:
         id_ = self.connection.id
+        if outcome.tried and await credentials.has_other(session, id_, outcome.tried):
+            raise Overtaken  # somebody has changed the credentials: the next push has those
         if await connections.set_state(session, id_, "broken", outcome.reason, was=["active"]):
-            await outbox.add(
-                session, ConnectionChanged(tenant=self.connection.tenant, connection=id_)
-            )
+            await announcing.connection_broke(session, self.connection.tenant, id_)
 
     async def _hold(self, session: WriteSession, outcome: Outcome) -> None:
         failures, wait = 0, timedelta(seconds=outcome.wait_s)

@@ -1,19 +1,28 @@
-"""Statements on connections and their sealed credentials."""
+"""Statements on connections."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, case, delete, func, or_, select, update
-from sqlalchemy import insert as plain_insert
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Select,
+    case,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from contracts.ids import ConnectionId, TenantId
 from kit.db import ReadSession, WriteSession
 from kit.locks import lock
 from services.sync.connection import ConnectionState, Missing
-from services.sync.tables import connection, credential
+from services.sync.tables import connection
 
 _NOW = func.now()
 _LOOKING = lock("susp")
@@ -61,14 +70,6 @@ class ConnectionRow(NewConnectionRow):
     updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialRow:
-    """A sealed secret, and the version of the tenant's key that opens it."""
-
-    key_version: int
-    sealed: bytes
-
-
 _COLUMNS = [connection.c[one.name] for one in fields(ConnectionRow)]
 
 
@@ -77,7 +78,7 @@ async def add(session: WriteSession, row: NewConnectionRow, most: int) -> None:
     await session.run(_lock(row.tenant))
     await require_room(session, row.tenant, most)
     values = {one.name: getattr(row, one.name) for one in fields(NewConnectionRow)}
-    await session.run(plain_insert(connection).values(**values, state="active"))
+    await session.run(insert(connection).values(**values, state="active"))
 
 
 async def require_room(session: ReadSession, tenant: TenantId, most: int) -> None:
@@ -262,32 +263,6 @@ async def resume(
     query = update(connection).where(*back).values(suspended=False)
     rows = await session.all(query.returning(connection.c.tenant, connection.c.id))
     return [(TenantId(row["tenant"]), ConnectionId(row["id"])) for row in rows]
-
-
-async def put_credential(
-    session: WriteSession, id_: ConnectionId, slot: str, key_version: int, sealed: bytes
-) -> None:
-    row = {"connection": id_, "slot": slot, "key_version": key_version, "sealed": sealed}
-    changes = {"key_version": key_version, "sealed": sealed, "created_at": _NOW}
-    upsert = insert(credential).values(row)
-    await session.run(
-        upsert.on_conflict_do_update(index_elements=["connection", "slot"], set_=changes)
-    )
-
-
-async def get_credential(
-    session: ReadSession, id_: ConnectionId, slot: str
-) -> CredentialRow | None:
-    query = select(credential.c.key_version, credential.c.sealed)
-    row = await session.first(
-        query.where(credential.c.connection == id_, credential.c.slot == slot)
-    )
-    return None if row is None else CredentialRow(**row)
-
-
-async def drop_credentials(session: WriteSession, id_: ConnectionId, *slots: str) -> None:
-    query = delete(credential).where(credential.c.connection == id_, credential.c.slot.in_(slots))
-    await session.run(query)
 
 
 def _row(row: RowMapping | None) -> ConnectionRow | None:

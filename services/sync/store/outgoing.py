@@ -95,6 +95,7 @@ class DueRow:
     """
 
     record: UUID
+    state: OutcomeState = "pending"
     attempts: int = 0
     failing_since: datetime | None = None
     sent: Mapping[str, str] = field(default_factory=dict)

@@ -4,6 +4,7 @@ import httpcore2
 
 from contracts.ids import ConnectionId, TenantId, new_id
 from services.sync.connection import Connection, ModuleMapping
+from services.sync.credential import Offered
 from services.sync.crm.dataverse import DataverseAddress, Tokens
 from services.sync.crm.dataverse.kind import DataverseCrm
 from services.sync.crm.dataverse.tables import KnownTables, TableFacts
@@ -59,6 +60,6 @@ def environment(answer: bytes, *, token: bytes | None = http(TOKEN)) -> Datavers
     Its table is known already, and has no actions for many rows.
     """
     guard = Egress(resolver=RecordingResolver(), dialler=_ByName(token, answer))
-    tables = KnownTables()
+    tables, offered = KnownTables(), Offered.secret("secret")
     tables.learn((CONNECTION.id, MAPPING.table), FACTS)
-    return DataverseCrm(CONNECTION, "secret", guard, RecordingLedger(), Tokens(), tables)
+    return DataverseCrm(CONNECTION, offered, guard, RecordingLedger(), Tokens(), tables)

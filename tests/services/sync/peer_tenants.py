@@ -74,12 +74,12 @@ class PeerTenants:
         self.journal.append(record)
 
     def client(self) -> TenantsClient:
-        transport = httpx2.ASGITransport(self._app(), raise_app_exceptions=False)
+        transport = httpx2.ASGITransport(self.app(), raise_app_exceptions=False)
         return TenantsClient(
             "http://tenants", key=SigningKey.generate(), service="sync", transport=transport
         )
 
-    def _app(self) -> FastAPI:
+    def app(self) -> FastAPI:
         app = FastAPI()
         errors.install(app)
         base = "/internal/tenants"

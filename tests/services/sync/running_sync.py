@@ -19,7 +19,7 @@ from kit.http import parts_of, put
 from kit.messaging.memory import MemoryBroker
 from kit.notice import Notice
 from kit.sealing import SigningKey, VerifyKey, new_key
-from kit.tokens import KeySet, Signer
+from kit.tokens import KeySet, Signer, key_id
 from sandbox.dataverse.recording import RecordedRequest
 from services.sync.app import create_app
 from services.sync.egress import CallLimits, Egress, InjectedName
@@ -32,7 +32,8 @@ from tests.services.sync.simulated_crms import HOST, SimulatedCrm
 API = "/api/data/"
 ISSUER = "https://bulkhead"
 LIMITS = CallLimits(read_s=5.0, total_s=10.0)
-_KEY = SigningKey.generate()
+KEY = SigningKey.generate()
+_KEY_ID = key_id(KEY.public)
 
 
 def settings_for(database_url: str, folder: Path, **changes: Any) -> SyncSettings:
@@ -174,7 +175,7 @@ def token(tenant: TenantId, *permissions: str) -> str:
     actor = Actor("tenant", UserId(new_id()), tenant, SessionId(new_id()), 80, grants)
     now = int(clock.now().timestamp())
     times = {"iss": ISSUER, "aud": "bulkhead", "iat": now, "exp": now + 300}
-    return Signer(_KEY, "test").sign(claims_of(actor, 1) | times)
+    return Signer(KEY, _KEY_ID).sign(claims_of(actor, 1) | times)
 
 
 @contextlib.asynccontextmanager
@@ -192,7 +193,7 @@ async def running_sync(
     app = create_app(settings, egress=egress or injected(simulator), broker=broker, tenants=client)
 
     async def fetch() -> dict[str, VerifyKey]:
-        return {"test": _KEY.public}
+        return {_KEY_ID: KEY.public}
 
     put(app, AccessVerifier(KeySet(fetch), ISSUER))
     async with app.router.lifespan_context(app):

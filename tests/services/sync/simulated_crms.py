@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
 
 from sandbox.dataverse import DataverseSimulator
-from sandbox.dataverse.schema import Column, Key, Schema, Table, load
+from sandbox.dataverse.columns import Column
+from sandbox.dataverse.schema import Key, Schema, Table, load
 
 HOST = "contoso.crm.example"
 
@@ -62,8 +63,10 @@ class SimulatedDataverse(DataverseSimulator):
 
 def one_by_one(**given: Any) -> AbstractAsyncContextManager[SimulatedDataverse]:
     """With tables without actions for many rows at once: each row has an answer of its own."""
-    tables = (replace(table, bulk_actions=frozenset()) for table in load().tables.values())
-    return SimulatedDataverse.serve(tables=Schema(map(_with_more_keys, tables)), **given)
+    known = load().tables
+    plain = {name: replace(table, bulk_actions=frozenset()) for name, table in known.items()}
+    tables = {name: _with_more_keys(table) for name, table in plain.items()}
+    return SimulatedDataverse.serve(tables=Schema(tables), **given)
 
 
 def _with_more_keys(table: Table) -> Table:

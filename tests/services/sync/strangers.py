@@ -5,7 +5,9 @@ from dataclasses import replace
 from sqlalchemy import text
 
 from contracts.ids import ConnectionId, TenantId, new_id
-from services.sync.store import connections
+from services.sync.credential import CURRENT, Offered
+from services.sync.credentials import CredentialStore, new_row
+from services.sync.store import connections, credentials
 from tests.services.sync.running_sync import Sync
 
 
@@ -14,11 +16,12 @@ async def add_stranger(sync: Sync, tenant: TenantId | None = None) -> tuple[Tena
     tenant, connection = tenant or TenantId(new_id()), ConnectionId(new_id())
     async with sync.parts.db.read() as session:
         row = (await connections.of_tenant(session, sync.tenant))[0]
-    secret = sync.simulator.client_secret
-    version, sealed = await sync.parts.keyring.seal(tenant, connection, "current", secret)
+    offered = Offered.secret(sync.simulator.client_secret)
+    store = CredentialStore(sync.parts.db, sync.parts.keyring)
+    sealed = await store.sealed(tenant, connection, new_row(offered.one, CURRENT))
     async with sync.parts.db.write() as session:
         await connections.add(session, replace(row, id=connection, tenant=tenant), 100)
-        await connections.put_credential(session, connection, "current", version, sealed)
+        await credentials.replace_all(session, connection, [sealed])
     return tenant, connection
 
 

@@ -16,6 +16,7 @@ from kit.migrate import migrate
 from services.sync import crm
 from services.sync.__main__ import MIGRATIONS
 from services.sync.connection import Connection
+from services.sync.credential import Offered
 from services.sync.crm import KINDS, connection_of
 from services.sync.egress import Egress
 from services.sync.problems import CrmAddressRefused
@@ -85,7 +86,7 @@ async def test_a_crm_says_why_it_cannot_be_reached_and_raises_nothing(kind: str)
 
     guard = Egress(resolver=Nowhere())
     connection = value_of(kind, crm.stored_address(wanted(kind)))
-    opened = KINDS[kind].start(guard, RecordingLedger()).open(connection, "secret")
+    opened = KINDS[kind].start(guard, RecordingLedger()).open(connection, Offered.secret("secret"))
     refusal = await opened.refusal()
     assert refusal is not None
     assert refusal.verdict is crm.Verdict.BACK_OFF

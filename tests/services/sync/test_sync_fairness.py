@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from contracts.ids import ConnectionId, TenantId
+from services.sync.credential import Offered
 from services.sync.crm import connection_of
 from services.sync.egress import CallLimits, Egress, InjectedName
 from services.sync.environments import Environments
@@ -178,6 +179,6 @@ async def test_a_look_at_a_crm_has_its_end(
             sync.parts.db, sync.parts.keyring, patient(simulator), Ledger(sync.parts.db)
         )
         probes = Probes(environments, longest_s=0.5)
-        found = await probes.look(connection_of(row), simulator.client_secret)
+        found = await probes.look(connection_of(row), Offered.secret(simulator.client_secret))
     assert found.failed is not None
     assert found.failed.reason == "the CRM took too long to answer all questions"

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from contracts.ids import ConnectionId, new_id
-from services.sync.crm import Verdict
-from services.sync.crm.dataverse import SignInRefused, Tokens
+from services.sync.credential import Credentials, Offered
+from services.sync.crm.dataverse import Tokens
 from services.sync.crm.dataverse.operations import Operation
 from services.sync.egress import Reply
 from tests.services.sync.answering import CONNECTION
+
+USUAL = Offered.secret("secret")
 
 
 class Authority:
@@ -27,8 +29,8 @@ class Authority:
         body = f'{{"access_token":"t{number}","expires_in":{self.lifetime_s}}}'
         return Reply(200, {}, body.encode())
 
-    async def token(self, secret: str = "secret") -> str:
-        return await self.tokens.token(CONNECTION, secret, self.send)
+    async def token(self, credentials: Credentials = USUAL) -> str:
+        return await self.tokens.token(CONNECTION, credentials, self.send)
 
 
 async def test_many_who_need_a_token_ask_once() -> None:
@@ -59,16 +61,17 @@ async def test_the_life_of_a_token_counts_from_the_question() -> None:
         authority.now += 50
         return await send(operation, path, body)
 
-    await authority.tokens.token(CONNECTION, "secret", slow)
+    await authority.tokens.token(CONNECTION, USUAL, slow)
     authority.now = 80.0
     assert await authority.token() == "t2"
 
 
 async def test_a_new_secret_never_meets_an_old_token() -> None:
     authority = Authority()
-    assert await authority.token("old") == "t1"
-    assert await authority.token("new") == "t2"
-    assert await authority.token("old") == "t3"
+    old, new = Offered.secret("old"), Offered.secret("new")
+    assert await authority.token(old) == "t1"
+    assert await authority.token(new) == "t2"
+    assert await authority.token(old) == "t3"
 
 
 async def test_only_the_refused_token_is_forgotten() -> None:
@@ -85,60 +88,11 @@ async def test_tokens_that_have_ended_are_not_kept() -> None:
     authority = Authority()
     for _ in range(20):
         one = replace(CONNECTION, id=ConnectionId(new_id()))
-        await authority.tokens.token(one, "secret", authority.send)
+        await authority.tokens.token(one, USUAL, authority.send)
     assert len(authority.tokens) == 20
     authority.now = 3599.0
     await authority.token()
     assert len(authority.tokens) == 1
-
-
-REFUSALS = [
-    (400, {}, b"AADSTS7000215: no", Verdict.BROKEN, "the client secret is wrong (AADSTS7000215)"),
-    (401, {}, b"AADSTS7000222", Verdict.BROKEN, "the client secret has expired (AADSTS7000222)"),
-    (
-        400,
-        {},
-        b"AADSTS50034",
-        Verdict.BROKEN,
-        "the authority refused the application's credentials (AADSTS50034)",
-    ),
-    (
-        403,
-        {},
-        b"<html>",
-        Verdict.BROKEN,
-        "the authority refused the application's credentials (status 403)",
-    ),
-    (429, {"retry-after": "7"}, b"", Verdict.WAIT, "the authority asks us to wait"),
-    (429, {}, b"", Verdict.WAIT, "the authority asks us to wait"),
-    (503, {"retry-after": "7"}, b"", Verdict.WAIT, "the authority asks us to wait"),
-    (503, {}, b"", Verdict.BACK_OFF, "the authority answered with status 503"),
-    (408, {}, b"", Verdict.BACK_OFF, "the authority answered with status 408"),
-    (
-        499,
-        {},
-        b"",
-        Verdict.BROKEN,
-        "the authority refused the application's credentials (status 499)",
-    ),
-    (500, {}, b"AADSTS7000215", Verdict.BACK_OFF, "the authority answered with status 500"),
-    (200, {}, b"{}", Verdict.BROKEN, "the authority's answer holds no token"),
-]
-
-
-@pytest.mark.parametrize(("status", "headers", "body", "verdict", "reason"), REFUSALS)
-async def test_a_refusal_says_whether_waiting_can_help(
-    status: int, headers: dict[str, str], body: bytes, verdict: Verdict, reason: str
-) -> None:
-    async def send(_operation: Operation, _path: str, _body: bytes) -> Reply:
-        return Reply(status, headers, body)
-
-    with pytest.raises(SignInRefused) as refused:
-        await Tokens().token(CONNECTION, "secret", send)
-    outcome = refused.value.outcome
-    assert (outcome.verdict, outcome.reason) == (verdict, reason)
-    if verdict is Verdict.WAIT:
-        assert outcome.wait_s == (7.0 if headers else 30.0)
 
 
 async def test_the_secret_goes_to_the_authority_of_the_connection_for_its_environment() -> None:
@@ -148,7 +102,7 @@ async def test_the_secret_goes_to_the_authority_of_the_connection_for_its_enviro
         asked.append((path, body))
         return Reply(200, {}, b'{"access_token":"t","expires_in":60}')
 
-    await Tokens().token(CONNECTION, "s&cret", send)
+    await Tokens().token(CONNECTION, Offered.secret("s&cret"), send)
     assert asked == [
         (
             "/directory/oauth2/v2.0/token",

@@ -9,7 +9,8 @@ from services.sync.crm.dataverse.address import (
 from services.sync.crm.dataverse.environment import Environment, TableMissing
 from services.sync.crm.dataverse.kind import Dataverse
 from services.sync.crm.dataverse.probing import probe
-from services.sync.crm.dataverse.tokens import SignInRefused, Tokens
+from services.sync.crm.dataverse.sign_in import SignInRefused
+from services.sync.crm.dataverse.tokens import Tokens
 
 __all__ = [
     "Dataverse",

@@ -1,10 +1,11 @@
 """One Dataverse environment as a connection sees it: calls with a token, and descriptions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from services.sync.connection import Connection, ModuleMapping
+from services.sync.credential import Credentials
 from services.sync.crm.dataverse import metadata
 from services.sync.crm.dataverse.address import DataverseAddress, address_of
 from services.sync.crm.dataverse.aside import aside
@@ -18,8 +19,9 @@ from services.sync.crm.dataverse.operations import (
     Operation,
     documented,
 )
+from services.sync.crm.dataverse.sign_in import SignInRefused
 from services.sync.crm.dataverse.tables import KnownTables, TableFacts
-from services.sync.crm.dataverse.tokens import SignInRefused, Tokens
+from services.sync.crm.dataverse.tokens import Tokens
 from services.sync.crm.outcome import Outcome, Verdict
 from services.sync.egress import AddressRefused, Call, CallFailed, CallLedger, Egress, Reply
 
@@ -40,10 +42,10 @@ FAILURES = (SignInRefused, CallFailed, AddressRefused, TableMissing)
 
 @dataclass(frozen=True)
 class Environment:
-    """Calls on behalf of one connection; the secret is never printed."""
+    """Calls on behalf of one connection."""
 
     connection: Connection
-    secret: str = field(repr=False)
+    credentials: Credentials
     egress: Egress
     ledger: CallLedger
     tokens: Tokens
@@ -54,7 +56,7 @@ class Environment:
         return address_of(self.connection)
 
     async def sign_in(self) -> None:
-        """Get a token; raises TokenRefused and what the guard raises."""
+        """Get a token; raises SignInRefused and what the guard raises."""
         await self._token()
 
     async def refusal(self) -> Outcome | None:
@@ -128,7 +130,7 @@ class Environment:
         return await self.egress.send(replace(call, headers=headers), self.ledger)
 
     async def _token(self) -> str:
-        return await self.tokens.token(self.connection, self.secret, self._send_token_request)
+        return await self.tokens.token(self.connection, self.credentials, self._send_token_request)
 
     async def _send_token_request(self, operation: Operation, path: str, body: bytes) -> Reply:
         call = Call(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.sync.connection import Connection, ModuleMapping
+from services.sync.credential import Credentials
 from services.sync.crm.dataverse import keys, writing
 from services.sync.crm.dataverse.environment import Environment
 from services.sync.crm.dataverse.probing import examine, probe
@@ -49,14 +50,14 @@ class Dataverse:
     def same_key(self, key: str) -> str:
         return keys.same_key(key)
 
-    def open(self, connection: Connection, secret: str) -> DataverseCrm:
-        return self._crm(connection, secret, self._tokens, self._tables)
+    def open(self, connection: Connection, credentials: Credentials) -> DataverseCrm:
+        return self._crm(connection, credentials, self._tokens, self._tables)
 
-    def open_afresh(self, connection: Connection, secret: str) -> DataverseCrm:
-        """With a token of its own, so that the secret itself is put to the proof."""
-        return self._crm(connection, secret, Tokens(), KnownTables())
+    def open_afresh(self, connection: Connection, credentials: Credentials) -> DataverseCrm:
+        """With a token of its own, so that the credentials are put to the proof."""
+        return self._crm(connection, credentials, Tokens(), KnownTables())
 
     def _crm(
-        self, connection: Connection, secret: str, tokens: Tokens, tables: KnownTables
+        self, connection: Connection, credentials: Credentials, tokens: Tokens, tables: KnownTables
     ) -> DataverseCrm:
-        return DataverseCrm(connection, secret, self._egress, self._ledger, tokens, tables)
+        return DataverseCrm(connection, credentials, self._egress, self._ledger, tokens, tables)

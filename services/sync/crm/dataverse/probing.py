@@ -11,7 +11,7 @@ from services.sync.crm.dataverse.environment import (
     outcome_of,
 )
 from services.sync.crm.dataverse.metadata import Column, Table
-from services.sync.crm.dataverse.tokens import SignInRefused
+from services.sync.crm.dataverse.sign_in import SignInRefused
 from services.sync.crm.outcome import Outcome, Verdict
 from services.sync.crm.port import Probe, ProbeStep
 from services.sync.egress import AddressRefused, CallFailed

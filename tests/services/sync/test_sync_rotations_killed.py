@@ -1,0 +1,178 @@
+"""kill -9 at any moment of a rotation, in either order, under load: no push ends for a reason of
+credentials. `make test` does a hundredth of what `make proof` does (python -m tests.rotations)."""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from kit.tokens import to_jwks
+from sandbox.dataverse.tokens import Secret
+from tests.eventually import eventually
+from tests.gateway.edge_parts import serving
+from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.running_sync import KEY, Sync, running_sync, token
+from tests.services.sync.simulated_crms import HOST, SimulatedCrm
+
+ROTATIONS = int(os.environ.get("ROTATIONS", "2"))
+ROOT = Path(__file__).parents[3]
+KEYS = 20
+# whatever ever stood as a reason of a connection, also for a moment
+WATCH = (
+    "CREATE TABLE seen (state text, reason text)",
+    "CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+    " INSERT INTO seen VALUES (NEW.state, NEW.reason); RETURN NULL; END $$",
+    "CREATE TRIGGER watching AFTER UPDATE ON connection FOR EACH ROW"
+    " WHEN (NEW.state <> 'active' OR NEW.reason <> '') EXECUTE FUNCTION watch()",
+)
+
+
+@dataclass
+class Rotated:
+    """A sync that survives, another one of the same installation that is killed, and their CRM."""
+
+    survivor: Sync
+    services: str
+    port: int
+    chance: random.Random
+    id: str = ""
+    known: str = ""
+    _victim: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def known_there(self, *secrets: str) -> None:
+        there = self.survivor.simulator
+        there.simulation.set_secrets(there.client_id, [Secret(one) for one in secrets])
+
+    async def rotate(self, number: int) -> None:
+        old, self.known = self.known, f"secret-number-{number}"
+        here_first = self.chance.random() < 0.5
+        if not here_first:
+            self.known_there(old, self.known)
+        await self._put(self.known, "staged" if here_first else "now")
+        if here_first and self.chance.random() < 0.5:
+            self.known_there(old, self.known)
+        self.known_there(self.known)
+        await self._arrives(f"rotation {number}")
+
+    async def _put(self, secret: str, when: str) -> None:
+        """By the victim, which dies meanwhile; whoever got no answer asks once more, elsewhere."""
+        body = {"client_secret": secret, "when": when}
+        path = f"{self.survivor.path}/{self.id}/credentials"
+        headers = {"Authorization": f"Bearer {token(self.survivor.tenant)}"}
+        base = f"http://127.0.0.1:{self.port}"
+        async with httpx2.AsyncClient(base_url=base, headers=headers) as http:
+            await self._start(http)
+            asking = asyncio.create_task(http.put(path, json=body))
+            await asyncio.wait([asking], timeout=self.chance.uniform(0, 1.0))
+            self.kill()
+            try:
+                is_confirmed = (await asking).status_code == 204
+            except httpx2.TransportError:
+                is_confirmed = False
+        if not is_confirmed:
+            again = await self.survivor.http.put(path, json=body)
+            assert again.status_code == 204, again.text
+
+    async def _start(self, http: httpx2.AsyncClient) -> None:
+        given = self.survivor.settings.model_dump(mode="json", exclude_none=True)
+        changed = {"port": self.port, "tenants_url": self.services, "auth_url": self.services}
+        environment = {
+            f"BULKHEAD_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in (given | changed).items()
+        }
+        there = self.survivor.simulator
+        authority = self.survivor.settings.kek_file.with_name("authority.pem")
+        authority.write_bytes(there.authority.certificate)
+        self._victim = subprocess.Popen(
+            [sys.executable, "-m", "ops.local.sync", HOST, str(there.port), str(authority)],
+            cwd=ROOT,
+            env=os.environ | environment,
+            stderr=subprocess.DEVNULL,
+        )
+
+        async def answers() -> bool:
+            with contextlib.suppress(httpx2.TransportError):
+                return (await http.get("/livez")).status_code == 200
+            return False
+
+        await eventually(answers, 60.0)
+
+    def kill(self) -> None:
+        if self._victim is not None:
+            self._victim.kill()
+            self._victim.wait()
+            self._victim = None
+
+    async def _arrives(self, name: str) -> None:
+        there = self.survivor.simulator
+        self.survivor.peer.put("MARK", name=name)
+        await eventually(lambda: any(row.get(there.NAME) == name for row in there.records()), 60.0)
+
+
+@contextlib.asynccontextmanager
+async def load(peer: PeerTenants) -> AsyncIterator[None]:
+    """Records that change all the time."""
+
+    async def change() -> None:
+        for number in range(10**9):
+            peer.put(f"K{number % KEYS}", name=f"Name {number}")
+            await asyncio.sleep(0.02)
+
+    changing = asyncio.create_task(change())
+    try:
+        yield
+    finally:
+        changing.cancel()
+        await asyncio.gather(changing, return_exceptions=True)
+
+
+def services_of(peer: PeerTenants) -> FastAPI:
+    """What the killed process asks of others: tenants, and the keys of auth."""
+    app = peer.app()
+
+    @app.get("/.well-known/jwks.json")
+    async def keys() -> dict[str, Any]:
+        return to_jwks([KEY.public])
+
+    return app
+
+
+async def test_no_push_ends_for_a_reason_of_credentials(
+    sync_url: str,
+    tmp_path: Path,
+    simulator: SimulatedCrm,
+    peer: PeerTenants,
+    free_port: Callable[[], int],
+) -> None:
+    simulator.switches.token_lifetime_s = 1  # every second somebody signs in anew
+    services, port = free_port(), free_port()
+    async with (
+        serving(services_of(peer), services),
+        running_sync(sync_url, tmp_path, simulator, peer) as survivor,
+    ):
+        rotated = Rotated(survivor, f"http://127.0.0.1:{services}", port, random.Random(4711))
+        rotated.id, rotated.known = await survivor.connect(), simulator.client_secret
+        async with survivor.parts.db.write() as session:
+            for statement in WATCH:
+                await session.run(text(statement))
+        try:
+            async with load(peer):
+                for number in range(ROTATIONS):
+                    await rotated.rotate(number)
+        finally:
+            rotated.kill()
+        async with survivor.parts.db.read() as session:
+            seen = await session.all(text("SELECT DISTINCT state, reason FROM seen"))
+        assert [dict(row) for row in seen] == []
+        await survivor.settled(rotated.id, ok=len(peer.records))
