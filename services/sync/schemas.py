@@ -4,6 +4,7 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from contracts.schema import Strict, Time, at_most
 from kit.display_text import DisplayText
@@ -15,15 +16,46 @@ from services.sync.connection import (
     OutcomeState,
     Withdrawn,
 )
+from services.sync.family import circle
 
 # The names of a CRM's tables and columns, and of our modules and fields.
 Theirs = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Ours = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+Choices = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=200)],
+        Annotated[int, Field(ge=-(2**31), lt=2**31)],
+    ],
+    Field(max_length=500),
+    at_most(500),
+]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
+
+
+class LookupMapping(Strict):
+    """Where the row lies that a field's value names by its key."""
+
+    table: Theirs
+    key_attribute: Theirs
+
+
+class FieldMapping(Strict):
+    """A column with what it needs beside its name.
+
+    `choices` says which number a text of ours stands for, in a column of options; a value that it
+    does not name is taken for a label or a number. `lookup` belongs to a column that refers to a
+    row of another table.
+    """
+
+    column: Theirs
+    choices: Choices = Field(default_factory=dict)
+    lookup: LookupMapping | None = None
 
 
 class Mapping(Strict):
     """One module of ours in a table of theirs (`table` is the entity set, e.g. accounts).
+
+    A field goes into a column: its name, or an object that says more.
 
     `deletions` says what becomes of the CRM's row when its record is deleted here: it stays, goes,
     or is deactivated there. `withdrawn` says what becomes of a column whose field is not chosen or
@@ -32,29 +64,43 @@ class Mapping(Strict):
 
     table: Theirs
     key_attribute: Theirs
-    fields: Annotated[dict[Ours, Theirs], Field(min_length=1, max_length=500), at_most(500)]
+    fields: Annotated[
+        dict[Ours, Theirs | FieldMapping], Field(min_length=1, max_length=500), at_most(500)
+    ]
     deletions: Deletions = "keep"
     withdrawn: Withdrawn = "keep"
 
     @model_validator(mode="after")
     def _writes_each_column_once(self) -> Self:
-        if len(set(self.fields.values())) != len(self.fields):
-            raise ValueError("two fields go into the same column")
-        if self.key_attribute in self.fields.values():
-            raise ValueError(
-                "the key column is filled from the record's key; no field may write it"
+        columns = self.value().fields.values()
+        if len(set(columns)) != len(columns):
+            raise PydanticCustomError("column_twice", "two fields go into the same column")
+        if self.key_attribute in columns:
+            raise PydanticCustomError(
+                "key_column",
+                "the key column is filled from the record's key; no field may write it",
             )
         return self
 
     def value(self) -> ModuleMapping:
-        return ModuleMapping(
-            self.table, self.key_attribute, self.fields, self.deletions, self.withdrawn
-        )
+        return ModuleMapping.stored(self.model_dump())
 
 
 def _each_target_once(modules: dict[str, Mapping]) -> dict[str, Mapping]:
     if len({(one.table, one.key_attribute) for one in modules.values()}) != len(modules):
-        raise ValueError("two modules go into the same table by the same key")
+        raise PydanticCustomError(
+            "target_twice", "two modules go into the same table by the same key"
+        )
+    return modules
+
+
+def _parents_before_children(modules: dict[str, Mapping]) -> dict[str, Mapping]:
+    if around := circle({name: one.value() for name, one in modules.items()}):
+        raise PydanticCustomError(
+            "modules_in_circle",
+            "modules look each other up ({names}); map one direction",
+            {"names": ", ".join(around)},
+        )
     return modules
 
 
@@ -64,6 +110,7 @@ Modules = Annotated[
     Field(min_length=1, max_length=50),
     at_most(50),
     AfterValidator(_each_target_once),
+    AfterValidator(_parents_before_children),
 ]
 
 

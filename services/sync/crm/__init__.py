@@ -12,13 +12,24 @@ from services.sync.crm.kinds import (
     view_of,
 )
 from services.sync.crm.outcome import Outcome, Verdict
-from services.sync.crm.port import Crm, CrmKind, Probe, ProbeStep, RowForm, RowWrite, Sent
+from services.sync.crm.port import (
+    Converted,
+    Crm,
+    CrmKind,
+    Probe,
+    ProbeStep,
+    RowForm,
+    RowWrite,
+    Sent,
+    Target,
+)
 
 __all__ = [
     "KINDS",
     "ConnectionChange",
     "ConnectionList",
     "ConnectionView",
+    "Converted",
     "Crm",
     "CrmKind",
     "NewConnection",
@@ -28,6 +39,7 @@ __all__ = [
     "RowForm",
     "RowWrite",
     "Sent",
+    "Target",
     "Verdict",
     "address_with",
     "connection_of",

@@ -5,7 +5,6 @@ nothing of Dataverse then run for the new kind as well.
 """
 
 from dataclasses import replace
-from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 from sandbox.dataverse import DataverseSimulator
@@ -47,11 +46,13 @@ def one_by_one() -> Schema:
     """Tables without actions for many rows at once: each row has an answer of its own."""
     known = load()
     plain = [replace(table, bulk_actions=frozenset()) for table in known.tables.values()]
-    return Schema({table.set: table for table in plain})
+    return Schema(plain)
 
 
 SimulatedCrm: TypeAlias = SimulatedDataverse  # with a second kind: what both have
-SIMULATORS = {"dataverse": partial(SimulatedDataverse.serve, tables=one_by_one())}
+SIMULATORS = {  # each with tables of its own, which a test may change
+    "dataverse": lambda host: SimulatedDataverse.serve(host=host, tables=one_by_one())
+}
 IN_BULK = {"dataverse": SimulatedDataverse.serve}
 ADDRESSES: dict[str, dict[str, str]] = {  # each with a name in a form that is not the guard's
     "dataverse": {

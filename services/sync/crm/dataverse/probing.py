@@ -1,17 +1,9 @@
 """A look before anything is saved: token, identity, and each mapped table, key and field."""
 
-from collections.abc import Mapping
-
 from services.sync.connection import ModuleMapping
-from services.sync.crm.dataverse.environment import (
-    FAILURES,
-    Environment,
-    TableMissing,
-    outcome_of,
-)
-from services.sync.crm.dataverse.metadata import Column, Table
+from services.sync.crm.dataverse.describing import describe
+from services.sync.crm.dataverse.environment import FAILURES, Environment, outcome_of
 from services.sync.crm.dataverse.tokens import SignInRefused
-from services.sync.crm.outcome import Outcome, Verdict
 from services.sync.crm.port import Probe, ProbeStep
 from services.sync.egress import AddressRefused, CallFailed
 
@@ -26,17 +18,6 @@ async def probe(environment: Environment) -> Probe:
             break
         steps.append(await _table(environment, name, mapping))
     return Probe(tuple(steps))
-
-
-async def examine(environment: Environment, mapping: ModuleMapping) -> Outcome | None:
-    """Why no row of the mapping can be accepted, by what the CRM says of its table; or None."""
-    try:
-        table = await environment.table(mapping.table)
-        columns = await environment.columns(table.logical_name)
-    except FAILURES as failure:
-        return outcome_of(failure)
-    fault = _key_fault(table, mapping) or _field_fault(columns, mapping)
-    return Outcome(Verdict.BROKEN, fault) if fault else None
 
 
 async def _token(environment: Environment) -> ProbeStep:
@@ -66,33 +47,7 @@ async def _identity(environment: Environment) -> ProbeStep:
 async def _table(environment: Environment, module: str, mapping: ModuleMapping) -> ProbeStep:
     step = f"module {module}"
     try:
-        table = await environment.table(mapping.table)
-        columns = await environment.columns(table.logical_name)
-    except TableMissing:
-        return ProbeStep(step, f"the CRM has no table {mapping.table!r}")
-    except SignInRefused as refused:
-        return ProbeStep(step, refused.outcome.reason)
-    except (CallFailed, AddressRefused) as failure:
-        return ProbeStep(step, failure.reason)
-    return ProbeStep(step, _key_fault(table, mapping) or _field_fault(columns, mapping))
-
-
-def _key_fault(table: Table, mapping: ModuleMapping) -> str:
-    wanted = [mapping.key_attribute]
-    key = next((key for key in table.keys if key.key_attributes == wanted), None)
-    if key is None:
-        return f"{mapping.key_attribute!r} is not an alternate key of {mapping.table!r}"
-    status = key.entity_key_index_status
-    if status != "Active":
-        return f"the index of the alternate key {mapping.key_attribute!r} is {status.lower()}"
-    return ""
-
-
-def _field_fault(columns: Mapping[str, Column], mapping: ModuleMapping) -> str:
-    for name in mapping.fields.values():
-        column = columns.get(name)
-        if column is None:
-            return f"the table {mapping.table!r} has no column {name!r}"
-        if not (column.is_valid_for_create and column.is_valid_for_update):
-            return f"the column {name!r} cannot be written"
-    return ""
+        target = await describe(environment, mapping)
+    except FAILURES as failure:
+        return ProbeStep(step, outcome_of(failure).reason)
+    return ProbeStep(step, next(iter(target.faults), ""))
