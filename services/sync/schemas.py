@@ -159,7 +159,10 @@ class NewCredentials(Strict):
 
 
 class ConnectionViewBase(BaseModel):
-    """What is shown of a connection, whatever kind its CRM is of."""
+    """What is shown of a connection, whatever kind its CRM is of.
+
+    `schema_changes` says in words what has changed last in the CRM's mapped tables.
+    """
 
     id: UUID
     name: str
@@ -170,6 +173,8 @@ class ConnectionViewBase(BaseModel):
     outcomes: dict[str, int]
     retry_at: Time | None
     pushed_at: Time | None
+    schema_changed_at: Time | None = None
+    schema_changes: list[str] = Field(default_factory=list)
     created_at: Time
 
 

@@ -10,10 +10,12 @@ from kit.backoff import pause
 from kit.db import Database, WriteSession
 from services.sync.connection import Connection
 from services.sync.crm import Crm, Outcome, Verdict
+from services.sync.family import parents_first
+from services.sync.push.drift import Drift
 from services.sync.push.fence import Fence, Stopped
 from services.sync.push.module_push import ModulePush
 from services.sync.settings import SyncSettings
-from services.sync.store import connections
+from services.sync.store import connections, outgoing
 from services.sync.store.connections import ConnectionRow
 from services.sync.tenant_keys import TenantKeys
 
@@ -36,7 +38,10 @@ class Sending:
         fence = Fence(self.db, self.connection.id, self.row.generation)
         hash_key = await self.keyring.hash_key(self.connection.tenant)
         hint = self.row.parallel_hint
-        for module in self.connection.modules:
+        drift = Drift(fence, self.connection, self.crm)
+        for module in parents_first(self.connection.modules):
+            if await self._is_due(module) and (stop := await drift.look(module)):
+                await self._stop(fence, stop)
             push = ModulePush(
                 fence=fence,
                 tenants=self.tenants,
@@ -58,6 +63,11 @@ class Sending:
             hint = push.parallel_hint
         await self._finish(hint)
         return self.sent_rows
+
+    async def _is_due(self, module: str) -> bool:
+        async with self.db.read() as session:
+            due = await outgoing.next_due(session, self.connection.id, [module])
+        return due is not None and due <= clock.now()
 
     async def _stop(self, fence: Fence, outcome: Outcome) -> None:
         """Write down why nothing more goes out, for this process and the next."""

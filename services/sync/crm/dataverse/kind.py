@@ -57,7 +57,9 @@ class DataverseCrm(Environment):
         return Outcome(Verdict.BROKEN, found.faults[0]) if found.faults else None
 
     async def probe(self) -> Probe:
-        return await probe(self)
+        """What it is told is known to the next push."""
+        self.forget_targets()
+        return await probe(self, self.target)
 
 
 class Dataverse:
@@ -75,7 +77,7 @@ class Dataverse:
 
     def open_afresh(self, connection: Connection, secret: str) -> DataverseCrm:
         """With a token of its own, so that the secret itself is put to the proof."""
-        return self._crm(connection, secret, Tokens(), KnownTables(), Targets())
+        return self._crm(connection, secret, Tokens(), KnownTables(), self._targets)
 
     def _crm(
         self,

@@ -1,22 +1,26 @@
 """A look before anything is saved: token, identity, and each mapped table, key and field."""
 
+from collections.abc import Awaitable, Callable
+
 from services.sync.connection import ModuleMapping
-from services.sync.crm.dataverse.describing import describe
-from services.sync.crm.dataverse.environment import FAILURES, Environment, outcome_of
+from services.sync.crm.dataverse.environment import Environment
 from services.sync.crm.dataverse.tokens import SignInRefused
-from services.sync.crm.port import Probe, ProbeStep
+from services.sync.crm.outcome import Outcome
+from services.sync.crm.port import Probe, ProbeStep, Target
 from services.sync.egress import AddressRefused, CallFailed
 
+Ask = Callable[[ModuleMapping], Awaitable[Target | Outcome]]
 
-async def probe(environment: Environment) -> Probe:
-    """Look at everything a push will need; sends no record data."""
+
+async def probe(environment: Environment, ask: Ask) -> Probe:
+    """Look at everything a push will need; `ask` describes a table. Sends no record data."""
     steps = [await _token(environment)]
     if not steps[-1].reason:
         steps.append(await _identity(environment))
     for name, mapping in environment.connection.modules.items():
         if steps[-1].reason:
             break
-        steps.append(await _table(environment, name, mapping))
+        steps.append(await _table(ask, name, mapping))
     return Probe(tuple(steps))
 
 
@@ -44,10 +48,7 @@ async def _identity(environment: Environment) -> ProbeStep:
     return ProbeStep("identity")
 
 
-async def _table(environment: Environment, module: str, mapping: ModuleMapping) -> ProbeStep:
-    step = f"module {module}"
-    try:
-        target = await describe(environment, mapping)
-    except FAILURES as failure:
-        return ProbeStep(step, outcome_of(failure).reason)
-    return ProbeStep(step, next(iter(target.faults), ""))
+async def _table(ask: Ask, module: str, mapping: ModuleMapping) -> ProbeStep:
+    target = await ask(mapping)
+    reason = target.reason if isinstance(target, Outcome) else next(iter(target.faults), "")
+    return ProbeStep(f"module {module}", reason)
