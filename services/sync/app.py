@@ -14,6 +14,7 @@ from kit.messaging import Broker
 from kit.timers import Timer
 from services.sync.changing import Changes
 from services.sync.consumers import handlers
+from services.sync.dry_run import DryRuns
 from services.sync.egress import Egress
 from services.sync.environments import Environments
 from services.sync.forgetting import forgetting
@@ -53,6 +54,7 @@ def create_app(
     probes = Probes(environments)
     registry = Registry(db, keyring, environments, probes, settings.connections_most)
     changes = Changes(db, environments, probes)
+    dry_runs = DryRuns(db, client, keyring, environments, probes)
     pusher = Pusher(db, locks, client, keyring, environments, settings)
     suspended = SuspendedTenants(db, client, pusher.wake)
     looking = Timer("tenants", settings.sweep_s, suspended.look)
@@ -80,6 +82,8 @@ def create_app(
                 forgetting(db, timedelta(days=settings.ledger_keep_days)),
             ],
             closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],
-            parts=SyncParts(db, registry, changes, pusher, keyring, settings.egress_addresses),
+            parts=SyncParts(
+                db, registry, changes, dry_runs, pusher, keyring, settings.egress_addresses
+            ),
         ),
     )

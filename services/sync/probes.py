@@ -2,7 +2,9 @@
 others, and each look has its end."""
 
 import asyncio
+import contextlib
 from collections import Counter
+from collections.abc import AsyncIterator
 
 from contracts.ids import TenantId
 from kit.problems import TooManyRequests
@@ -13,6 +15,7 @@ from services.sync.problems import CrmProbeFailed
 
 _AT_ONCE = 4  # of one tenant
 _LONGEST_S = 120.0
+_TOO_LONG = "the CRM took too long to answer all questions"
 
 
 def require(found: Probe) -> None:
@@ -30,15 +33,23 @@ class Probes:
 
     async def look(self, connection: Connection, secret: str) -> Probe:
         """Probe; raises TooManyRequests where as many of the tenant's have not ended yet."""
-        tenant = connection.tenant
+        try:
+            async with self.turn(connection.tenant):
+                return await self._environments.for_probe(connection, secret).probe()
+        except CrmProbeFailed as failed:
+            return Probe((ProbeStep("time", failed.detail or ""),))
+
+    @contextlib.asynccontextmanager
+    async def turn(self, tenant: TenantId) -> AsyncIterator[None]:
+        """The right to ask a CRM for a while; CrmProbeFailed at its end."""
         if self._under_way[tenant] >= _AT_ONCE:
             raise TooManyRequests("as many CRMs as allowed are being looked at for this tenant")
         self._under_way[tenant] += 1
         try:
             async with asyncio.timeout(self._longest_s):
-                return await self._environments.for_probe(connection, secret).probe()
+                yield
         except TimeoutError:
-            return Probe((ProbeStep("time", "the CRM took too long to answer all questions"),))
+            raise CrmProbeFailed(_TOO_LONG, step="time") from None
         finally:
             self._under_way[tenant] -= 1
             self._under_way += Counter()  # forgets whoever has none

@@ -113,6 +113,18 @@ async def probe_connection(
     return views.probe(found)
 
 
+@tenant_routes.post("/{connection}/dry-run")
+async def dry_run_connection(
+    tenant: TenantId,
+    connection: ConnectionId,
+    wanted: schemas.DryRunWanted,
+    parts: With,
+    _actor: Annotated[Actor, needs("connection.run")],
+) -> schemas.DryRunView:
+    """What a push would make, change and refuse; only keys leave, to ask the CRM which it has."""
+    return await parts.dry_runs.run(tenant, connection, wanted)
+
+
 @tenant_routes.put("/{connection}/credentials", status_code=204)
 async def put_credentials(
     tenant: TenantId,

@@ -1,6 +1,6 @@
 """Requests and answers of sync's routes; no answer has a place for a secret."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, StringConstraints, model_validator
@@ -152,6 +152,45 @@ class Resynced(BaseModel):
     """How many records will be sent again, whatever is known of them."""
 
     resynced: int
+
+
+class DryRunWanted(Strict):
+    """Of which module, or of all; at most so many records of each are looked at."""
+
+    module: Ours | None = None
+    limit: Annotated[int, Field(ge=1, le=500)] = 100
+
+
+class DryRunRow(BaseModel):
+    """What would become of one record; `columns` are those that would be written, or is the one
+    whose value is refused."""
+
+    record: UUID
+    key: str
+    would: Literal["create", "change", "refuse"]
+    columns: list[str]
+    reason: str
+
+
+class DryRunModule(BaseModel):
+    """Counts over the records that were looked at, and the first rows of each sort.
+
+    Where there are `faults` the mapping cannot work, and no record was looked at.
+    """
+
+    module: str
+    faults: list[str] = Field(default_factory=list)
+    create: int = 0
+    change: int = 0
+    unchanged: int = 0
+    refuse: int = 0
+    rows: list[DryRunRow] = Field(default_factory=list)
+
+
+class DryRunView(BaseModel):
+    """What a push would do with what waits at this moment, module by module."""
+
+    modules: list[DryRunModule]
 
 
 class NewCredentials(Strict):
