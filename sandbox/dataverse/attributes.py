@@ -10,7 +10,7 @@ from sandbox.dataverse.schema import Schema, Table
 CRM = "Microsoft.Dynamics.CRM."
 TYPED = {
     *("MaxLength", "Format", "FormatName", "MinValue", "MaxValue", "Precision", "Targets"),
-    *("DateTimeBehavior", "OptionSet", "GlobalOptionSet"),
+    *("DateTimeBehavior", "OptionSet", "GlobalOptionSet", "PrecisionSource"),
 }
 """What can be selected or expanded only behind a cast to the type."""
 
@@ -104,8 +104,10 @@ def _typed(schema: Schema, column: Column) -> dict[str, Any]:
             return {"MaxLength": column.max_length, "Format": "TextArea"}
         case "integer" | "bigint":
             return limits
-        case "decimal" | "double" | "money":
+        case "decimal" | "double":
             return {**limits, "Precision": column.precision}
+        case "money":  # 0: the precision is the column's, not the currency's
+            return {**limits, "Precision": column.precision, "PrecisionSource": 0}
         case "date" | "datetime":
             return _moment(column)
         case "lookup":

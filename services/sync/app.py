@@ -15,6 +15,7 @@ from kit.timers import Timer
 from services.sync.changing import Changes
 from services.sync.consumers import handlers
 from services.sync.credential_routes import credential_routes
+from services.sync.dry_run import DryRuns
 from services.sync.egress import Egress
 from services.sync.environments import Environments
 from services.sync.expiries import Expiries
@@ -57,6 +58,7 @@ def create_app(
     probes = Probes(environments)
     registry = Registry(db, environments, probes, settings.connections_most)
     changes = Changes(db, environments, probes)
+    dry_runs = DryRuns(db, client, keyring, environments, probes)
     pusher = Pusher(db, locks, client, keyring, environments, settings)
     looks = SecondLooks(db, environments, probes, pusher.wake)
     rotating = Rotating(environments, probes, pusher.wake)
@@ -90,7 +92,14 @@ def create_app(
             ],
             closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],
             parts=SyncParts(
-                db, registry, changes, pusher, keyring, settings.egress_addresses, rotating
+                db=db,
+                registry=registry,
+                changes=changes,
+                dry_runs=dry_runs,
+                pusher=pusher,
+                keyring=keyring,
+                egress_addresses=settings.egress_addresses,
+                rotating=rotating,
             ),
         ),
     )

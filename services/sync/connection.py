@@ -1,8 +1,8 @@
 """A connection as a value: where it leads, and which of our fields go into which of theirs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, Self
 
 from contracts.ids import ConnectionId, TenantId
 from services.sync.revocation import Unlisted
@@ -15,8 +15,19 @@ Missing = Literal["recreate", "park", "forget"]
 
 
 @dataclass(frozen=True)
+class ParentKey:
+    """The rows that a lookup refers to: a table of theirs and an alternate key of it."""
+
+    table: str
+    key_attribute: str
+
+
+@dataclass(frozen=True)
 class ModuleMapping:
     """One module of ours in a table of theirs; `fields` maps our names to theirs.
+
+    By columns of theirs: `choices` says which number a value of ours stands for, `lookups` where
+    the row lies that it names.
 
     `deletions` says what becomes of the row of a record that is deleted here, `withdrawn` of a
     column whose field is not chosen or not mapped any more.
@@ -27,6 +38,28 @@ class ModuleMapping:
     fields: Mapping[str, str]
     deletions: Deletions = "keep"
     withdrawn: Withdrawn = "keep"
+    choices: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    lookups: Mapping[str, ParentKey] = field(default_factory=dict)
+
+    @classmethod
+    def stored(cls, mapping: Mapping[str, Any]) -> Self:
+        """From the form of the API: a field is a column's name, or an object that holds one."""
+        more: dict[str, Mapping[str, Any]] = {
+            ours: {"column": given} if isinstance(given, str) else given
+            for ours, given in mapping["fields"].items()
+        }
+        return cls(
+            **{name: value for name, value in mapping.items() if name != "fields"},
+            fields={ours: given["column"] for ours, given in more.items()},
+            choices={
+                given["column"]: given["choices"] for given in more.values() if given.get("choices")
+            },
+            lookups={
+                given["column"]: ParentKey(**given["lookup"])
+                for given in more.values()
+                if given.get("lookup")
+            },
+        )
 
     @property
     def target(self) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from typing import Annotated
 from kit.db import Database
 from kit.http import given
 from services.sync.changing import Changes
+from services.sync.dry_run import DryRuns
 from services.sync.push import Pusher
 from services.sync.registry import Registry
 from services.sync.rotating import Rotating
@@ -20,6 +21,7 @@ class SyncParts:
     db: Database
     registry: Registry
     changes: Changes
+    dry_runs: DryRuns
     pusher: Pusher
     keyring: TenantKeys
     egress_addresses: Sequence[str]

@@ -2,9 +2,9 @@
 others, and each look has its end."""
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 
 from contracts.ids import TenantId
 from kit.problems import TooManyRequests
@@ -35,30 +35,32 @@ class Probes:
     async def look(self, connection: Connection, credentials: Credentials) -> Probe:
         """Probe; raises TooManyRequests where as many of the tenant's have not ended yet."""
         crm = self._environments.for_probe(connection, credentials)
-        with self._turn(connection.tenant):
-            try:
-                async with asyncio.timeout(self._longest_s):
-                    return await crm.probe()
-            except TimeoutError:
-                return Probe((ProbeStep("time", _TOO_LONG),))
+        try:
+            async with self.turn(connection.tenant):
+                return await crm.probe()
+        except CrmProbeFailed as failed:
+            return Probe((ProbeStep("time", failed.detail or ""),))
 
     async def sign_in(self, connection: Connection, credentials: Credentials) -> Outcome | None:
         """Why the CRM lets none of them in, or None; raises TooManyRequests as `look` does."""
         crm = self._environments.for_probe(connection, credentials)
-        with self._turn(connection.tenant):
-            try:
-                async with asyncio.timeout(self._longest_s):
-                    return await crm.refusal()
-            except TimeoutError:
-                return Outcome(Verdict.BACK_OFF, _TOO_LONG)
+        try:
+            async with self.turn(connection.tenant):
+                return await crm.refusal()
+        except CrmProbeFailed as failed:
+            return Outcome(Verdict.BACK_OFF, failed.detail or "")
 
-    @contextmanager
-    def _turn(self, tenant: TenantId) -> Iterator[None]:
+    @contextlib.asynccontextmanager
+    async def turn(self, tenant: TenantId) -> AsyncIterator[None]:
+        """The right to ask a CRM for a while; CrmProbeFailed at its end."""
         if self._under_way[tenant] >= _AT_ONCE:
             raise TooManyRequests("as many CRMs as allowed are being looked at for this tenant")
         self._under_way[tenant] += 1
         try:
-            yield
+            async with asyncio.timeout(self._longest_s):
+                yield
+        except TimeoutError:
+            raise CrmProbeFailed(_TOO_LONG, step="time") from None
         finally:
             self._under_way[tenant] -= 1
             self._under_way += Counter()  # forgets whoever has none

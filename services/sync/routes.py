@@ -14,6 +14,7 @@ from kit.http import Read, created
 from kit.problems import NotFound
 from services.sync import crm, schemas, views
 from services.sync.connection import OutcomeState
+from services.sync.dry_run_bodies import DryRunView, DryRunWanted
 from services.sync.parts import With
 from services.sync.store import connections, credentials, ledger, outgoing
 from services.sync.warnings import warnings
@@ -119,6 +120,18 @@ async def probe_connection(
     found = await parts.registry.test(tenant, connection)
     parts.pusher.wake(tenant, connection)
     return views.probe(found)
+
+
+@tenant_routes.post("/{connection}/dry-run")
+async def dry_run_connection(
+    tenant: TenantId,
+    connection: ConnectionId,
+    wanted: DryRunWanted,
+    parts: With,
+    _actor: Annotated[Actor, needs("connection.run")],
+) -> DryRunView:
+    """What a push would make, change and refuse; only keys leave, to ask the CRM which it has."""
+    return await parts.dry_runs.run(tenant, connection, wanted)
 
 
 @tenant_routes.post("/{connection}/pause", status_code=204)

@@ -24,12 +24,13 @@ from services.sync.connection import (
     OutcomeState,
     Withdrawn,
 )
+from services.sync.family import circle
 
 
 def _in_this_century(moment: datetime) -> datetime:
     """In UTC; what lies further away is a slip of the pen, and no time of a database."""
     if not 2000 <= moment.year < 2100:
-        raise ValueError("is not within this century")
+        raise Refused("is not within this century")
     return moment.astimezone(UTC)
 
 
@@ -37,11 +38,41 @@ def _in_this_century(moment: datetime) -> datetime:
 Theirs = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Ours = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Ending = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_this_century)]
+Choices = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=200)],
+        Annotated[int, Field(ge=-(2**31), lt=2**31)],
+    ],
+    Field(max_length=500),
+    at_most(500),
+]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
+
+
+class LookupMapping(Strict):
+    """Where the row lies that a field's value names by its key."""
+
+    table: Theirs
+    key_attribute: Theirs
+
+
+class FieldMapping(Strict):
+    """A column with what it needs beside its name.
+
+    `choices` says which number a text of ours stands for, in a column of options; a value that it
+    does not name is taken for a label or a number. `lookup` belongs to a column that refers to a
+    row of another table.
+    """
+
+    column: Theirs
+    choices: Choices = Field(default_factory=dict)
+    lookup: LookupMapping | None = None
 
 
 class Mapping(Strict):
     """One module of ours in a table of theirs (`table` is the entity set, e.g. accounts).
+
+    A field goes into a column: its name, or an object that says more.
 
     `deletions` says what becomes of the CRM's row when its record is deleted here: it stays, goes,
     or is deactivated there. `withdrawn` says what becomes of a column whose field is not chosen or
@@ -50,27 +81,35 @@ class Mapping(Strict):
 
     table: Theirs
     key_attribute: Theirs
-    fields: Annotated[dict[Ours, Theirs], Field(min_length=1, max_length=500), at_most(500)]
+    fields: Annotated[
+        dict[Ours, Theirs | FieldMapping], Field(min_length=1, max_length=500), at_most(500)
+    ]
     deletions: Deletions = "keep"
     withdrawn: Withdrawn = "keep"
 
     @model_validator(mode="after")
     def _writes_each_column_once(self) -> Self:
-        if len(set(self.fields.values())) != len(self.fields):
+        columns = self.value().fields.values()
+        if len(set(columns)) != len(columns):
             raise Refused("two fields go into the same column")
-        if self.key_attribute in self.fields.values():
+        if self.key_attribute in columns:
             raise Refused("the key column is filled from the record's key; no field may write it")
         return self
 
     def value(self) -> ModuleMapping:
-        return ModuleMapping(
-            self.table, self.key_attribute, self.fields, self.deletions, self.withdrawn
-        )
+        return ModuleMapping.stored(self.model_dump())
 
 
 def _each_target_once(modules: dict[str, Mapping]) -> dict[str, Mapping]:
     if len({(one.table, one.key_attribute) for one in modules.values()}) != len(modules):
         raise Refused("two modules go into the same table by the same key")
+    return modules
+
+
+def _parents_before_children(modules: dict[str, Mapping]) -> dict[str, Mapping]:
+    if around := circle({name: one.value() for name, one in modules.items()}):
+        names = ", ".join(around)
+        raise Refused(f"modules look each other up ({names}); map one direction")
     return modules
 
 
@@ -80,6 +119,7 @@ Modules = Annotated[
     Field(min_length=1, max_length=50),
     at_most(50),
     AfterValidator(_each_target_once),
+    AfterValidator(_parents_before_children),
 ]
 
 
@@ -127,7 +167,8 @@ class Resynced(BaseModel):
 class ConnectionViewBase(BaseModel):
     """What is shown of a connection, whatever kind its CRM is of.
 
-    `warnings` are sentences on what needs somebody soon.
+    `warnings` are sentences on what needs somebody soon; `schema_changes` says in words what has
+    changed last in the CRM's mapped tables.
     """
 
     id: UUID
@@ -140,6 +181,8 @@ class ConnectionViewBase(BaseModel):
     warnings: list[str]
     retry_at: Time | None
     pushed_at: Time | None
+    schema_changed_at: Time | None = None
+    schema_changes: list[str] = Field(default_factory=list)
     created_at: Time
 
 

@@ -54,8 +54,20 @@ connection = Table(
     _moment("look_at", nullable=True),
     Column("looks", Integer, nullable=False, server_default=_ZERO),
     _moment("pushed_at", nullable=True),
+    _moment("schema_changed_at", nullable=True),
+    Column("schema_changes", JSONB, nullable=False, server_default=text("'[]'")),
     _moment("created_at"),
     _moment("updated_at"),
+)
+
+described = Table(
+    "described",
+    metadata,
+    Column("connection", Uuid, primary_key=True),
+    Column("module", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("facts", JSONB, nullable=False),
+    _moment("seen_at"),
 )
 
 credential = Table(

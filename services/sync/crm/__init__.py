@@ -11,14 +11,24 @@ from services.sync.crm.kinds import (
     stored_address,
     view_of,
 )
-from services.sync.crm.outcome import Outcome, Verdict
-from services.sync.crm.port import Crm, CrmKind, Probe, ProbeStep, RowForm, RowWrite, Sent
+from services.sync.crm.outcome import Outcome, RowForm, Verdict
+from services.sync.crm.port import (
+    Converted,
+    Crm,
+    CrmKind,
+    Probe,
+    ProbeStep,
+    RowWrite,
+    Sent,
+    Target,
+)
 
 __all__ = [
     "KINDS",
     "ConnectionChange",
     "ConnectionList",
     "ConnectionView",
+    "Converted",
     "Crm",
     "CrmKind",
     "NewConnection",
@@ -28,6 +38,7 @@ __all__ = [
     "RowForm",
     "RowWrite",
     "Sent",
+    "Target",
     "Verdict",
     "address_with",
     "connection_of",

@@ -62,7 +62,7 @@ def address_with(row: NewConnectionRow, wanted: ConnectionChange) -> dict[str, A
 
 def connection_of(row: NewConnectionRow) -> Connection:
     """Where a row leads, and what goes there."""
-    modules = {name: ModuleMapping(**mapping) for name, mapping in row.modules.items()}
+    modules = {name: ModuleMapping.stored(mapping) for name, mapping in row.modules.items()}
     address = KINDS[row.kind].address.model_validate(row.address)
     return Connection(row.id, row.tenant, address, modules)
 

@@ -2,7 +2,11 @@
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Literal
 from uuid import UUID
+
+RowForm = Literal["new", "known", "delete", "deactivate"]
+"""How a row is written: see port.RowWrite."""
 
 
 class Verdict(Enum):

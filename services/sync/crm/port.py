@@ -7,12 +7,12 @@ a `CrmKind`; `kinds.py` names it. It calls nobody but through the egress guard t
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol, Self
 
 from contracts.schema import Strict
 from services.sync.connection import Connection, ModuleMapping
 from services.sync.credential import Credentials
-from services.sync.crm.outcome import Outcome
+from services.sync.crm.outcome import Outcome, RowForm
 from services.sync.egress import AddressRefused, origin
 from services.sync.problems import CrmAddressRefused
 from services.sync.revocation import Unlisted
@@ -41,9 +41,6 @@ class StoredAddress(Strict):
     @abstractmethod
     def checked(self) -> Self:
         """With addresses that the guard lets out, in one form; raises CrmAddressRefused."""
-
-
-RowForm = Literal["new", "known", "delete", "deactivate"]
 
 
 @dataclass(frozen=True)
@@ -92,8 +89,55 @@ class Probe:
         return next((step for step in self.steps if step.reason), None)
 
 
+@dataclass(frozen=True)
+class Converted:
+    """A row as the CRM takes it, or why it does not: `problem` names column and rule, no value."""
+
+    values: Mapping[str, Any]
+    problem: str = ""
+    column: str = ""
+
+
+class Target(Protocol):
+    """A module's table as the CRM describes it now."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Another one when what matters of the description has changed."""
+
+    @property
+    def described(self) -> Mapping[str, Any]:
+        """What matters of the description, in JSON, to be compared one day."""
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """Why the mapping cannot work at all, the first thing first."""
+
+    def key_problem(self, key: str) -> str | None:
+        """Why no row could be addressed by this key, or None."""
+
+    def same_key(self, key: str) -> str:
+        """Two keys are those of one row in the CRM where this is equal."""
+
+    def convert(self, values: Mapping[str, Any]) -> Converted:
+        """Values of ours by column, as the columns take them; runs for every row."""
+
+    def members(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Converted values under the names that a row is written with: not always the columns'."""
+
+    def changes_since(self, described: Mapping[str, Any]) -> Sequence[str]:
+        """What has changed since a description, in words."""
+
+
 class Crm(Protocol):
     """A CRM as one connection sees it."""
+
+    async def target(self, mapping: ModuleMapping) -> Target | Outcome:
+        """What a module goes into, as it was described within the last minutes; an Outcome where
+        the CRM does not tell, or has no such table."""
+
+    def forget_targets(self) -> None:
+        """Have everything described again."""
 
     def key_problem(self, key: str) -> str | None:
         """Why no row could be addressed by this key, or None."""

@@ -11,7 +11,7 @@ from kit import clock
 from kit.db import WriteSession
 from services.sync.announcing import rows_parked
 from services.sync.connection import Connection, Missing
-from services.sync.crm import Crm, Outcome, Verdict
+from services.sync.crm import Crm, Outcome, Target, Verdict
 from services.sync.push.batches import BatchSize, cut
 from services.sync.push.fence import Fence
 from services.sync.push.judging import STOPPING, gravest, judge
@@ -55,14 +55,17 @@ class ModulePush:
         self._fault: Outcome | None = None
         self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
 
-    async def run(self) -> Outcome | None:
-        """Send until nothing is due; what stops the whole connection. Raises Overtaken, Stopped."""
-        while await self._pass():
+    async def run(self, target: Target) -> Outcome | None:
+        """Send until nothing is due; what stops the whole connection. Raises Overtaken, Stopped.
+
+        `target` is the table as the CRM describes it.
+        """
+        while await self._pass(target):
             if self._stops:
                 return gravest(self._stops)
         return gravest(self._stops) if self._stops else None
 
-    async def _pass(self) -> bool:
+    async def _pass(self, target: Target) -> bool:
         """Once over all that is due, by record; whether anything came of it.
 
         All batches come to their end before what one of them was told is obeyed.
@@ -72,7 +75,8 @@ class ModulePush:
         async with Lanes(self._batches_at_once()) as lanes:
             while not self._stops and (due := await self._due(after)):
                 after = due[-1].record
-                made = await self._planned([row for row in due if row.record not in self._busy])
+                rows = [row for row in due if row.record not in self._busy]
+                made = await self._planned(rows, target)
                 progressed = progressed or bool(made.items or made.settled)
                 await self._send_all(made.items, lanes)
             await lanes.drain()
@@ -89,15 +93,15 @@ class ModulePush:
             await self.fence.require_permission(session)
             return await outgoing.due(session, self.connection.id, self.module, after, rows)
 
-    async def _planned(self, due: Sequence[DueRow]) -> PushPlan:
+    async def _planned(self, due: Sequence[DueRow], target: Target) -> PushPlan:
         """Decided from present values, and written down before anything leaves."""
         found = await self.tenants.read_records(
             self.connection.tenant, self.connection.id, self.module, [row.record for row in due]
         )
         present = {one.id: one for one in found.rows}
-        crm, id_ = self.crm, self.connection.id
-        rules = Rules(self._mapping, self.hash_key, crm.key_problem, crm.same_key, found.chosen)
-        keys = {crm.same_key(key_of(one)) for one in found.rows}
+        id_ = self.connection.id
+        rules = Rules(self._mapping, self.hash_key, target, found.chosen)
+        keys = {target.same_key(key_of(one)) for one in found.rows}
         async with self.fence.writing() as session:
             rivals = await outgoing.rivals(session, id_, self.module, sorted(keys))
             busy = set[str]().union(*self._busy.values())

@@ -1,6 +1,6 @@
 """What to do with each due row, decided from its present values before anything is sent; pure."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from contracts.clients import PresentRecord
 from services.sync.connection import ModuleMapping
-from services.sync.crm import RowForm, RowWrite
+from services.sync.crm import RowForm, RowWrite, Target
 from services.sync.push.claims import Claim, Claims
 from services.sync.push.difference import IN_FLIGHT, difference
 from services.sync.push.patience import parked
@@ -30,8 +30,7 @@ class Rules:
 
     mapping: ModuleMapping
     hash_key: bytes = field(repr=False)
-    key_problem: Callable[[str], str | None]
-    same_key: Callable[[str], str]
+    target: Target
     is_chosen: bool = True
 
 
@@ -141,9 +140,12 @@ def _present(
     busy: Collection[str],
 ) -> Item | Settlement | None:
     key = key_of(record)
-    if problem := rules.key_problem(key):
+    if problem := rules.target.key_problem(key):
         return parked(row, now, problem, "key-refused")
-    same_key = rules.same_key(key)
+    same_key = rules.target.same_key(key)
+    converted = rules.target.convert(mapped(record.fields, rules.mapping))
+    if converted.problem:
+        return parked(row, now, converted.problem, "value-refused")
     claim, owner = claims.of(row.record, same_key, busy)
     if claim is Claim.BUSY or (row.crm_key is not None and row.crm_key in busy):
         return None
@@ -152,7 +154,8 @@ def _present(
     heir_of = None
     if claim is Claim.HEIR and owner is not None and row.crm_key is None:
         heir_of, row = owner.record, _inheriting(row, owner)
-    return _changed(row, record, key, same_key, rules, heir_of) or _unchanged(row, now)
+    values = {**converted.values, **withdrawn(row.sent, record.fields, rules.mapping)}
+    return _changed(row, key, same_key, values, rules, heir_of) or _unchanged(row, now)
 
 
 def _inheriting(row: DueRow, owner: Rival) -> DueRow:
@@ -168,27 +171,26 @@ def _inheriting(row: DueRow, owner: Rival) -> DueRow:
 
 def _changed(
     row: DueRow,
-    record: PresentRecord,
     key: str,
     same_key: str,
+    values: Mapping[str, Any],
     rules: Rules,
     heir_of: UUID | None,
 ) -> Item | None:
     """The row with what has changed; all of it, where the CRM's id of the row is not known."""
     mapping, is_known = rules.mapping, row.crm_id is not None
-    values = mapped(record.fields, mapping) | withdrawn(row.sent, record.fields, mapping)
-    key_hash = difference(rules.hash_key, record.id, key, {mapping.key_attribute: key}, {}).hashes
+    named = {mapping.key_attribute: key}
+    key_hash = difference(rules.hash_key, row.record, key, named, {}).hashes
     is_named = not is_known or row.sent.get(mapping.key_attribute) in key_hash.values()
-    found = difference(rules.hash_key, record.id, key, values, row.sent, whole=not is_known)
+    found = difference(rules.hash_key, row.record, key, values, row.sent, whole=not is_known)
     if not found.values and is_named and not row.is_inactive and not heir_of:
         return None
     if not found.values and row.crm_key is None:
         return None
-    named = {} if is_named else {mapping.key_attribute: key}
     write = RowWrite(
         "known" if is_known else "new",
         key,
-        {**found.values, **named},
+        {**rules.target.members(found.values), **({} if is_named else named)},
         crm_id=row.crm_id or "",
         revives=row.is_inactive,
     )

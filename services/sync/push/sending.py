@@ -11,12 +11,14 @@ from kit.db import Database, WriteSession
 from services.sync import announcing
 from services.sync.connection import Connection
 from services.sync.crm import Crm, Outcome, Verdict
+from services.sync.family import parents_first
+from services.sync.push.drift import Drift
 from services.sync.push.fence import Fence, Stopped
 from services.sync.push.lock import Overtaken
 from services.sync.push.module_push import ModulePush
 from services.sync.push.pulling import Pull
 from services.sync.settings import SyncSettings
-from services.sync.store import connections, credentials
+from services.sync.store import connections, credentials, outgoing
 from services.sync.store.connections import ConnectionRow
 from services.sync.tenant_keys import TenantKeys
 
@@ -41,22 +43,34 @@ class Sending:
         """
         fence = Fence(self.db, self.connection.id, self.row.generation)
         hash_key = await self.keyring.hash_key(self.connection.tenant)
-        pushes = [self._of_module(module, fence, hash_key) for module in self.connection.modules]
+        modules = parents_first(self.connection.modules)
+        pushes = [self._of_module(module, fence, hash_key) for module in modules]
         hint = self.row.parallel_hint
+        drift = Drift(fence, self.connection, self.crm)
         is_first = True
         while await pull.more() or is_first:
             is_first = False
             for push in pushes:
                 hint = push.parallel_hint = hint or push.parallel_hint
-                try:
-                    stop = await push.run()
-                finally:
-                    self.sent_rows = sum(one.sent_rows for one in pushes)
+                stop = await self._run(push, drift)
+                self.sent_rows = sum(one.sent_rows for one in pushes)
                 hint = push.parallel_hint
                 if stop is not None:
                     await self._stop(fence, stop)
         await self._finish(hint)
         return self.sent_rows
+
+    async def _run(self, push: ModulePush, drift: Drift) -> Outcome | None:
+        """What stops everything: a column that is gone stops it before the first row."""
+        if not await self._is_due(push.module):
+            return None
+        target = await drift.look(push.module)
+        return target if isinstance(target, Outcome) else await push.run(target)
+
+    async def _is_due(self, module: str) -> bool:
+        async with self.db.read() as session:
+            due = await outgoing.next_due(session, self.connection.id, [module])
+        return due is not None and due <= clock.now()
 
     def _of_module(self, module: str, fence: Fence, hash_key: bytes) -> ModulePush:
         return ModulePush(

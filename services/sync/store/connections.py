@@ -66,6 +66,8 @@ class ConnectionRow(NewConnectionRow):
     look_at: datetime | None
     looks: int
     pushed_at: datetime | None
+    schema_changed_at: datetime | None
+    schema_changes: Sequence[str]
     created_at: datetime
     updated_at: datetime
 

@@ -29,6 +29,7 @@ async def test_a_connection_is_saved_after_a_look_at_token_identity_and_every_ta
         "who-am-i",
         "describe-table",
         "describe-columns",
+        "describe-types",
     ]
     assert all(call["host"] == HOST and call["status"] == 200 for call in calls)
 
@@ -182,7 +183,7 @@ async def test_pause_resume_and_delete(sync: Sync) -> None:
     assert (await sync.http.delete(one)).status_code == 204
     assert (await sync.http.get(one)).status_code == 404
     assert (await sync.http.post(f"{one}/resume")).status_code == 404
-    assert len((await sync.get(f"/{connection}/ledger"))["calls"]) == 4
+    assert len((await sync.get(f"/{connection}/ledger"))["calls"]) == 5
 
 
 async def test_another_tenant_finds_nothing(sync: Sync) -> None:
@@ -205,7 +206,13 @@ async def test_the_ledger_is_read_in_pages(sync: Sync) -> None:
     first = await sync.get(f"/{connection}/ledger?limit=3")
     rest = await sync.get(f"/{connection}/ledger?limit=3&cursor={first['cursor']}")
     operations = [call["operation"] for call in first["calls"] + rest["calls"]]
-    assert operations == ["describe-columns", "describe-table", "who-am-i", "token"]
+    assert operations == [
+        "describe-types",
+        "describe-columns",
+        "describe-table",
+        "who-am-i",
+        "token",
+    ]
     assert rest["cursor"] is None
 
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.sync.crm import RowWrite, Sent, Verdict
-from services.sync.crm.dataverse import SignInRefused, TableMissing, probe
+from services.sync.crm.dataverse import SignInRefused, TableMissing
 from services.sync.crm.dataverse import errors as crm_errors
 from services.sync.crm.dataverse.outcomes import of_batch, of_row, retry_after
 from services.sync.crm.dataverse.replies import ReplyUnreadable, parts
@@ -176,14 +176,14 @@ def test_a_token_that_no_header_should_carry_is_none(token: str) -> None:
 def test_whatever_a_crm_describes_a_probe_ends_with_a_short_reason(body: bytes) -> None:
     async def probed() -> Any:
         environ = environment(http(body))
-        found = await probe(environ)
+        found = await environ.probe()
         with_columns = await environment(http(body)).columns("account")
         return found, with_columns
 
     found = run(probed)
     if isinstance(found, tuple):
         assert all(len(step.reason) < 300 for step in found[0].steps)
-    probed_alone = run(lambda: probe(environment(http(body))))
+    probed_alone = run(lambda: environment(http(body)).probe())
     assert probed_alone.steps
 
 
@@ -233,6 +233,6 @@ def test_rows_without_an_answer_were_not_run_and_are_tried_again() -> None:
 )
 def test_a_crm_puts_no_words_of_its_own_into_a_reason(key: str) -> None:
     body = f'{{"value":[{{"LogicalName":"account","Keys":[{key}]}}]}}'.encode()
-    found = run(lambda: probe(environment(http(body))))
+    found = run(lambda: environment(http(body)).probe())
     assert found.failed is not None
     assert found.failed.reason == "the CRM's answer is not what the Web API documents"

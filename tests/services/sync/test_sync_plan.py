@@ -1,5 +1,6 @@
 """Differences and plans: only mapped, chosen and changed fields are sent, once per key."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from contracts.clients import PresentRecord
 from contracts.ids import new_id
 from kit.backoff import is_exhausted, pause
 from services.sync.connection import ModuleMapping
+from services.sync.crm import Converted
 from services.sync.push.difference import difference
 from services.sync.push.plan import Rules, plan
 from services.sync.store.outgoing import DueRow, Rival
@@ -28,12 +30,31 @@ def row(record: UUID, sent: dict[str, str] | None = None, **known: Any) -> DueRo
     return DueRow(record, sent=sent or {}, **known)
 
 
-def slash_problem(key: str) -> str | None:
-    """As if a CRM could not address a row by a key with a slash."""
-    return "a slash" if "/" in key else None
+class PlainTarget:
+    """A table of a CRM that takes every value, but for one, and no slash in a key."""
+
+    fingerprint, faults = "", ()
+    described: Mapping[str, Any] = {}
+
+    def key_problem(self, key: str) -> str | None:
+        return "a slash" if "/" in key else None
+
+    def same_key(self, key: str) -> str:
+        return key.lower()
+
+    def convert(self, values: Mapping[str, Any]) -> Converted:
+        if "refused" in values.values():
+            return Converted({}, "the column takes no such value", "name")
+        return Converted(values)
+
+    def members(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        return values
+
+    def changes_since(self, described: Mapping[str, Any]) -> Sequence[str]:
+        return []
 
 
-RULES = Rules(MAPPING, KEY, slash_problem, str.lower)
+RULES = Rules(MAPPING, KEY, PlainTarget())
 
 
 def rules(**changes: Any) -> Rules:
@@ -110,6 +131,12 @@ def test_a_record_of_which_nothing_is_chosen_has_no_row_there_and_is_not_ok() ->
     id_ = new_id()
     made = plan([row(id_)], {id_: record(id_, "A", name=None)}, [], RULES, NOW)
     assert [one.state for one in made.settled] == ["empty"]
+
+
+def test_a_value_that_the_column_does_not_take_is_parked_without_a_call() -> None:
+    id_ = new_id()
+    made = plan([row(id_)], {id_: record(id_, "A", name="refused")}, [], RULES, NOW)
+    assert [(one.state, one.code) for one in made.settled] == [("parked", "value-refused")]
 
 
 def test_who_owns_the_row_keeps_its_key_else_the_oldest_record_has_it() -> None:

@@ -87,7 +87,7 @@ class Environment:
         """The columns of a table by logical name."""
         path = (
             f"{API}/EntityDefinitions(LogicalName='{logical_name}')/Attributes"
-            "?$select=LogicalName,AttributeType,IsValidForCreate,IsValidForUpdate"
+            "?$select=LogicalName,AttributeTypeName,RequiredLevel,IsValidForCreate,IsValidForUpdate"
         )
         return await aside(metadata.columns, await self._call(COLUMNS, path, table=logical_name))
 
@@ -180,4 +180,4 @@ def outcome_of(failure: Exception) -> Outcome:
         return failure.outcome
     if isinstance(failure, CallFailed | AddressRefused):
         return Outcome(Verdict.BACK_OFF, failure.reason)
-    return Outcome(Verdict.BROKEN, f"the CRM has no table {failure}")
+    return Outcome(Verdict.BROKEN, f"the CRM has no table {str(failure)!r}")

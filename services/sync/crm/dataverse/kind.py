@@ -1,16 +1,20 @@
 """Dataverse as a kind of CRM: all environments of this process share one store of tokens."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from services.sync.connection import Connection, ModuleMapping
 from services.sync.credential import Credentials
 from services.sync.crm.dataverse import keys, writing
-from services.sync.crm.dataverse.environment import Environment
-from services.sync.crm.dataverse.probing import examine, probe
+from services.sync.crm.dataverse.describing import describe
+from services.sync.crm.dataverse.environment import FAILURES, Environment, outcome_of
+from services.sync.crm.dataverse.probing import probe
 from services.sync.crm.dataverse.tables import KnownTables
+from services.sync.crm.dataverse.target import DataverseTarget
+from services.sync.crm.dataverse.targets import Targets
 from services.sync.crm.dataverse.tokens import Tokens
-from services.sync.crm.outcome import Outcome
+from services.sync.crm.outcome import Outcome, Verdict
 from services.sync.crm.port import Probe, RowWrite, Sent
 from services.sync.egress import CallLedger, Egress
 
@@ -18,6 +22,8 @@ from services.sync.egress import CallLedger, Egress
 @dataclass(frozen=True)
 class DataverseCrm(Environment):
     """An environment with what the port asks of it besides."""
+
+    targets: Targets = field(default_factory=Targets)
 
     def key_problem(self, key: str) -> str | None:
         return keys.key_problem(key)
@@ -33,11 +39,28 @@ class DataverseCrm(Environment):
     ) -> Mapping[str, str] | Outcome:
         return await writing.find(self, mapping, wanted)
 
+    async def target(self, mapping: ModuleMapping) -> DataverseTarget | Outcome:
+        asking = partial(describe, self, mapping)
+        try:
+            return await self.targets.of(self.connection.id, mapping, asking)
+        except FAILURES as failure:
+            return outcome_of(failure)
+
+    def forget_targets(self) -> None:
+        self.targets.forget(self.connection.id)
+
     async def examine(self, mapping: ModuleMapping) -> Outcome | None:
-        return await examine(self, mapping)
+        """Also has everything described again: what is known may be what was wrong."""
+        self.forget_targets()
+        found = await self.target(mapping)
+        if isinstance(found, Outcome):
+            return found
+        return Outcome(Verdict.BROKEN, found.faults[0]) if found.faults else None
 
     async def probe(self) -> Probe:
-        return await probe(self)
+        """What it is told is known to the next push."""
+        self.forget_targets()
+        return await probe(self, self.target)
 
 
 class Dataverse:
@@ -45,19 +68,26 @@ class Dataverse:
 
     def __init__(self, egress: Egress, ledger: CallLedger) -> None:
         self._egress, self._ledger, self._tokens = egress, ledger, Tokens()
-        self._tables = KnownTables()
+        self._tables, self._targets = KnownTables(), Targets()
 
     def same_key(self, key: str) -> str:
         return keys.same_key(key)
 
     def open(self, connection: Connection, credentials: Credentials) -> DataverseCrm:
-        return self._crm(connection, credentials, self._tokens, self._tables)
+        return self._crm(connection, credentials, self._tokens, self._tables, self._targets)
 
     def open_afresh(self, connection: Connection, credentials: Credentials) -> DataverseCrm:
         """With a token of its own, so that the credentials are put to the proof."""
-        return self._crm(connection, credentials, Tokens(), KnownTables())
+        return self._crm(connection, credentials, Tokens(), KnownTables(), self._targets)
 
     def _crm(
-        self, connection: Connection, credentials: Credentials, tokens: Tokens, tables: KnownTables
+        self,
+        connection: Connection,
+        credentials: Credentials,
+        tokens: Tokens,
+        tables: KnownTables,
+        targets: Targets,
     ) -> DataverseCrm:
-        return DataverseCrm(connection, credentials, self._egress, self._ledger, tokens, tables)
+        return DataverseCrm(
+            connection, credentials, self._egress, self._ledger, tokens, tables, targets
+        )

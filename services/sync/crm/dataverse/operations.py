@@ -52,6 +52,25 @@ MESSAGES = _operation(
     rf"&\$filter=sdkmessageid/name%20eq%20'(?:Create|Update)Multiple'"
     rf"%20and%20primaryobjecttypecode%20eq%20'{_NAME}'",
 )
+_CASTS = (
+    r"(?:String|Memo|Integer|BigInt|Decimal|Double|Money|DateTime)AttributeMetadata"
+    r"\?\$select=[A-Za-z,]+",
+    r"(?:Picklist|MultiSelectPicklist|State|Status)AttributeMetadata\?\$select=LogicalName"
+    r"&\$expand=OptionSet\(\$select=Options\),GlobalOptionSet\(\$select=Options\)",
+)
+DETAILS = _operation(
+    "describe-types",
+    "GET",
+    8192,
+    rf"{API}/EntityDefinitions\(LogicalName='{_NAME}'\)/Attributes/Microsoft\.Dynamics\.CRM\."
+    rf"(?:{_CASTS[0]}|{_CASTS[1]})",
+)
+RELATIONS = _operation(
+    "describe-lookups",
+    "GET",
+    2048,
+    rf"{API}/EntityDefinitions\(LogicalName='{_NAME}'\)/ManyToOneRelationships\?\$select=[A-Za-z,]+",
+)
 BATCH = _operation("upsert-batch", "POST", 8192, rf"{API}/\$batch")
 FIND_BATCH = _operation("find-batch", "POST", 8192, rf"{API}/\$batch")
 UPSERT_MULTIPLE = _operation(
@@ -78,6 +97,8 @@ OPERATIONS = (
     WHO_AM_I,
     TABLE,
     COLUMNS,
+    DETAILS,
+    RELATIONS,
     MESSAGES,
     BATCH,
     FIND_BATCH,

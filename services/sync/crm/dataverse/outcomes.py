@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 
 from services.sync.crm.dataverse import errors
 from services.sync.crm.dataverse.errors import CrmError
-from services.sync.crm.outcome import Outcome, Verdict
-from services.sync.crm.port import RowForm
+from services.sync.crm.outcome import Outcome, RowForm, Verdict
 
 _LIMITS = {0x80072321, 0x80072322, 0x80072326}
 _KEY_THERE = {0x80060892, 0x80040237}

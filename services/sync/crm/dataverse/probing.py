@@ -1,24 +1,20 @@
 """A look before anything is saved: token, identity, certificates, and each mapped table."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 
 from services.sync.connection import ModuleMapping
 from services.sync.crm.certificates import revocation, unreached
-from services.sync.crm.dataverse.environment import (
-    FAILURES,
-    Environment,
-    TableMissing,
-    outcome_of,
-)
-from services.sync.crm.dataverse.metadata import Column, Table
+from services.sync.crm.dataverse.environment import Environment
 from services.sync.crm.dataverse.sign_in import SignInRefused
-from services.sync.crm.outcome import Outcome, Verdict
-from services.sync.crm.port import Probe, ProbeStep
+from services.sync.crm.outcome import Outcome
+from services.sync.crm.port import Probe, ProbeStep, Target
 from services.sync.egress import AddressRefused, CallFailed
 
+Ask = Callable[[ModuleMapping], Awaitable[Target | Outcome]]
 
-async def probe(environment: Environment) -> Probe:
-    """Look at everything a push will need; sends no record data."""
+
+async def probe(environment: Environment, ask: Ask) -> Probe:
+    """Look at everything a push will need; `ask` describes a table. Sends no record data."""
     steps = [await _token(environment)]
     if not steps[-1].reason:
         steps.append(await _identity(environment))
@@ -27,19 +23,8 @@ async def probe(environment: Environment) -> Probe:
     for name, mapping in environment.connection.modules.items():
         if steps[-1].reason:
             break
-        steps.append(await _table(environment, name, mapping))
+        steps.append(await _table(ask, name, mapping))
     return Probe(tuple(steps))
-
-
-async def examine(environment: Environment, mapping: ModuleMapping) -> Outcome | None:
-    """Why no row of the mapping can be accepted, by what the CRM says of its table; or None."""
-    try:
-        table = await environment.table(mapping.table)
-        columns = await environment.columns(table.logical_name)
-    except FAILURES as failure:
-        return outcome_of(failure)
-    fault = _key_fault(table, mapping) or _field_fault(columns, mapping)
-    return Outcome(Verdict.BROKEN, fault) if fault else None
 
 
 async def _token(environment: Environment) -> ProbeStep:
@@ -65,36 +50,7 @@ async def _identity(environment: Environment) -> ProbeStep:
     return ProbeStep("identity")
 
 
-async def _table(environment: Environment, module: str, mapping: ModuleMapping) -> ProbeStep:
-    step = f"module {module}"
-    try:
-        table = await environment.table(mapping.table)
-        columns = await environment.columns(table.logical_name)
-    except TableMissing:
-        return ProbeStep(step, f"the CRM has no table {mapping.table!r}")
-    except SignInRefused as refused:
-        return ProbeStep(step, refused.outcome.reason)
-    except (CallFailed, AddressRefused) as failure:
-        return ProbeStep(step, failure.reason)
-    return ProbeStep(step, _key_fault(table, mapping) or _field_fault(columns, mapping))
-
-
-def _key_fault(table: Table, mapping: ModuleMapping) -> str:
-    wanted = [mapping.key_attribute]
-    key = next((key for key in table.keys if key.key_attributes == wanted), None)
-    if key is None:
-        return f"{mapping.key_attribute!r} is not an alternate key of {mapping.table!r}"
-    status = key.entity_key_index_status
-    if status != "Active":
-        return f"the index of the alternate key {mapping.key_attribute!r} is {status.lower()}"
-    return ""
-
-
-def _field_fault(columns: Mapping[str, Column], mapping: ModuleMapping) -> str:
-    for name in mapping.fields.values():
-        column = columns.get(name)
-        if column is None:
-            return f"the table {mapping.table!r} has no column {name!r}"
-        if not (column.is_valid_for_create and column.is_valid_for_update):
-            return f"the column {name!r} cannot be written"
-    return ""
+async def _table(ask: Ask, module: str, mapping: ModuleMapping) -> ProbeStep:
+    target = await ask(mapping)
+    reason = target.reason if isinstance(target, Outcome) else next(iter(target.faults), "")
+    return ProbeStep(f"module {module}", reason)

@@ -176,7 +176,9 @@ async def _find(
     environment: Environment, mapping: ModuleMapping, facts: TableFacts, keys: Sequence[str]
 ) -> Mapping[str, str] | Outcome:
     content_type, body, count = writes.finding(mapping, facts, keys)
-    reply = await _run_batch(environment, mapping, FIND_BATCH, content_type, body)
+    # keys leave here as well: the ledger says so
+    named = [RowWrite("known", key, {mapping.key_attribute: key}) for key in keys]
+    reply = await _run_batch(environment, mapping, FIND_BATCH, content_type, body, named)
     return await aside(partial(_found, mapping=mapping, facts=facts, count=count), reply)
 
 
