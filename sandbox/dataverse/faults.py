@@ -84,6 +84,10 @@ class Faults:
     def listing(self) -> list[dict[str, Any]]:
         return [asdict(fault) for fault in self._waiting()]
 
+    @property
+    def are_waiting(self) -> bool:
+        return bool(self._faults)
+
     def remove(self, fault_id: int) -> None:
         self._faults = [fault for fault in self._faults if fault.id != fault_id]
 

@@ -1,7 +1,7 @@
 """The rows: dicts in memory and an append-only log, so that they survive a restart."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -178,7 +178,7 @@ class Rows:
     def _row(self, table: Table, row_id: str, values: Values) -> Row:
         keys = {}
         for key in table.keys:
-            found = tuple(values.get(column) for column in key.columns)
+            found = [values.get(column) for column in key.columns]
             if None not in found:
                 keys[key.name] = _folded(found)
         return Row(row_id, values, values["versionnumber"], keys)
@@ -242,8 +242,8 @@ class Rows:
             self.version = max(self.version, *version, values["versionnumber"] if values else 0)
 
 
-def _folded(values: KeyOf) -> KeyOf:
-    return tuple(folded(v) if isinstance(v, str) else v for v in values)
+def _folded(values: Sequence[Any]) -> KeyOf:
+    return tuple([folded(v) if isinstance(v, str) else v for v in values])
 
 
 def _now() -> str:

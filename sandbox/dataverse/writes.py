@@ -66,18 +66,12 @@ class Writes:
             if none_match == "*":
                 raise refusals.already_exists()
             check_version(row, match)
-            return self.update(address, row, body), False
+            return self._update(address, row, body), False
 
     def update(self, address: RowAddress, row: Row, body: dict[str, Any]) -> Row:
         """Key columns of the address in the body are dropped, as Dataverse does on update."""
         with self._rows.transaction():
-            self._check("Write", address.table)
-            changes = self.read_body(address.table, body, creating=False)
-            for name in (*address.key_values(), address.table.primary_id):
-                changes.pop(name, None)
-            settle_state(address.table, row.id, row.values, changes)
-            self._look_at(address.table, row.id, {**row.values, **changes})
-            return self._rows.update(address.table, row, changes, self._by)
+            return self._update(address, row, body)
 
     def delete(self, address: RowAddress, match: str | None = None) -> None:
         with self._rows.transaction():
@@ -141,6 +135,16 @@ class Writes:
         self._check("AppendTo", address.table)
         return column, self.existing(address).id
 
+    def _update(self, address: RowAddress, row: Row, body: dict[str, Any]) -> Row:
+        self._check("Write", address.table)
+        changes = self.read_body(address.table, body, creating=False)
+        changes.pop(address.table.primary_id, None)
+        for name in address.key.columns if address.key else ():
+            changes.pop(name, None)
+        settle_state(address.table, row.id, row.values, changes)
+        self._look_at(address.table, row.id, row.values, changes)
+        return self._rows.update(address.table, row, changes, self._by)
+
     def _create_at(self, address: RowAddress, body: dict[str, Any]) -> Row:
         """Key values come from the address unless the body has them: the body wins."""
         written = {
@@ -178,21 +182,25 @@ class Writes:
         row_id = written.pop(table.primary_id, None) or str(uuid.uuid4())
         settle_state(table, row_id, table.defaults, written)
         written = {**table.defaults, **written}
-        self._look_at(table, row_id, written)
+        self._look_at(table, row_id, written, {})
         return self._rows.insert(table, row_id, written, self._by)
 
-    def _look_at(self, table: Table, row_id: str, written: Values) -> None:
+    def _look_at(
+        self, table: Table, row_id: str, before: Mapping[str, Any], changes: Values
+    ) -> None:
         """What a customer's plug-ins and (if the header asks for them) duplicate rules say."""
-        if self._plug_ins:
-            self._organisation.faults.check_row(table.set, written)
-        columns = self._organisation.switches.duplicate_rules.get(table.set)
+        organisation = self._organisation
+        if self._plug_ins and organisation.faults.are_waiting:
+            organisation.faults.check_row(table.set, {**before, **changes})
+        columns = organisation.switches.duplicate_rules.get(table.set)
         if not self._rules or not columns:
             return
+        written = {**before, **changes}
         mine = [folded(str(written.get(name) or "")) for name in columns]
         for row in self._rows.all(table.set) if all(mine) else ():
             theirs = [folded(str(row.values.get(name) or "")) for name in columns]
             if row.id != row_id and theirs == mine:
-                raise refusals.duplicate(self._organisation.switches.duplicate_status)
+                raise refusals.duplicate(organisation.switches.duplicate_status)
 
     def _check(self, verb: str, table: Table) -> None:
         check_privilege(self._organisation.switches, self._user, verb, table)
