@@ -123,7 +123,7 @@ async def test_the_control_api_needs_its_token_and_switches_behaviours(
         assert (await http.post(f"{url}/faults", json=fault, headers=control)).json()["id"] == 1
         secrets = {"secrets": [{"value": "next"}]}
         client = await http.put(f"{url}/applications/app", json=secrets, headers=control)
-        assert client.json() == {"client_id": "app", "secrets": 1}
+        assert client.json() == {"client_id": "app", "secrets": 1, "certificates": 0}
         await _change_tables(http, url, control)
         assert (await http.post(f"{url}/reset", headers=control)).json() == {"reset": True}
         assert (await http.get(f"{url}/faults", headers=control)).json() == []
