@@ -20,6 +20,7 @@ from services.sync.egress import Egress
 from services.sync.environments import Environments
 from services.sync.expiries import Expiries
 from services.sync.forgetting import forgetting
+from services.sync.known_mappings import KnownMappings
 from services.sync.lag import Lag
 from services.sync.ledger import Ledger
 from services.sync.parts import SyncParts
@@ -65,6 +66,7 @@ def create_app(
     suspended = SuspendedTenants(db, client, pusher.wake)
     looking = Timer("tenants", settings.sweep_s, suspended.look)
 
+    known = KnownMappings(db, client, settings.sweep_s)
     lag = Lag(db, late_s=4 * settings.sweep_s)
 
     async def sweep() -> None:
@@ -85,6 +87,7 @@ def create_app(
                 looking,
                 Timer("sweep", settings.sweep_s, sweep),
                 Timer("second looks", settings.sweep_s, looks.look),
+                Timer("known mappings", settings.sweep_s, known.sweep),
                 Timer("lag", settings.sweep_s, lag.look),
                 rotating.timer(),
                 Expiries(db).timer(),
@@ -100,6 +103,7 @@ def create_app(
                 keyring=keyring,
                 egress_addresses=settings.egress_addresses,
                 rotating=rotating,
+                known_mappings=known,
             ),
         ),
     )

@@ -48,10 +48,10 @@ async def read_connection_records(
     caller: Annotated[str, needs_service("sync")],
     body: RecordsAsked,
 ) -> Any:
-    """Present values of the chosen fields; vanished records are absent."""
+    """Present values of the open fields, and whether there are any; vanished records are absent."""
     async with parts.databases.read(tenant) as session:
-        rows = await chosen_values(session, connection, body.module, body.ids)
-    return sessions.json_bytes(f'{{"rows": [{",".join(rows)}]}}')
+        found = await chosen_values(session, connection, body.module, body.ids)
+    return sessions.json_bytes(found)
 
 
 @router.get("/t/{tenant}/v1/changes", response_model=ChangeList)
