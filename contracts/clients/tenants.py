@@ -14,6 +14,7 @@ from contracts.clients.tenants_bodies import (
     NewLease,
     NewTarget,
     PresentRecords,
+    RecordCounts,
     RecordsAsked,
     Swap,
     TargetName,
@@ -61,6 +62,11 @@ class TenantsClient:
         path = f"/internal/tenants/{tenant}/connections/{connection}/records"
         body = RecordsAsked(module=module, ids=list(ids))
         return PresentRecords.model_validate(await self._peer.call("POST", path, json=body))
+
+    async def count_records(self, tenant: TenantId, connection: ConnectionId) -> Mapping[str, int]:
+        """How many records there are, of each module that is open to the connection."""
+        path = f"/internal/tenants/{tenant}/connections/{connection}/counts"
+        return RecordCounts.model_validate(await self._peer.call("GET", path)).modules
 
     async def register(
         self, tenant: TenantId, connection: ConnectionId, modules: Mapping[str, Sequence[str]]

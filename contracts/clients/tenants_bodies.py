@@ -98,6 +98,12 @@ class PresentRecords(_Answer):
     chosen: bool = Field(default_factory=lambda given: bool(given.get("rows")))
 
 
+class RecordCounts(_Answer):
+    """How many records there are, of each module that is open to the connection."""
+
+    modules: dict[str, int]
+
+
 class MappedModules(Strict):
     """The modules that a connection maps, each with the fields that it maps: the most that may be
     chosen for it."""

@@ -13,6 +13,7 @@ from kit.key_proof import key_proof
 from kit.messaging import Broker
 from kit.timers import Timer
 from services.sync.changing import Changes
+from services.sync.comparison import Comparing
 from services.sync.consumers import handlers
 from services.sync.credential_routes import credential_routes
 from services.sync.dry_run import DryRuns
@@ -104,6 +105,7 @@ def create_app(
                 egress_addresses=settings.egress_addresses,
                 rotating=rotating,
                 known_mappings=known,
+                comparing=Comparing(db, client),
             ),
         ),
     )

@@ -8,6 +8,7 @@ from kit.db import Database
 from kit.http import given
 from services.sync.changing import Changes
 from services.sync.dry_run import DryRuns
+from services.sync.comparison import Comparing
 from services.sync.known_mappings import KnownMappings
 from services.sync.push import Pusher
 from services.sync.registry import Registry
@@ -28,6 +29,7 @@ class SyncParts:
     egress_addresses: Sequence[str]
     rotating: Rotating
     known_mappings: KnownMappings
+    comparing: Comparing
 
 
 With = Annotated[SyncParts, given(SyncParts)]

@@ -77,6 +77,17 @@ async def get_connection(
     return await _view(db, tenant, connection)
 
 
+@tenant_routes.get("/{connection}/comparison")
+async def compare_counts(
+    tenant: TenantId,
+    connection: ConnectionId,
+    parts: With,
+    _actor: Annotated[Actor, needs("connection.view")],
+) -> schemas.Comparison:
+    """How many records there are of each module, beside what became of them; no CRM is asked."""
+    return await parts.comparing.compare(tenant, connection)
+
+
 @tenant_routes.patch("/{connection}")
 async def change_connection(
     tenant: TenantId,

@@ -4,6 +4,7 @@ It applies the field choice and the mapping at the source, as the real one does;
 tenants/test_tenants_client*.py hold both to the same.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal
 from uuid import UUID
@@ -17,6 +18,7 @@ from contracts.clients import (
     MappedModules,
     PresentRecord,
     PresentRecords,
+    RecordCounts,
     RecordsAsked,
     TenantEntries,
     TenantEntry,
@@ -92,6 +94,7 @@ class PeerTenants:
         app.get(base)(self._tenants)
         app.put(base + "/{tenant}/connections/{connection}", status_code=204)(self._register)
         app.delete(base + "/{tenant}/connections/{connection}", status_code=204)(self._unregister)
+        app.get(base + "/{tenant}/connections/{connection}/counts")(self._counts)
         app.get(base + "/{tenant}/connections/{connection}/changes")(self._changes)
         app.post(base + "/{tenant}/connections/{connection}/records")(self._records)
         return app
@@ -151,6 +154,11 @@ class PeerTenants:
         )
         await self._let("once_read")
         return present
+
+    async def _counts(self, tenant: TenantId, connection: ConnectionId) -> RecordCounts:
+        self._check(tenant)
+        present = Counter(one["module"] for one in self.records.values())
+        return RecordCounts(modules={name: present[name] for name in self._open(connection)})
 
     async def _let(self, name: Literal["meanwhile", "once_read", "once_told"]) -> None:
         happens: Callable[[], Awaitable[None]] | None = getattr(self, name)

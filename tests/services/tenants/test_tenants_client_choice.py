@@ -56,3 +56,21 @@ async def test_a_connection_that_is_forgotten_sees_nothing_more(stage: Any) -> N
     for _ in range(2):
         await reader.client.unregister(reader.tenant, reader.connection)
     assert (await reader.values(record), await reader.is_chosen(record)) == ({}, False)
+
+
+@played("feed")
+async def test_records_are_counted_of_open_modules_only(stage: Any) -> None:
+    """Also those without a value in a chosen field."""
+    reader = Reader(stage.client("sync"), await stage.tenant())
+    of = (reader.tenant, reader.connection)
+    assert await reader.client.count_records(*of) == {}
+    await stage.choose(*of, "name")
+    assert await reader.client.count_records(*of) == {"organisation": 0}
+    gone, _ = [await stage.put(reader.tenant, key, sector="no name") for key in ("A", "B")]
+    assert await reader.client.count_records(*of) == {"organisation": 2}, (
+        "also those without values"
+    )
+    await stage.delete(reader.tenant, gone)
+    assert await reader.client.count_records(*of) == {"organisation": 1}
+    await reader.map(person=["email"])
+    assert await reader.client.count_records(*of) == {}

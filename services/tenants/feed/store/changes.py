@@ -83,6 +83,11 @@ async def chosen_values(
     return str(await session.fetchval(_SQL["chosen_values"], *found))
 
 
+async def chosen_counts(session: TenantSession, connection: ConnectionId) -> str:
+    """How many records each open module has, as a JSON object."""
+    return str(await session.fetchval(_SQL["chosen_counts"], connection))
+
+
 def _by_id(rows: Sequence[Record]) -> Mapping[UUID, str]:
     return {row["id"]: row["json"] for row in rows}
 

@@ -16,6 +16,12 @@ WHERE r.module IN (SELECT module FROM open_field WHERE connection = $1)
     AND ($2::text IS NULL OR r.id > $2::text::uuid)
 ORDER BY r.id LIMIT $3
 
+-- chosen_counts: how many records each open module has, counted in the index of modules
+SELECT coalesce(json_object_agg(m.module, (
+    SELECT count(*) FROM record r WHERE r.module = m.module
+)), '{}')::text
+FROM (SELECT DISTINCT module FROM open_field WHERE connection = $1) AS m
+
 -- chosen_values: whether a module is open and, at the same moment, present values of its open fields
 WITH choice AS MATERIALIZED (
     SELECT module, array_agg(field) AS fields FROM open_field
