@@ -94,9 +94,18 @@ async def _find(api: Api, base: str, body: Mapping[str, Any]) -> dict[str, Any] 
     """The connection that an earlier call saved from the same definition."""
     given = {name: value for name, value in body.items() if name != "client_secret"}
     for one in (await api.get(f"{base}/connections"))["connections"]:
-        if one["state"] != "removed" and all(one.get(n) == value for n, value in given.items()):
+        if one["state"] != "removed" and _is_made_of(one, given):
             return dict(one)
     return None
+
+
+def _is_made_of(made: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """What a definition leaves out of a module is as the API has it then."""
+    ours, theirs = given.get("modules"), made["modules"]
+    if not isinstance(ours, dict) or ours.keys() != theirs.keys():
+        return False
+    full = {name: theirs[name] | one for name, one in ours.items() if isinstance(one, dict)}
+    return full == theirs and all(made.get(n) == v for n, v in given.items() if n != "modules")
 
 
 async def _choose(api: Api, path: str, module: str, fields: list[str]) -> list[str]:
