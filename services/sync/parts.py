@@ -7,8 +7,8 @@ from typing import Annotated
 from kit.db import Database
 from kit.http import given
 from services.sync.changing import Changes
-from services.sync.dry_run import DryRuns
 from services.sync.comparison import Comparing
+from services.sync.dry_run import DryRuns
 from services.sync.known_mappings import KnownMappings
 from services.sync.push import Pusher
 from services.sync.registry import Registry
