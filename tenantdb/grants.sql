@@ -5,8 +5,8 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {runtime}, {reader}, PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON record, module_definition, module_field, field_choice TO {runtime};
-GRANT SELECT ON journal, tenant_identity TO {runtime};
+    ON record, module_definition, module_field, field_choice, connection_mapping TO {runtime};
+GRANT SELECT ON journal, tenant_identity, open_field TO {runtime};
 
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader};
 GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {reader};

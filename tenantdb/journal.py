@@ -34,7 +34,8 @@ _PAGE = f"""SELECT seq, at, tab, op, pk::text AS pk, ({_IMAGE})::text AS image, 
         AND seq > $3 AND ($4::text IS NULL OR tab = $4)
     ORDER BY seq LIMIT $5"""  # noqa: S608 - constant text
 _HAS_CHANGED = f"""SELECT EXISTS (SELECT FROM public.journal WHERE {_DIFFERENCE}
-    AND tab = $2 AND (op = 'T' OR pk ->> 0 = $3))"""  # noqa: S608 - constant text
+    AND tab = $2 AND op <> ALL ($4::text::text[])
+    AND (op = 'T' OR pk ->> 0 = $3))"""  # noqa: S608 - constant text
 
 _SNAPSHOT = r"[0-9]{1,19}:[0-9]{1,19}:[0-9,]*"
 _FORM = re.compile(
@@ -133,12 +134,16 @@ async def changes(
     return JournalPage(page, _Position(position.chain, upto).text(), more=is_old)
 
 
-async def has_changed(session: TenantSession, after: str, *, table: str, first: str) -> bool:
+async def has_changed(
+    session: TenantSession, after: str, *, table: str, first: str, but: Sequence[str] = ()
+) -> bool:
     """Whether rows of a table whose primary key begins with `first` changed since a position.
 
-    For a position of this chain: `changes` refuses others.
+    Changes with an op that is in `but` do not count. For a position of this chain: `changes`
+    refuses others.
     """
-    return bool(await session.fetchval(_HAS_CHANGED, parse(after).seen, table, first))
+    found = [parse(after).seen, table, first, array(but)]
+    return bool(await session.fetchval(_HAS_CHANGED, *found))
 
 
 def parse(text: str) -> _Position:

@@ -105,7 +105,11 @@ async def _both(
 
 
 async def _copy_choices(live: Connection, restored: Connection) -> None:
-    """Exactly the live field choices, as far as their fields exist; may be repeated."""
+    """Exactly the live field choices, as far as their fields exist, and what the connections map;
+    may be repeated."""
     choices = await live.fetchval(_SQL["choices"])
     await restored.execute(_SQL["withdraw"], choices)
     await restored.execute(_SQL["choose"], choices)
+    mappings = await live.fetchval(_SQL["mappings"])
+    await restored.execute(_SQL["unmap"], mappings)
+    await restored.execute(_SQL["map"], mappings)

@@ -14,3 +14,19 @@ SELECT connection, module, field
 FROM jsonb_to_recordset($1::text::jsonb) AS live (connection uuid, module text, field text)
     JOIN module_field USING (module, field)
 ON CONFLICT DO NOTHING
+
+-- mappings: what all connections map, as JSON
+SELECT coalesce(jsonb_agg(to_jsonb(m)), '[]')::text FROM connection_mapping m
+
+-- unmap: a connection that is not known there is not known here either
+DELETE FROM connection_mapping m WHERE NOT EXISTS (
+    SELECT FROM jsonb_to_recordset($1::text::jsonb) AS live (connection uuid)
+    WHERE live.connection = m.connection
+)
+
+-- map: what a connection maps there it maps here too
+INSERT INTO connection_mapping (connection, modules)
+SELECT connection, modules
+FROM jsonb_to_recordset($1::text::jsonb) AS live (connection uuid, modules jsonb)
+ON CONFLICT (connection) DO UPDATE SET modules = excluded.modules
+    WHERE connection_mapping.modules <> excluded.modules

@@ -1,6 +1,6 @@
-"""The tenants service as its peers see it: changes, records, leases, restore targets, swap."""
+"""The tenants service as its peers see it: feeds, connections, leases, restore targets, swap."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -10,9 +10,11 @@ from contracts.clients.peer import Peer
 from contracts.clients.tenants_bodies import (
     ChangePage,
     Lease,
+    MappedModules,
     NewLease,
     NewTarget,
     PresentRecords,
+    RecordCounts,
     RecordsAsked,
     Swap,
     TargetName,
@@ -21,6 +23,8 @@ from contracts.clients.tenants_bodies import (
 )
 from contracts.ids import ConnectionId, LeaseId, RestoreId, TenantId
 from kit.sealing import SigningKey
+
+_REGISTERING_S = 5.0  # somebody may be waiting for it, and it is repeated anyway
 
 
 class TenantsClient:
@@ -58,6 +62,27 @@ class TenantsClient:
         path = f"/internal/tenants/{tenant}/connections/{connection}/records"
         body = RecordsAsked(module=module, ids=list(ids))
         return PresentRecords.model_validate(await self._peer.call("POST", path, json=body))
+
+    async def count_records(self, tenant: TenantId, connection: ConnectionId) -> Mapping[str, int]:
+        """How many records there are, of each module that is open to the connection."""
+        path = f"/internal/tenants/{tenant}/connections/{connection}/counts"
+        return RecordCounts.model_validate(await self._peer.call("GET", path)).modules
+
+    async def register(
+        self, tenant: TenantId, connection: ConnectionId, modules: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Say which fields of which modules the connection maps, in place of what was said before.
+
+        Nothing else may be chosen for it, and nothing else leaves. May be repeated.
+        """
+        body = MappedModules(modules={name: list(fields) for name, fields in modules.items()})
+        path = f"/internal/tenants/{tenant}/connections/{connection}"
+        await self._peer.call("PUT", path, json=body, timeout_s=_REGISTERING_S)
+
+    async def unregister(self, tenant: TenantId, connection: ConnectionId) -> None:
+        """Forget a connection with its field choice; may be repeated."""
+        path = f"/internal/tenants/{tenant}/connections/{connection}"
+        await self._peer.call("DELETE", path, timeout_s=_REGISTERING_S)
 
     async def lease(
         self, tenant: TenantId, purpose: Literal["dump", "restore"], target: str | None = None

@@ -17,10 +17,12 @@ from pydantic import (
 )
 
 from contracts.ids import LeaseId, RestoreId
-from contracts.schema import Refused, Strict, Time
+from contracts.schema import Refused, Strict, Time, at_most
 
 _DatabaseName = Annotated[str, Field(max_length=63)]
 _Restore = Annotated[RestoreId, Field(strict=False)]
+_Name = Annotated[str, Field(min_length=1, max_length=63)]
+_Names = Annotated[list[_Name], Field(max_length=500), FailFast()]
 # on purpose: a lease is the one answer that carries a secret, and this is its one way
 _Told = Annotated[
     SecretStr, PlainSerializer(SecretStr.get_secret_value, return_type=str, when_used="json")
@@ -85,11 +87,28 @@ class PresentRecord(_Answer):
 
 
 class PresentRecords(_Answer):
-    """Those of the asked records that exist; `chosen` is False where their module is not chosen for
-    the connection, so that none is shown whether it exists or not."""
+    """Those of the asked records that exist, of one moment.
+
+    Where the module is `chosen`, a record that is absent is gone. Where it is not, nothing of it
+    may leave, and that a record is absent says nothing. A peer of before this member leaves it out:
+    then only a row proves it.
+    """
 
     rows: list[PresentRecord]
-    chosen: bool = True
+    chosen: bool = Field(default_factory=lambda given: bool(given.get("rows")))
+
+
+class RecordCounts(_Answer):
+    """How many records there are, of each module that is open to the connection."""
+
+    modules: dict[str, int]
+
+
+class MappedModules(Strict):
+    """The modules that a connection maps, each with the fields that it maps: the most that may be
+    chosen for it."""
+
+    modules: Annotated[dict[_Name, _Names], Field(max_length=50), at_most(50)]
 
 
 class NewLease(Strict):

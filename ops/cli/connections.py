@@ -34,6 +34,7 @@ def add(
     login = here.tenant(tenant)
     base = f"/t/{login.tenant}/v1"
     here.run(login, lambda api: _require_fields(api, base, choice))
+    _require_mapped(body.get("modules"), choice)
     body["client_secret"] = _secret(secret_file)
 
     async def work(api: Api) -> Any:
@@ -56,6 +57,17 @@ def _choice(body: dict[str, Any], definition: Path) -> dict[str, list[str]]:
         fail(f"`choose` in {definition} is not an object of modules and lists of fields", USAGE)
     found: dict[str, list[str]] = choice
     return found
+
+
+def _require_mapped(modules: Any, choice: Mapping[str, list[str]]) -> None:
+    """Refuse to choose what the definition does not map: it would be refused once it is saved."""
+    for module, fields in choice.items():
+        mapping = modules.get(module) if isinstance(modules, dict) else None
+        mapped = mapping.get("fields") if isinstance(mapping, dict) else None
+        for field in fields:
+            if not isinstance(mapped, dict) or field not in mapped:
+                which = f"{field} of {module}, which `modules` does not map"
+                fail(f"`choose` names {which}: nothing was done", REFUSED)
 
 
 def _secret(file: Path | None) -> str:
@@ -82,9 +94,18 @@ async def _find(api: Api, base: str, body: Mapping[str, Any]) -> dict[str, Any] 
     """The connection that an earlier call saved from the same definition."""
     given = {name: value for name, value in body.items() if name != "client_secret"}
     for one in (await api.get(f"{base}/connections"))["connections"]:
-        if one["state"] != "removed" and all(one.get(n) == value for n, value in given.items()):
+        if one["state"] != "removed" and _is_made_of(one, given):
             return dict(one)
     return None
+
+
+def _is_made_of(made: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """What a definition leaves out of a module is as the API has it then."""
+    ours, theirs = given.get("modules"), made["modules"]
+    if not isinstance(ours, dict) or ours.keys() != theirs.keys():
+        return False
+    full = {name: theirs[name] | one for name, one in ours.items() if isinstance(one, dict)}
+    return full == theirs and all(made.get(n) == v for n, v in given.items() if n != "modules")
 
 
 async def _choose(api: Api, path: str, module: str, fields: list[str]) -> list[str]:

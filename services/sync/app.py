@@ -13,6 +13,7 @@ from kit.key_proof import key_proof
 from kit.messaging import Broker
 from kit.timers import Timer
 from services.sync.changing import Changes
+from services.sync.comparison import Comparing
 from services.sync.consumers import handlers
 from services.sync.credential_routes import credential_routes
 from services.sync.dry_run import DryRuns
@@ -20,6 +21,7 @@ from services.sync.egress import Egress
 from services.sync.environments import Environments
 from services.sync.expiries import Expiries
 from services.sync.forgetting import forgetting
+from services.sync.known_mappings import KnownMappings
 from services.sync.lag import Lag
 from services.sync.ledger import Ledger
 from services.sync.parts import SyncParts
@@ -65,6 +67,7 @@ def create_app(
     suspended = SuspendedTenants(db, client, pusher.wake)
     looking = Timer("tenants", settings.sweep_s, suspended.look)
 
+    known = KnownMappings(db, client, settings.sweep_s)
     lag = Lag(db, late_s=4 * settings.sweep_s)
 
     async def sweep() -> None:
@@ -85,6 +88,7 @@ def create_app(
                 looking,
                 Timer("sweep", settings.sweep_s, sweep),
                 Timer("second looks", settings.sweep_s, looks.look),
+                Timer("known mappings", settings.sweep_s, known.sweep),
                 Timer("lag", settings.sweep_s, lag.look),
                 rotating.timer(),
                 Expiries(db).timer(),
@@ -100,6 +104,8 @@ def create_app(
                 keyring=keyring,
                 egress_addresses=settings.egress_addresses,
                 rotating=rotating,
+                known_mappings=known,
+                comparing=Comparing(db, client),
             ),
         ),
     )

@@ -7,7 +7,9 @@ from typing import Annotated
 from kit.db import Database
 from kit.http import given
 from services.sync.changing import Changes
+from services.sync.comparison import Comparing
 from services.sync.dry_run import DryRuns
+from services.sync.known_mappings import KnownMappings
 from services.sync.push import Pusher
 from services.sync.registry import Registry
 from services.sync.rotating import Rotating
@@ -26,6 +28,8 @@ class SyncParts:
     keyring: TenantKeys
     egress_addresses: Sequence[str]
     rotating: Rotating
+    known_mappings: KnownMappings
+    comparing: Comparing
 
 
 With = Annotated[SyncParts, given(SyncParts)]

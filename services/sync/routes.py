@@ -43,6 +43,7 @@ async def create_connection(
 ) -> crm.ConnectionView:
     """Look at the CRM with the given credentials and, if all is well, save the connection."""
     id_ = await parts.registry.register(tenant, wanted)
+    await parts.known_mappings.tell(id_)
     parts.pusher.wake(tenant, id_)
     created(response, f"/t/{tenant}/v1/connections/{id_}")
     async with parts.db.read() as db:
@@ -76,6 +77,17 @@ async def get_connection(
     return await _view(db, tenant, connection)
 
 
+@tenant_routes.get("/{connection}/comparison")
+async def compare_counts(
+    tenant: TenantId,
+    connection: ConnectionId,
+    parts: With,
+    _actor: Annotated[Actor, needs("connection.view")],
+) -> schemas.Comparison:
+    """How many records there are of each module, beside what became of them; no CRM is asked."""
+    return await parts.comparing.compare(tenant, connection)
+
+
 @tenant_routes.patch("/{connection}")
 async def change_connection(
     tenant: TenantId,
@@ -90,6 +102,7 @@ async def change_connection(
     known of them, and those of before stay as they are.
     """
     await parts.changes.change(tenant, connection, wanted)
+    await parts.known_mappings.tell(connection)
     parts.pusher.wake(tenant, connection)
     async with parts.db.read() as db:
         return await _view(db, tenant, connection)

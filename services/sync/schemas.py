@@ -158,6 +158,23 @@ class Resync(Strict):
         return self
 
 
+class ModuleComparison(BaseModel):
+    """`ours` are the records that there are here, null where nothing of the module may leave;
+    `outcomes` counts what became of those that were looked at, by state.
+
+    Once all is sent, `ours` is the sum of all states but `removed`.
+    """
+
+    ours: int | None
+    outcomes: dict[str, int]
+
+
+class Comparison(BaseModel):
+    """Each module that is chosen and mapped, or of which something was sent."""
+
+    modules: dict[str, ModuleComparison]
+
+
 class Resynced(BaseModel):
     """How many records will be sent again, whatever is known of them."""
 

@@ -98,6 +98,14 @@ announced = Table(
     Column("again", Boolean, nullable=False, server_default=text("false")),
 )
 
+known_mapping = Table(
+    "known_mapping",
+    metadata,
+    Column("connection", Uuid, primary_key=True),
+    Column("told", BigInteger),
+    _moment("due_at", nullable=True),
+)
+
 outgoing = Table(
     "outgoing",
     metadata,

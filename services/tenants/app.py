@@ -24,6 +24,7 @@ from services.tenants.parts import TenantsParts
 from services.tenants.records.many.slots import Uploads
 from services.tenants.routes import (
     changes,
+    connections,
     directory,
     field_choices,
     leases,
@@ -47,6 +48,7 @@ ROUTERS = [
         many_records,
         single_records,
         field_choices,
+        connections,
         changes,
     )
 ]

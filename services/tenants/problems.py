@@ -1,6 +1,6 @@
 """The problems that only the tenants service has."""
 
-from kit.problems import Problem, RequestInvalid
+from kit.problems import NotFound, Problem, RequestInvalid
 
 
 class PaymentDataRefused(RequestInvalid, status=422, slug="payment-data-refused"):
@@ -38,6 +38,14 @@ class TenantNotUpgraded(Problem, status=503, slug="tenant-not-upgraded"):
 
     def __init__(self) -> None:
         super().__init__(headers={"Retry-After": "60"})
+
+
+class ConnectionNotRegistered(NotFound, status=404, slug="connection-not-registered"):
+    """There is no such connection
+
+    Fields are chosen for a connection that exists. One that was made a moment ago while a part of
+    the service was away becomes known within a minute or two: repeat the request then.
+    """
 
 
 class SpaceUsedUp(Problem, status=507, slug="space-used-up"):

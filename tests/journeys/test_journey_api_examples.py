@@ -140,7 +140,7 @@ async def syncing(play: Play) -> None:
         return found["outcomes"] == {"ok": 5} and found["pushed_at"] is not None
 
     await until("all organisations arrive", all_arrived)
-    for place in (one, "connections", f"{one}/outcomes", f"{one}/ledger"):
+    for place in (one, "connections", f"{one}/outcomes", f"{one}/comparison", f"{one}/ledger"):
         await play.by_admin("GET", place)
     await play.by_admin("POST", f"{one}/test")
     secret = {"client_secret": crm["client_secret"]}

@@ -94,7 +94,8 @@ async def test_a_connection_with_a_wrong_choice_is_not_saved_and_a_half_one_is_f
         file.write_text(json.dumps(definition | {"choose": choose}))
         return await shell.run(*words)
 
-    for wrong in ({"organisation": ["nmae"]}, {"organization": ["name"]}):
+    unmapped = {"person": ["email"]}
+    for wrong in ({"organisation": ["nmae"]}, {"organization": ["name"]}, unmapped):
         done = await added(**wrong)
         assert done.returncode == 1
         assert "nothing was done" in done.stderr

@@ -6,13 +6,18 @@ from fastapi import APIRouter, Query
 
 from contracts.access import Scope
 from contracts.authorise import needs, needs_service
-from contracts.clients import ChangePage, PresentRecords, RecordsAsked
+from contracts.clients import ChangePage, PresentRecords, RecordCounts, RecordsAsked
 from contracts.credentials import Actor
 from contracts.ids import ConnectionId, TenantId
 from kit.problems import NotPermitted
 from services.tenants import sessions
 from services.tenants.feed import changes
-from services.tenants.feed.store.changes import ChosenRecords, WholeRecords, chosen_values
+from services.tenants.feed.store.changes import (
+    ChosenRecords,
+    WholeRecords,
+    chosen_counts,
+    chosen_values,
+)
 from services.tenants.parts import WithRecords
 from services.tenants.schemas import ChangeList
 
@@ -48,10 +53,25 @@ async def read_connection_records(
     caller: Annotated[str, needs_service("sync")],
     body: RecordsAsked,
 ) -> Any:
-    """Present values of the chosen fields; vanished records are absent."""
+    """Present values of the open fields, and whether there are any; vanished records are absent."""
     async with parts.databases.read(tenant) as session:
-        rows = await chosen_values(session, connection, body.module, body.ids)
-    return sessions.json_bytes(f'{{"rows": [{",".join(rows)}]}}')
+        found = await chosen_values(session, connection, body.module, body.ids)
+    return sessions.json_bytes(found)
+
+
+@router.get(
+    "/internal/tenants/{tenant}/connections/{connection}/counts", response_model=RecordCounts
+)
+async def count_connection_records(
+    parts: WithRecords,
+    tenant: TenantId,
+    connection: ConnectionId,
+    caller: Annotated[str, needs_service("sync")],
+) -> Any:
+    """How many records there are, of each module that is open to the connection."""
+    async with parts.databases.read(tenant) as session:
+        found = await chosen_counts(session, connection)
+    return sessions.json_bytes(f'{{"modules": {found}}}')
 
 
 @router.get("/t/{tenant}/v1/changes", response_model=ChangeList)

@@ -39,7 +39,7 @@ async def choose_fields(
     actor: Annotated[Actor, needs("connection.field_choice")],
     body: FieldChoice,
 ) -> FieldChoice:
-    """Choose exactly these fields; the connection is told to start over with them."""
+    """Choose exactly these fields, which the connection has to map; it starts over with them."""
     async with sessions.writing(parts, tenant, actor) as session:
         chosen = await field_choice.put(session, connection, module, body.fields)
     await parts.notices.field_choice_changed(tenant, connection)

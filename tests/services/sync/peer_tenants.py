@@ -1,9 +1,10 @@
 """A stand-in for the tenants service: the list, changes and records, over records in memory.
 
-It applies the field choice at the source, as the real one does; tests/services/tenants/
-test_tenants_client.py holds both to the same.
+It applies the field choice and the mapping at the source, as the real one does; tests/services/
+tenants/test_tenants_client*.py hold both to the same.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal
 from uuid import UUID
@@ -14,8 +15,10 @@ from fastapi import FastAPI
 from contracts.clients import (
     ChangedRecord,
     ChangePage,
+    MappedModules,
     PresentRecord,
     PresentRecords,
+    RecordCounts,
     RecordsAsked,
     TenantEntries,
     TenantEntry,
@@ -39,13 +42,18 @@ class PeerTenants:
         self.choice: dict[str, list[str]] = {}
         self.choices: dict[UUID, dict[str, list[str]]] = {}  # of a connection, instead of `choice`
         self.meanwhile: Callable[[], Awaitable[None]] | None = None  # once, while a page is read
+        self.once_told: Callable[[], Awaitable[None]] | None = None  # once, before it has effect
         self.once_read: Callable[[], Awaitable[None]] | None = None  # once, with values read
         self.down = False
         self.looks = 0  # how often the list of tenants was asked for
         self.positions: list[str] = []  # that pages were asked for after
         self.refused = 0
         self.asked_for: set[UUID] = set()
-        self._chosen_at: dict[tuple[UUID, str], dict[str, list[str]]] = {}  # position by position
+        self.mapped: dict[UUID, dict[str, list[str]]] = {}  # what connections map, as told
+        self.told: list[tuple[str, UUID]] = []  # each time that it was
+        self.deaf = False  # to that alone
+        self._mapping: dict[UUID, int] = {}  # how often a mapping was replaced by another one
+        self._seen_at: dict[tuple[UUID, str], object] = {}  # what decided on a view, by position
 
     def fill(self, count: int) -> None:
         """`count` records, each with fields that are chosen and fields that are not."""
@@ -84,6 +92,9 @@ class PeerTenants:
         errors.install(app)
         base = "/internal/tenants"
         app.get(base)(self._tenants)
+        app.put(base + "/{tenant}/connections/{connection}", status_code=204)(self._register)
+        app.delete(base + "/{tenant}/connections/{connection}", status_code=204)(self._unregister)
+        app.get(base + "/{tenant}/connections/{connection}/counts")(self._counts)
         app.get(base + "/{tenant}/connections/{connection}/changes")(self._changes)
         app.post(base + "/{tenant}/connections/{connection}/records")(self._records)
         return app
@@ -101,14 +112,35 @@ class PeerTenants:
         self.positions.append(after)
         await self._let("meanwhile")
         page = self._page(connection, after, limit)
-        self._chosen_at[connection, page.position] = dict(self._choice(connection))
+        self._seen_at[connection, page.position] = self._deciding(connection)
         return page
+
+    async def _register(
+        self, tenant: TenantId, connection: ConnectionId, body: MappedModules
+    ) -> None:
+        self._hear("PUT", tenant, connection)
+        await self._let("once_told")
+        known = self.mapped.get(connection)
+        if known not in (None, body.modules):
+            self._mapping[connection] = self._mapping.get(connection, 0) + 1
+        self.mapped[connection] = dict(body.modules)
+
+    async def _unregister(self, tenant: TenantId, connection: ConnectionId) -> None:
+        self._hear("DELETE", tenant, connection)
+        self.mapped.pop(connection, None)
+        self.choices[connection] = {}
+
+    def _hear(self, method: str, tenant: UUID, connection: UUID) -> None:
+        if self.deaf:
+            raise RuntimeError("the peer is down")
+        self._check(tenant)
+        self.told.append((method, connection))
 
     async def _records(
         self, tenant: TenantId, connection: ConnectionId, body: RecordsAsked
     ) -> PresentRecords:
         self._check(tenant)
-        chosen = self._choice(connection).get(body.module)
+        chosen = self._open(connection).get(body.module)
         found = [self.records[one] for one in body.ids if one in self.records]
         present = PresentRecords(
             chosen=chosen is not None,
@@ -123,7 +155,12 @@ class PeerTenants:
         await self._let("once_read")
         return present
 
-    async def _let(self, name: Literal["meanwhile", "once_read"]) -> None:
+    async def _counts(self, tenant: TenantId, connection: ConnectionId) -> RecordCounts:
+        self._check(tenant)
+        present = Counter(one["module"] for one in self.records.values())
+        return RecordCounts(modules={name: present[name] for name in self._open(connection)})
+
+    async def _let(self, name: Literal["meanwhile", "once_read", "once_told"]) -> None:
         happens: Callable[[], Awaitable[None]] | None = getattr(self, name)
         if happens is not None:
             setattr(self, name, None)
@@ -133,8 +170,8 @@ class PeerTenants:
         """A page of present records, by id, or of the journal: `chain:index[.last id]`."""
         chain, _, rest = after.partition(":")
         index, _, last = rest.partition(".")
-        chosen_then = self._chosen_at.get((connection, after))
-        reset = chain != self.chain or chosen_then != self._choice(connection)
+        seen_then = self._seen_at.get((connection, after))
+        reset = chain != self.chain or seen_then != self._deciding(connection)
         if reset:
             index, last = str(len(self.journal)), str(UUID(int=0))
         if not last:
@@ -150,7 +187,7 @@ class PeerTenants:
         self, connection: UUID, position: str, ids: Iterable[UUID], *, reset: bool
     ) -> ChangePage:
         found = [self._head(one) for one in dict.fromkeys(ids)]
-        rows = [one for one in found if one.module in self._choice(connection)]
+        rows = [one for one in found if one.module in self._open(connection)]
         more = position != f"{self.chain}:{len(self.journal)}"
         return ChangePage(position=position, more=more, reset=reset, rows=rows)
 
@@ -161,6 +198,20 @@ class PeerTenants:
 
     def _choice(self, connection: UUID) -> dict[str, list[str]]:
         return self.choices.get(connection, self.choice)
+
+    def _deciding(self, connection: UUID) -> object:
+        return dict(self._choice(connection)), self._mapping.get(connection, 0)
+
+    def _open(self, connection: UUID) -> dict[str, list[str]]:
+        """What is chosen and, once it is told, mapped; a module without such a field is closed."""
+        chosen, mapped = self._choice(connection), self.mapped.get(connection)
+        if mapped is None:
+            return chosen
+        both = {
+            name: [field for field in fields if field in mapped.get(name, ())]
+            for name, fields in chosen.items()
+        }
+        return {name: fields for name, fields in both.items() if fields}
 
     def _check(self, tenant: UUID) -> None:
         self.asked_for.add(tenant)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
+import pytest
 
 from contracts.clients import TenantEntry, TenantsClient
 from contracts.ids import ConnectionId, TenantId, new_id
@@ -15,6 +16,25 @@ from tests.gateway.edge_parts import Upstreams
 from tests.services.backup.tenants_peer import TenantsPeer
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.tenants.running_tenants import Suite
+
+MAPPED = {
+    "organisation": ["symbol", "name", "sector", "headquarters", "founded", "cik"],
+    "person": ["first_name", "last_name", "email", "phone"],
+}
+"""What a connection maps unless a test says something else."""
+
+PLAYED_BY = {
+    "list": ["the service", "sync's", "backup's", "auth's", "the gateway's"],
+    "states": ["the service", "sync's", "auth's", "the gateway's"],
+    "feed": ["the service", "sync's"],
+    "databases": ["the service", "backup's"],
+}
+"""Which stand-in claims to play what; none plays more than it is listed for."""
+
+
+def played(what: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("stage", PLAYED_BY[what], indirect=True)
+
 
 _PUT = """INSERT INTO record (id, module, key, data)
     VALUES (uuidv7(), 'organisation', $1, $2::text::jsonb)
@@ -28,6 +48,7 @@ class Real:
 
     def __init__(self, suite: Suite) -> None:
         self.suite = suite
+        self.known: set[ConnectionId] = set()
 
     def client(self, service: str) -> TenantsClient:
         transport = httpx2.ASGITransport(self.suite.app, raise_app_exceptions=False)
@@ -44,6 +65,10 @@ class Real:
         await self.suite.operator("POST", f"/v1/tenants/{tenant}/suspend")
 
     async def choose(self, tenant: TenantId, connection: ConnectionId, *fields: str) -> None:
+        """Of the tenant's user; the connection is known from then on, and maps MAPPED at first."""
+        if connection not in self.known:
+            await self.client("sync").register(tenant, connection, MAPPED)
+            self.known.add(connection)
         path = f"/field-choices/{connection}/organisation"
         answer = await self.suite.user(tenant, "PUT", path, {"fields": [*fields]})
         assert answer.status_code == 200, answer.text
@@ -83,6 +108,8 @@ class OfSync:
         self.peer.state = "suspended"
 
     async def choose(self, tenant: TenantId, connection: ConnectionId, *fields: str) -> None:
+        if connection not in self.peer.choices:
+            await self.peer.client().register(tenant, connection, MAPPED)
         self.peer.choices[connection] = {"organisation": [*fields]} if fields else {}
 
     async def put(self, tenant: TenantId, key: str, **fields: Any) -> UUID:

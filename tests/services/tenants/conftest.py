@@ -20,6 +20,9 @@ from services.tenants.app import create_app
 from services.tenants.settings import TenantsSettings
 from tenantdb import provision, swap, template
 from tenantdb.cluster import Cluster
+from tests.services.auth.running_auth import Auth
+from tests.services.backup.tenants_peer import TenantsPeer
+from tests.services.tenants.client_stages import OfBackup, OfLists, OfSync, Real
 from tests.services.tenants.restoring import Restore
 from tests.services.tenants.running_tenants import ISSUER, PEERS, Suite
 
@@ -82,3 +85,37 @@ async def one(suite: Suite) -> AsyncIterator[Restore]:
     if row is not None and row["aside"]:
         await suite.hands.drop_database(row["aside"])
     await swap.drop_target(suite.hands, made.database)
+
+
+@pytest.fixture
+async def real(suite: Suite) -> AsyncIterator[Real]:
+    made = Real(suite)
+    yield made
+    await made.clear()
+
+
+@pytest.fixture
+async def of_backup(tenant_template: None, cluster: Any) -> AsyncIterator[OfBackup]:
+    peer = TenantsPeer(Cluster(cluster.url("tenants")), cluster.superuser_url)
+    yield OfBackup(peer)
+    await peer.clear()
+
+
+@pytest.fixture
+def of_auth(suite: Suite) -> OfLists:
+    auth = Auth(suite.db)
+    return OfLists(auth.directory, auth.list_tenants)
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest) -> Any:
+    match request.param:
+        case "the service":
+            return request.getfixturevalue("real")
+        case "sync's":
+            return OfSync()
+        case "backup's":
+            return request.getfixturevalue("of_backup")
+        case "auth's":
+            return request.getfixturevalue("of_auth")
+    return OfLists.of_the_gateway()

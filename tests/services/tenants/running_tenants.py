@@ -89,6 +89,13 @@ class Suite:
         token = ServiceAuth(self.peers[name], name, "tenants").token()
         return await self._call(method, f"/internal{path}", body, token)
 
+    async def register(self, tenant: UUID, connection: UUID, fields: list[str]) -> None:
+        """Sync says that a connection maps these fields of organisations."""
+        body = {"modules": {"organisation": fields}}
+        path = f"/tenants/{tenant}/connections/{connection}"
+        answer = await self.peer("sync", "PUT", path, body)
+        assert answer.status_code == 204, answer.text
+
     async def tenant(self, name: str = "Acme") -> TenantId:
         """A new tenant."""
         answer = await self.operator("POST", "/v1/tenants", {"name": name})

@@ -3,68 +3,18 @@
 A stand-in that drifts from the service would have the tests of its users pass for nothing.
 """
 
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
-from contracts.clients import ChangedRecord, Lease, TenantsClient
+from contracts.clients import ChangedRecord, Lease, PresentRecords, TenantsClient
 from contracts.ids import ConnectionId, LeaseId, RestoreId, TenantId, new_id
 from kit.problems import Conflict, NotFound
 from tenantdb import template
 from tenantdb.cluster import Cluster
-from tests.services.auth.running_auth import Auth
-from tests.services.backup.tenants_peer import TenantsPeer
-from tests.services.tenants.client_stages import OfBackup, OfLists, OfSync, Real
-from tests.services.tenants.running_tenants import Suite
-
-PLAYED_BY = {
-    "list": ["the service", "sync's", "backup's", "auth's", "the gateway's"],
-    "states": ["the service", "sync's", "auth's", "the gateway's"],
-    "feed": ["the service", "sync's"],
-    "databases": ["the service", "backup's"],
-}
-"""Which stand-in claims to play what; none plays more than it is listed for."""
-
-
-def played(what: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("stage", PLAYED_BY[what], indirect=True)
-
-
-@pytest.fixture
-async def real(suite: Suite) -> AsyncIterator[Real]:
-    made = Real(suite)
-    yield made
-    await made.clear()
-
-
-@pytest.fixture
-async def of_backup(tenant_template: None, cluster: Any) -> AsyncIterator[OfBackup]:
-    peer = TenantsPeer(Cluster(cluster.url("tenants")), cluster.superuser_url)
-    yield OfBackup(peer)
-    await peer.clear()
-
-
-@pytest.fixture
-def of_auth(suite: Suite) -> OfLists:
-    auth = Auth(suite.db)
-    return OfLists(auth.directory, auth.list_tenants)
-
-
-@pytest.fixture
-def stage(request: pytest.FixtureRequest) -> Any:
-    match request.param:
-        case "the service":
-            return request.getfixturevalue("real")
-        case "sync's":
-            return OfSync()
-        case "backup's":
-            return request.getfixturevalue("of_backup")
-        case "auth's":
-            return request.getfixturevalue("of_auth")
-    return OfLists.of_the_gateway()
+from tests.services.tenants.client_stages import played
 
 
 @played("list")
@@ -101,8 +51,16 @@ class Reader:
         return rows
 
     async def values(self, *ids: UUID) -> dict[str | None, dict[str, Any]]:
-        found = await self.client.read_records(self.tenant, self.connection, "organisation", ids)
-        return {one.key: one.fields for one in found.rows}
+        return {one.key: one.fields for one in (await self._read(*ids)).rows}
+
+    async def is_chosen(self, *ids: UUID) -> bool:
+        return (await self._read(*ids)).chosen
+
+    async def map(self, **modules: list[str]) -> None:
+        await self.client.register(self.tenant, self.connection, modules)
+
+    async def _read(self, *ids: UUID) -> PresentRecords:
+        return await self.client.read_records(self.tenant, self.connection, "organisation", ids)
 
 
 @played("feed")
@@ -178,6 +136,10 @@ async def test_a_tenant_that_is_not_there_has_no_feed(stage: Any) -> None:
         await reader.catch_up()
     with pytest.raises(NotFound):
         await reader.values(new_id())
+    with pytest.raises(NotFound):
+        await reader.map(organisation=["name"])
+    with pytest.raises(NotFound):
+        await reader.client.unregister(reader.tenant, reader.connection)
 
 
 async def run(lease: Lease, sql: str) -> Any:

@@ -136,7 +136,9 @@ async def test_suspending_ends_sessions_in_other_processes_too(suite: Suite) -> 
 async def test_the_field_choice_of_a_removed_connection_goes(suite: Suite) -> None:
     tenant, connection = await suite.tenant(), new_id()
     choice = f"/field-choices/{connection}/organisation"
-    await suite.user(tenant, "PUT", choice, {"fields": ["name"]})
+    await suite.register(tenant, connection, ["name"])
+    chosen = await suite.user(tenant, "PUT", choice, {"fields": ["name"]})
+    assert chosen.status_code == 200
     notice = ConnectionRemoved(tenant=tenant, connection=connection)
     await suite.broker.publish(notice.to_message(source="/sync"))
 

@@ -15,6 +15,7 @@ from tests.services.tenants.running_tenants import Suite
 
 CHOOSE = """INSERT INTO field_choice (connection, module, field)
     SELECT $1, 'organisation', unnest(ARRAY['name', 'sector', 'cik'])"""
+MAP = "INSERT INTO connection_mapping (connection, modules) VALUES ($1, $2)"
 
 
 async def test_a_swap_that_cannot_be_prepared_is_refused_and_the_tenant_is_served(
@@ -51,6 +52,7 @@ async def test_a_restore_brings_no_wider_field_choice_back(
     kept, removed = uuid4(), uuid4()
     for connection in (kept, removed):
         await one.run(CHOOSE, connection)
+    await suite.register(one.tenant, kept, ["name", "founded", "cik"])
     choice = f"/field-choices/{kept}/organisation"
     await suite.user(one.tenant, "PUT", choice, {"fields": ["name", "founded", "cik"]})
     prepare = swap.prepare
@@ -68,9 +70,32 @@ async def test_a_restore_brings_no_wider_field_choice_back(
     assert await one.names() == ["Restored"]
 
 
+async def test_a_restore_brings_no_other_mapping_and_no_removed_connection_back(
+    one: Restore, suite: Suite
+) -> None:
+    changed, removed, made = uuid4(), uuid4(), uuid4()
+    for connection in (changed, removed):
+        await one.run(MAP, connection, '{"organisation": ["name", "sector"]}')
+        await one.run(CHOOSE, connection)
+    await suite.register(one.tenant, changed, ["name"])
+    await suite.register(one.tenant, made, ["cik"])
+    assert (await one.swap()).status_code == 204
+    for connection, field, status in (
+        (changed, "name", 200),
+        (changed, "sector", 422),
+        (removed, "name", 404),
+        (made, "cik", 200),
+    ):
+        path = f"/field-choices/{connection}/organisation"
+        answer = await suite.user(one.tenant, "PUT", path, {"fields": [field]})
+        assert answer.status_code == status, (connection, field)
+
+
 async def test_a_choice_of_a_field_that_is_not_restored_goes(one: Restore, suite: Suite) -> None:
     await one.run("DELETE FROM module_field WHERE field = 'cik'")
-    choice = f"/field-choices/{uuid4()}/organisation"
+    connection = uuid4()
+    await suite.register(one.tenant, connection, ["name", "cik"])
+    choice = f"/field-choices/{connection}/organisation"
     await suite.user(one.tenant, "PUT", choice, {"fields": ["name", "cik"]})
     assert (await one.swap()).status_code == 204
     assert (await suite.user(one.tenant, "GET", choice)).json() == {"fields": ["name"]}

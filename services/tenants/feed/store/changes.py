@@ -14,7 +14,10 @@ _SQL = statements.load(Path(__file__).with_suffix(".sql"))
 
 
 class ChosenRecords:
-    """What a connection may know of: records of the modules with a choice, without their values."""
+    """What a connection may know of: records of the open modules, without their values.
+
+    Open is what the customer has chosen and the connection maps: `open_field`, a view.
+    """
 
     blank: Mapping[str, object] = {}
 
@@ -26,9 +29,15 @@ class ChosenRecords:
         return frozenset(row["module"] for row in rows)
 
     async def is_another(self, after: str) -> bool:
-        """Whether the choice was changed since a position."""
+        """Whether the choice, or what the connection maps, was changed since a position.
+
+        That its mapping becomes known opens nothing: what was chosen before was open as it was.
+        """
+        of = str(self._connection)
         return await journal.has_changed(
-            self._session, after, table="field_choice", first=str(self._connection)
+            self._session, after, table="field_choice", first=of
+        ) or await journal.has_changed(
+            self._session, after, table="connection_mapping", first=of, but=["I"]
         )
 
     async def present(self, ids: Sequence[UUID]) -> Mapping[UUID, str]:
@@ -68,10 +77,15 @@ class WholeRecords:
 
 async def chosen_values(
     session: TenantSession, connection: ConnectionId, module: str, ids: Sequence[UUID]
-) -> list[str]:
-    """Records of a module with their chosen fields, as JSON; no other field leaves."""
-    rows = await session.fetch(_SQL["chosen_values"], connection, module, array(ids))
-    return [row["json"] for row in rows]
+) -> str:
+    """PresentRecords as JSON: records of a module with their open fields; no other field leaves."""
+    found = [connection, module, array(ids)]
+    return str(await session.fetchval(_SQL["chosen_values"], *found))
+
+
+async def chosen_counts(session: TenantSession, connection: ConnectionId) -> str:
+    """How many records each open module has, as a JSON object."""
+    return str(await session.fetchval(_SQL["chosen_counts"], connection))
 
 
 def _by_id(rows: Sequence[Record]) -> Mapping[UUID, str]:

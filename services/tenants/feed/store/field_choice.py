@@ -32,6 +32,6 @@ async def put(session: TenantSession, connection: UUID, module: str, fields: Seq
     return (dropped, added) != ("DELETE 0", "INSERT 0 0")
 
 
-async def forget(inside: Connection, connection: UUID) -> None:
+async def forget(inside: TenantSession | Connection, connection: UUID) -> None:
     """Remove every choice of a connection that is gone."""
     await inside.execute(_FORGET, connection)

@@ -33,6 +33,7 @@ from services.tenants.parts import RecordsParts
 from services.tenants.records.many.slots import Uploads
 from services.tenants.routes import (
     changes,
+    connections,
     field_choices,
     many_records,
     modules,
@@ -40,8 +41,10 @@ from services.tenants.routes import (
 )
 from tenantdb import Address, TenantDatabases, names, provision, template
 from tenantdb.cluster import Cluster
+from tests.services.tenants.client_stages import MAPPED
 
 ISSUER = "https://test"
+ROUTES = (modules, many_records, single_records, field_choices, connections, changes)
 EVERYTHING = dict.fromkeys(PERMISSIONS, Scope.ALL)
 
 
@@ -89,6 +92,12 @@ class Api:
         return await self.raw(
             method, f"/internal/tenants/{self.tenant}{path}", auth=auth, **options
         )
+
+    async def register(self, connection: Any, **modules: list[str]) -> None:
+        """Sync says what a connection maps: this, or all fields of both modules."""
+        body = {"modules": modules or MAPPED}
+        answer = await self.internal("PUT", f"/connections/{connection}", json=body)
+        assert answer.status_code == 204, answer.text
 
     async def raw(self, method: str, path: str, **options: Any) -> httpx2.Response:
         transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
@@ -204,6 +213,7 @@ async def api(
     async with databases.write(address.tenant, actor="user:test") as session:
         await session.execute("DELETE FROM record")
         await session.execute("DELETE FROM field_choice")
+        await session.execute("DELETE FROM connection_mapping")
         chain = await session.fetchval("SELECT left(chain::text, 8) FROM tenant_identity")
 
     @contextlib.asynccontextmanager
@@ -213,7 +223,7 @@ async def api(
     key, service_key = SigningKey.generate(), SigningKey.generate()
     app = build_app(
         title="tenants",
-        routers=[r.router for r in (modules, many_records, single_records, field_choices, changes)],
+        routers=[r.router for r in ROUTES],
         checks={},
         lifespan=lifespan,
         body_limits=many_records.BODY_LIMITS,

@@ -8,6 +8,7 @@ from contracts.access import Scope
 
 async def choose(api: Any, **fields: list[str]) -> Any:
     connection = uuid4()
+    await api.register(connection)
     for module, names in fields.items():
         path = f"/field-choices/{connection}/{module}"
         assert (await api.call("PUT", path, json={"fields": names})).status_code == 200

@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
@@ -10,13 +10,20 @@ from sqlalchemy import text
 from contracts.access import Scope
 
 
+@pytest.fixture
+async def connection(api: Any) -> UUID:
+    """A connection that maps every field."""
+    made = uuid4()
+    await api.register(made)
+    return made
+
+
 async def _put(api: Any, connection: Any, module: str, fields: list[Any]) -> Any:
     path = f"/field-choices/{connection}/{module}"
     return await api.call("PUT", path, json={"fields": fields})
 
 
-async def test_a_choice_is_kept_in_the_order_of_the_module(api: Any) -> None:
-    connection = uuid4()
+async def test_a_choice_is_kept_in_the_order_of_the_module(api: Any, connection: UUID) -> None:
     path = f"/field-choices/{connection}/organisation"
     assert (await api.call("GET", path)).json() == {"fields": []}
     answer = await _put(api, connection, "organisation", ["name", "symbol", "name"])
@@ -30,10 +37,12 @@ async def test_a_choice_is_kept_in_the_order_of_the_module(api: Any) -> None:
     "body",
     [{"fields": ["colour"]}, {"fields": [1]}, {"fields": "name"}, {}, {"fields": [], "x": 1}],
 )
-async def test_a_choice_that_does_not_fit_is_refused(api: Any, body: dict[str, Any]) -> None:
-    path = f"/field-choices/{uuid4()}/organisation"
+async def test_a_choice_that_does_not_fit_is_refused(
+    api: Any, connection: UUID, body: dict[str, Any]
+) -> None:
+    path = f"/field-choices/{connection}/organisation"
     assert (await api.call("PUT", path, json=body)).status_code == 422
-    assert (await api.call("PUT", f"/field-choices/{uuid4()}/cars", json=body)).status_code in (
+    assert (await api.call("PUT", f"/field-choices/{connection}/cars", json=body)).status_code in (
         404, 422
     )  # fmt: skip
 
@@ -45,8 +54,9 @@ async def test_choosing_needs_its_own_right(api: Any) -> None:
     assert (await viewer.call("GET", path)).status_code == 200
 
 
-async def test_every_put_writes_the_notice_of_the_choice(api: Any, control: Any) -> None:
-    connection = uuid4()
+async def test_every_put_writes_the_notice_of_the_choice(
+    api: Any, connection: UUID, control: Any
+) -> None:
     await _put(api, connection, "organisation", ["name"])
     await _put(api, connection, "organisation", ["name"])
     async with control.read() as session:
@@ -59,6 +69,8 @@ async def test_every_put_writes_the_notice_of_the_choice(api: Any, control: Any)
 
 async def test_a_choice_is_of_one_connection_and_one_module(api: Any) -> None:
     one, other = uuid4(), uuid4()
+    await api.register(one)
+    await api.register(other)
     chosen = {
         (one, "organisation"): ["name"],
         (one, "person"): ["email"],

@@ -107,6 +107,7 @@ async def test_json_made_by_postgresql_is_what_the_descriptions_say(api: Any) ->
 
 async def test_rows_for_a_connection_are_what_the_descriptions_say(api: Any) -> None:
     made, connection = await api.create(FIELDS), api.user
+    await api.register(connection)
     choice = f"/field-choices/{connection}/organisation"
     assert (await api.call("PUT", choice, json={"fields": ["name"]})).status_code == 200
     path = f"/connections/{connection}"
