@@ -1,43 +1,20 @@
 """What a mapping goes into: asked of the CRM type by type, and why it cannot work."""
 
-import contextlib
-import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from contracts.ids import ConnectionId, new_id
-from services.sync.connection import ModuleMapping
-from services.sync.crm.dataverse.kind import DataverseCrm
 from services.sync.crm.dataverse.target import DataverseTarget
 from services.sync.crm.dataverse.targets import Targets
 from services.sync.crm.outcome import Outcome, Verdict
 from tests.services.sync.recording import RecordingLedger
 from tests.services.sync.simulated_crms import SimulatedCrm
-from tests.services.sync.typed_crm import alter, mapping, opened
+from tests.services.sync.typed_crm import alter, asking, mapping, target
 
 PARENT = {"table": "accounts", "key_attribute": "bulkhead_symbol"}
 BY_NO_KEY = {"table": "contacts", "key_attribute": "x"}
 PERSON = {"table": "contacts", "key": "bulkhead_key"}
-
-
-@contextlib.asynccontextmanager
-async def asking(
-    simulator: SimulatedCrm, *modules: ModuleMapping, ledger: RecordingLedger | None = None
-) -> AsyncIterator[DataverseCrm]:
-    crm = opened(simulator, *modules, ledger=ledger)
-    try:
-        yield crm
-    finally:
-        await crm.egress.close()
-
-
-async def target(simulator: SimulatedCrm, wanted: ModuleMapping) -> DataverseTarget:
-    async with asking(simulator, wanted) as crm:
-        found = await crm.target(wanted)
-    assert isinstance(found, DataverseTarget)
-    return found
 
 
 async def test_one_question_is_asked_for_each_type_in_use(simulator: SimulatedCrm) -> None:
@@ -228,74 +205,6 @@ async def test_a_column_that_the_crm_requires_has_to_be_filled(simulator: Simula
         "the CRM requires the column 'telephone1', which no field goes into"
     ]
     assert (await target(simulator, mapping(name="name", phone="telephone1"))).faults == []
-
-
-async def test_what_changes_in_the_crm_is_said_in_words(simulator: SimulatedCrm) -> None:
-    wanted = mapping(
-        name="name",
-        city="address1_city",
-        size="numberofemployees",
-        revenue="revenue",
-        industry="industrycode",
-        silent="donotemail",
-        born="bulkhead_dateadded",
-        sector="bulkhead_sector",
-    )
-    before = await target(simulator, wanted)
-    stored = json.loads(json.dumps(before.described))
-    alter(simulator, "accounts", address1_city=None)
-    alter(simulator, "accounts", name={"max_length": 100, "required": "system"})
-    alter(simulator, "accounts", numberofemployees={"maximum": 10})
-    alter(simulator, "accounts", revenue={"precision": 0})
-    some = {"Brokers": 4, "Piracy": 66} | {f"n{number}": 100 + number for number in range(20)}
-    alter(simulator, "accounts", industrycode={"options": some})
-    alter(simulator, "accounts", donotemail={"read_only": True})
-    alter(simulator, "accounts", bulkhead_dateadded={"type": "datetime"})
-    alter(simulator, "accounts", bulkhead_sector={"type": "integer", "max_length": None})
-    simulator.switches.inactive_keys.append("bulkhead_symbol_key")
-    after = await target(simulator, wanted)
-    assert after.fingerprint != before.fingerprint
-    assert sorted(after.changes_since(stored)) == sorted(
-        [
-            "the column 'address1_city' is gone",
-            "the column 'bulkhead_dateadded' treats times as UserLocal, before DateOnly",
-            "the column 'bulkhead_sector' is of another type (Integer, before String)",
-            "the column 'bulkhead_symbol' is an alternate key in another state",
-            "the column 'donotemail' cannot be written any more",
-            "the column 'industrycode' has lost options: 1, 2, 3, 6, 7, 16, 20",
-            "the column 'industrycode' has new options: "
-            "66, 100, 101, 102, 103, 104, 105, 106, 107, 108 and 21 in all",
-            "the column 'name' is required now",
-            "the column 'name' takes 100 UTF-16 units, before 160",
-            "the column 'numberofemployees' takes another range of numbers",
-            "the column 'revenue' takes 0 decimals, before 2",
-        ]
-    )
-    back = sorted(before.changes_since(json.loads(json.dumps(after.described))))
-    assert "the column 'address1_city' is there again" in back
-
-
-async def test_what_does_not_matter_leaves_the_fingerprint(simulator: SimulatedCrm) -> None:
-    before = await target(simulator, mapping(name="name"))
-    alter(simulator, "accounts", address1_city=None)
-    alter(simulator, "accounts", telephone1={"max_length": 1})
-    after = await target(simulator, mapping(name="name"))
-    assert after.fingerprint == before.fingerprint
-    assert after.changes_since(before.described) == []
-    wider = await target(simulator, mapping(name="name", sector="bulkhead_sector"))
-    assert wider.changes_since(before.described) == []
-
-
-async def test_the_labels_of_options_matter_and_are_not_stored(simulator: SimulatedCrm) -> None:
-    before = await target(simulator, mapping(industry="industrycode"))
-    known = simulator.simulation.organisation.schema.tables["accounts"].columns
-    options = {f"{label}!": number for label, number in known["industrycode"].options.items()}
-    alter(simulator, "accounts", industrycode={"options": options})
-    after = await target(simulator, mapping(industry="industrycode"))
-    assert list(after.changes_since(before.described)) == [
-        "the column 'industrycode' has other labels for its options"
-    ]
-    assert "Brokers" not in json.dumps(before.described)
 
 
 async def test_a_description_is_asked_for_once_until_it_is_forgotten(

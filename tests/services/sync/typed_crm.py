@@ -1,5 +1,7 @@
 """A simulated CRM whose columns a test chooses, and an environment of it over real TLS."""
 
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +11,7 @@ from services.sync.connection import Connection, ModuleMapping
 from services.sync.credential import Offered
 from services.sync.crm.dataverse import Dataverse, DataverseAddress
 from services.sync.crm.dataverse.kind import DataverseCrm
+from services.sync.crm.dataverse.target import DataverseTarget
 from tests.services.sync.recording import RecordingLedger
 from tests.services.sync.running_sync import injected
 from tests.services.sync.simulated_crms import SimulatedCrm
@@ -39,3 +42,21 @@ def opened(
 def mapping(table: str = "accounts", key: str = "bulkhead_symbol", **fields: Any) -> ModuleMapping:
     """Fields in the form of the API."""
     return ModuleMapping.stored({"table": table, "key_attribute": key, "fields": fields})
+
+
+@contextlib.asynccontextmanager
+async def asking(
+    simulator: SimulatedCrm, *modules: ModuleMapping, ledger: RecordingLedger | None = None
+) -> AsyncIterator[DataverseCrm]:
+    crm = opened(simulator, *modules, ledger=ledger)
+    try:
+        yield crm
+    finally:
+        await crm.egress.close()
+
+
+async def target(simulator: SimulatedCrm, wanted: ModuleMapping) -> DataverseTarget:
+    async with asking(simulator, wanted) as crm:
+        found = await crm.target(wanted)
+    assert isinstance(found, DataverseTarget)
+    return found
