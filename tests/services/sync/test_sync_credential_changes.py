@@ -3,15 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
-from contracts.ids import TenantId, new_id
+from contracts.ids import ConnectionId, TenantId, new_id
 from services.sync.credential import Credential, Offered
+from services.sync.credentials import CredentialStore, new_row
 from services.sync.crm.dataverse import SignInRefused, Tokens
 from services.sync.crm.dataverse.operations import Operation
 from services.sync.egress import Reply
+from services.sync.store import credentials
+from tests.eventually import eventually
 from tests.services.sync.answering import CONNECTION
 from tests.services.sync.rotation import Rotation
 
@@ -138,3 +142,24 @@ async def test_the_version_before_writes_another_credential_into_the_same_row(
     assert before["id"] != after["id"]
     assert before["accepted_at"]
     assert after["accepted_at"] is None
+
+
+async def test_what_was_put_meanwhile_is_not_written_over(rotation: Rotation) -> None:
+    sync, id_ = rotation.sync, ConnectionId(UUID(rotation.id))
+    store = CredentialStore(sync.parts.db, sync.parts.keyring)
+    other = await store.sealed(sync.tenant, id_, new_row(Offered.secret("other").one, "current"))
+    async with sync.parts.db.write() as session:
+        await credentials.alone(session, id_)
+        staging = asyncio.create_task(rotation.put("staged", "staged"))
+
+        async def waits() -> bool:
+            async with sync.parts.db.read() as reading:
+                query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                return bool(await reading.scalar(text(query)))
+
+        await eventually(waits)
+        await credentials.replace_all(session, id_, [other])
+    await staging
+    slots = await rotation.slots()
+    assert slots.keys() == {"current", "next"}
+    assert slots["current"]["id"] == str(other.id)
