@@ -8,6 +8,7 @@ import pytest
 from contracts.ids import TenantId, new_id
 from services.sync.crm import KINDS
 from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.rotation import Rotation
 from tests.services.sync.running_sync import Sync, running_sync
 from tests.services.sync.simulated_crms import HOST, SIMULATORS, SimulatedCrm
 
@@ -43,3 +44,11 @@ async def sync(
 ) -> AsyncIterator[Sync]:
     async with running_sync(sync_url, tmp_path, simulator, peer) as running:
         yield running
+
+
+@pytest.fixture
+async def rotation(sync: Sync) -> Rotation:
+    """A connection that has sent something."""
+    made = Rotation(sync, await sync.connect())
+    await made.arrives()
+    return made

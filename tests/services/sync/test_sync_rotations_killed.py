@@ -44,7 +44,7 @@ class Rotated:
 
     survivor: Sync
     services: str
-    port: int
+    free_port: Callable[[], int]
     chance: random.Random
     id: str = ""
     known: str = ""
@@ -70,9 +70,10 @@ class Rotated:
         body = {"client_secret": secret, "when": when}
         path = f"{self.survivor.path}/{self.id}/credentials"
         headers = {"Authorization": f"Bearer {token(self.survivor.tenant)}"}
-        base = f"http://127.0.0.1:{self.port}"
-        async with httpx2.AsyncClient(base_url=base, headers=headers) as http:
-            await self._start(http)
+        port = self.free_port()
+        base = f"http://127.0.0.1:{port}"
+        async with httpx2.AsyncClient(base_url=base, headers=headers, trust_env=False) as http:
+            await self._start(http, port)
             asking = asyncio.create_task(http.put(path, json=body))
             await asyncio.wait([asking], timeout=self.chance.uniform(0, 1.0))
             self.kill()
@@ -84,9 +85,9 @@ class Rotated:
             again = await self.survivor.http.put(path, json=body)
             assert again.status_code == 204, again.text
 
-    async def _start(self, http: httpx2.AsyncClient) -> None:
+    async def _start(self, http: httpx2.AsyncClient, port: int) -> None:
         given = self.survivor.settings.model_dump(mode="json", exclude_none=True)
-        changed = {"port": self.port, "tenants_url": self.services, "auth_url": self.services}
+        changed = {"port": port, "tenants_url": self.services, "auth_url": self.services}
         environment = {
             f"BULKHEAD_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
             for name, value in (given | changed).items()
@@ -94,14 +95,18 @@ class Rotated:
         there = self.survivor.simulator
         authority = self.survivor.settings.kek_file.with_name("authority.pem")
         authority.write_bytes(there.authority.certificate)
-        self._victim = subprocess.Popen(
-            [sys.executable, "-m", "ops.local.sync", HOST, str(there.port), str(authority)],
-            cwd=ROOT,
-            env=os.environ | environment,
-            stderr=subprocess.DEVNULL,
-        )
+        log = authority.with_name("victim.log")
+        with log.open("wb") as stderr:
+            self._victim = subprocess.Popen(
+                [sys.executable, "-m", "ops.local.sync", HOST, str(there.port), str(authority)],
+                cwd=ROOT,
+                env=os.environ | environment,
+                stderr=stderr,
+            )
+        process = self._victim
 
         async def answers() -> bool:
+            assert process.poll() is None, log.read_text()[-3000:]
             with contextlib.suppress(httpx2.TransportError):
                 return (await http.get("/livez")).status_code == 200
             return False
@@ -156,12 +161,12 @@ async def test_no_push_ends_for_a_reason_of_credentials(
     free_port: Callable[[], int],
 ) -> None:
     simulator.switches.token_lifetime_s = 1  # every second somebody signs in anew
-    services, port = free_port(), free_port()
+    services = free_port()
     async with (
         serving(services_of(peer), services),
         running_sync(sync_url, tmp_path, simulator, peer) as survivor,
     ):
-        rotated = Rotated(survivor, f"http://127.0.0.1:{services}", port, random.Random(4711))
+        rotated = Rotated(survivor, f"http://127.0.0.1:{services}", free_port, random.Random(4711))
         rotated.id, rotated.known = await survivor.connect(), simulator.client_secret
         async with survivor.parts.db.write() as session:
             for statement in WATCH:
