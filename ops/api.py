@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, BinaryIO, Protocol, Self
 
 import httpx2
 
@@ -111,6 +111,21 @@ class Api:
             known["authorization"] = f"Bearer {await self._access_token()}"
         return await self._send(method, path, headers=known, **sent)
 
+    async def save(self, path: str, target: BinaryIO, query: Mapping[str, Any]) -> int:
+        """Write an answer of any length as it comes; how many bytes. Raises ApiRefused."""
+        headers = {"authorization": f"Bearer {await self._access_token()}"}
+        size = 0
+        try:
+            async with self._client.stream("GET", path, params=query, headers=headers) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    decoded(answer)
+                async for piece in answer.aiter_bytes():
+                    size += target.write(piece)
+        except httpx2.TransportError as error:
+            raise Unreachable(why_not(error)) from error
+        return size
+
     async def accept(self, invitation: str) -> None:
         """Turn a one-time invitation into this login's account."""
         assert self.login is not None
@@ -174,12 +189,16 @@ class Api:
 
 
 async def until(
-    what: str, condition: Callable[[], Awaitable[Any]], *, deadline_s: float = 60.0
+    what: str,
+    condition: Callable[[], Awaitable[Any]],
+    *,
+    deadline_s: float = 60.0,
+    pause_s: float = 0.1,
 ) -> Any:
     """Ask until the answer is true; raises GaveUp with `what` after the deadline."""
     end = time.monotonic() + deadline_s
     while time.monotonic() < end:
         if found := await condition():
             return found
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(pause_s)
     raise GaveUp(f"{what}: not within {deadline_s:.0f} s")

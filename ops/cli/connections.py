@@ -1,125 +1,155 @@
-"""`bulkhead connection`: connections to a CRM; as a user of the tenant."""
+"""`bulkhead connection`: every verb of the API on connections; as a user of the tenant.
 
-from collections.abc import Mapping
+A verb that is one call is a row of the table: its path, what may be said, and how it is shown.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ops.api import Api
+from ops.cli import connection_watching
 from ops.cli.checks import id_
-from ops.cli.ending import REFUSED, USAGE, fail
-from ops.cli.files import read_json, read_text, without_line_end
-from ops.cli.session import ask, session
+from ops.cli.connection_adding import TENANT, add, client_secret
+from ops.cli.session import session
 
-app = typer.Typer(help="Connections to a CRM: add, list, test.", no_args_is_help=True)
-_TENANT = typer.Option(..., help="tenant id or name")
-_WHAT = "definition"
+app = typer.Typer(
+    help="Connections to a CRM: add, watch, repair, read the ledger.", no_args_is_help=True
+)
+_ID = Annotated[str, typer.Argument(callback=id_, help="id of the connection")]
 
 
-@app.command()
-def add(
-    context: typer.Context,
-    definition: Path = typer.Argument(..., help="JSON, see docs/guides/connect.md"),
-    tenant: str = _TENANT,
-    secret_file: Path | None = typer.Option(None, help="holds the client secret; else asked for"),
-) -> None:
-    """Probe a CRM and save the connection; chosen fields may leave afterwards.
+@dataclass(frozen=True)
+class Verb:
+    """One call on a connection. `said` are options that go into its query or body.
 
-    May be repeated: a connection that an earlier call has saved gets the choice that it lacks.
+    `rows` names the list in the answer and `columns` what is shown of it; an answer that is one
+    thing is shown whole, and one without a body as `done`.
     """
-    here = session(context)
-    body = read_json(definition, _WHAT)
-    choice = _choice(body, definition)
-    login = here.tenant(tenant)
-    base = f"/t/{login.tenant}/v1"
-    here.run(login, lambda api: _require_fields(api, base, choice))
-    _require_mapped(body.get("modules"), choice)
-    body["client_secret"] = _secret(secret_file)
 
-    async def work(api: Api) -> Any:
-        made, done = await _find(api, base, body), []
-        if made is None:
-            made, done = await api.post(f"{base}/connections", body), ["connection saved"]
-        for module, fields in choice.items():
-            path = f"{base}/field-choices/{made['id']}/{module}"
-            done += await _choose(api, path, module, fields)
-        return dict(made) | {"done": done}
-
-    here.show_one(here.run(login, work))
+    name: str
+    method: str
+    path: str
+    help: str
+    said: Mapping[str, str] | None = None
+    rows: str = ""
+    columns: Sequence[str] = ()
+    done: str = ""
 
 
-def _choice(body: dict[str, Any], definition: Path) -> dict[str, list[str]]:
-    """Take the choice out of the definition."""
-    choice = body.pop("choose", {})
-    lists = choice.values() if isinstance(choice, dict) else [None]
-    if not all(isinstance(one, list) and all(isinstance(f, str) for f in one) for one in lists):
-        fail(f"`choose` in {definition} is not an object of modules and lists of fields", USAGE)
-    found: dict[str, list[str]] = choice
-    return found
+_WHICH = {
+    "record": "id of one record",
+    "code": "only for this reason",
+    "module": "only of this module",
+}
+_PAGE = {"limit": "entries of a page", "cursor": "last entry of the page before"}
+_CALLS = {
+    "from": "not before this time",
+    "to": "before this time",
+    "operation": "only such calls",
+    "table": "only to this table",
+    "host": "only to this host",
+    "answer": "1xx to 5xx, or none",
+}
+VERBS = (
+    Verb("show", "GET", "", "One connection: its state, reason and counts."),
+    Verb("pause", "POST", "/pause", "Send nothing until it is resumed.", done="paused"),
+    Verb("resume", "POST", "/resume", "Send again what has waited.", done="resumed"),
+    Verb("remove", "DELETE", "", "Forget it and its secrets; the ledger is kept.", done="removed"),
+    Verb(
+        "outcomes",
+        "GET",
+        "/outcomes",
+        "What became of each record.",
+        {"state": "only in this state", "key": "only with this key", **_WHICH, **_PAGE},
+        rows="outcomes",
+        columns=("record", "module", "key", "state", "code", "reason"),
+    ),
+    Verb(
+        "summary",
+        "GET",
+        "/outcomes/summary",
+        "How many records are in which state, and why.",
+        rows="counts",
+        columns=("module", "state", "code", "rows"),
+    ),
+    Verb("retry", "POST", "/retry", "Try parked records again: some, or all.", _WHICH),
+    Verb(
+        "runs",
+        "GET",
+        "/runs",
+        "Pushes that had something to do, newest first.",
+        _PAGE,
+        rows="runs",
+        columns=("id", "why", "state", "due", "sent", "parked", "started_at", "reason"),
+    ),
+    Verb(
+        "ledger",
+        "GET",
+        "/ledger",
+        "Calls that left, newest first.",
+        {**_CALLS, **_PAGE},
+        rows="calls",
+        columns=("at", "host", "operation", "table", "rows", "request_bytes", "status", "error"),
+    ),
+)
 
 
-def _require_mapped(modules: Any, choice: Mapping[str, list[str]]) -> None:
-    """Refuse to choose what the definition does not map: it would be refused once it is saved."""
-    for module, fields in choice.items():
-        mapping = modules.get(module) if isinstance(modules, dict) else None
-        mapped = mapping.get("fields") if isinstance(mapping, dict) else None
-        for field in fields:
-            if not isinstance(mapped, dict) or field not in mapped:
-                which = f"{field} of {module}, which `modules` does not map"
-                fail(f"`choose` names {which}: nothing was done", REFUSED)
+def _command(verb: Verb) -> Callable[..., None]:
+    """A function as typer takes it, with an option for everything that may be said."""
+
+    def command(context: typer.Context, connection: str, tenant: str, **said: str | None) -> None:
+        given = {name.rstrip("_"): value for name, value in said.items() if value is not None}
+        here = session(context)
+        login = here.tenant(tenant)
+        path = f"/t/{login.tenant}/v1/connections/{connection}{verb.path}"
+
+        async def work(api: Api) -> Any:
+            if verb.method == "GET":
+                return await api.get(path, **given)
+            return await api.call(verb.method, path, json=given or None)
+
+        answer = here.run(login, work)
+        if verb.rows:
+            here.show(answer[verb.rows], verb.columns)
+        else:
+            here.show_one(answer if answer is not None else {verb.done: connection})
+
+    keyword = Parameter.KEYWORD_ONLY
+    options = [
+        Parameter(
+            f"{name}_",
+            keyword,
+            default=typer.Option(None, f"--{name}", help=what),
+            annotation=str | None,
+        )
+        for name, what in (verb.said or {}).items()
+    ]
+    fixed = [
+        Parameter("context", keyword, annotation=typer.Context),
+        Parameter("connection", keyword, annotation=_ID),
+        Parameter("tenant", keyword, default=TENANT, annotation=str),
+    ]
+    command.__signature__ = Signature([*fixed, *options])  # type: ignore[attr-defined]
+    command.__annotations__ = {one.name: one.annotation for one in [*fixed, *options]}
+    command.__doc__ = verb.help
+    return command
 
 
-def _secret(file: Path | None) -> str:
-    if file is None:
-        return ask("Client secret")
-    secret = without_line_end(read_text(file, "secret file"))
-    return secret or fail(f"the secret file {file} is empty", USAGE)
-
-
-async def _require_fields(api: Api, base: str, choice: Mapping[str, list[str]]) -> None:
-    """Refuse a module or field that is not there before anything is saved."""
-    known = {
-        module["module"]: {field["field"] for field in module["fields"]}
-        for module in (await api.get(f"{base}/modules"))["modules"]
-    }
-    for module, fields in choice.items():
-        if module not in known:
-            fail(f"`choose` names {module}, which is no module: nothing was done", REFUSED)
-        for strange in [field for field in fields if field not in known[module]]:
-            fail(f"`choose` names {strange}, no field of {module}: nothing was done", REFUSED)
-
-
-async def _find(api: Api, base: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The connection that an earlier call saved from the same definition."""
-    given = {name: value for name, value in body.items() if name != "client_secret"}
-    for one in (await api.get(f"{base}/connections"))["connections"]:
-        if one["state"] != "removed" and _is_made_of(one, given):
-            return dict(one)
-    return None
-
-
-def _is_made_of(made: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """What a definition leaves out of a module is as the API has it then."""
-    ours, theirs = given.get("modules"), made["modules"]
-    if not isinstance(ours, dict) or ours.keys() != theirs.keys():
-        return False
-    full = {name: theirs[name] | one for name, one in ours.items() if isinstance(one, dict)}
-    return full == theirs and all(made.get(n) == v for n, v in given.items() if n != "modules")
-
-
-async def _choose(api: Api, path: str, module: str, fields: list[str]) -> list[str]:
-    present = (await api.get(path))["fields"]
-    if sorted(present) == sorted(set(fields)):
-        return []
-    if present:
-        fail(f"the connection has another choice of fields for {module} already", REFUSED)
-    await api.put(path, {"fields": fields})
-    return [f"fields of {module} chosen"]
+app.command("add")(add)
+for _verb in VERBS:
+    app.command(_verb.name)(_command(_verb))
+app.command("push")(connection_watching.push)
+app.command("watch")(connection_watching.watch)
+app.command("export")(connection_watching.export)
 
 
 @app.command("list")
-def list_(context: typer.Context, tenant: str = _TENANT) -> None:
+def list_(context: typer.Context, tenant: str = TENANT) -> None:
     """The tenant's connections; never their secrets."""
     here = session(context)
     login = here.tenant(tenant)
@@ -131,11 +161,7 @@ def list_(context: typer.Context, tenant: str = _TENANT) -> None:
 
 
 @app.command("test")
-def probe(
-    context: typer.Context,
-    connection: Annotated[str, typer.Argument(callback=id_)],
-    tenant: str = _TENANT,
-) -> None:
+def probe(context: typer.Context, connection: _ID, tenant: str = TENANT) -> None:
     """Probe a saved connection again: certificate, credentials, table, key, fields."""
     here = session(context)
     login = here.tenant(tenant)
@@ -144,3 +170,19 @@ def probe(
         return await api.post(f"/t/{login.tenant}/v1/connections/{connection}/test")
 
     here.show_one(here.run(login, work) or {"connection": connection, "test": "passed"})
+
+
+@app.command()
+def credentials(
+    context: typer.Context,
+    connection: _ID,
+    tenant: str = TENANT,
+    secret_file: Path | None = typer.Option(None, help="holds the client secret; else asked for"),
+) -> None:
+    """Switch to a new client secret, after it has proved itself."""
+    here = session(context)
+    login = here.tenant(tenant)
+    path = f"/t/{login.tenant}/v1/connections/{connection}/credentials"
+    body = {"client_secret": client_secret(secret_file)}
+    here.run(login, lambda api: api.put(path, body))
+    here.show_one({"credentials changed": connection})

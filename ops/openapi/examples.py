@@ -24,6 +24,8 @@ def put_into(operation: dict[str, Any]) -> None:
     if "answer" in played:
         answered = operation["responses"][played["status"]]["content"]
         answered["application/json"]["example"] = played["answer"]
+    for media, text in played.get("files", {}).items():
+        operation["responses"][played["status"]]["content"][media]["example"] = text
 
 
 @cache

@@ -62,6 +62,7 @@ PARAMETERS = {
     "backup": "a backup's id",
     "restore": "a restore's id",
     "user": "a user's id",
+    "run": "a run's id",
     "cursor": "where the page before ended; absent: from the beginning",
     "limit": "entries of a page",
     "slot": "which of a connection's credentials: in use, staged, or replaced",

@@ -8,7 +8,7 @@ from contracts.authorise import PUBLIC
 from ops.openapi import examples
 from ops.openapi.fixed import ETAG, IF_MATCH, LOCATION, PARAMETERS, REQUEST_ID, TAG_OF, TAGS
 
-_QUEUING = {"ask_backup", "execute_restore"}
+_QUEUING = {"ask_backup", "ask_run", "execute_restore"}
 """Operations that answer 202 and say where to look again."""
 _VERSIONED = {"create_record", "read_record", "change_record"}
 """Operations whose answer has an entity tag."""

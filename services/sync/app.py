@@ -34,9 +34,10 @@ from services.sync.second_looks import SecondLooks
 from services.sync.settings import SyncSettings
 from services.sync.suspended_tenants import SuspendedTenants
 from services.sync.tenant_keys import TenantKeys
+from services.sync.watching import watching_routes
 
 NAME = "sync"
-ROUTERS = [tenant_routes, credential_routes, public_routes]
+ROUTERS = [tenant_routes, watching_routes, credential_routes, public_routes]
 _LOCK_TIMEOUT_S = 120.0  # a push holds its lock's transaction for ten times that at most
 
 
@@ -92,7 +93,7 @@ def create_app(
                 Timer("lag", settings.sweep_s, lag.look),
                 rotating.timer(),
                 Expiries(db).timer(),
-                forgetting(db, timedelta(days=settings.ledger_keep_days)),
+                forgetting(db, timedelta(days=settings.ledger_keep_days), settings.push_s),
             ],
             closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],
             parts=SyncParts(

@@ -12,6 +12,21 @@ OutcomeState = Literal["pending", "ok", "empty", "retry", "parked", "removed"]
 Deletions = Literal["keep", "delete", "deactivate"]
 Withdrawn = Literal["keep", "clear"]
 Missing = Literal["recreate", "park", "forget"]
+RunState = Literal[
+    "asked", "running", "done", "stopped", "cut", "overtaken", "failed", "interrupted"
+]
+RunWhy = Literal[
+    "sweep",
+    "due",
+    "notice",
+    "resumed",
+    "created",
+    "probed",
+    "changed",
+    "resync",
+    "retry",
+    "demand",
+]
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,24 @@
-"""Forgetting: old lines of the ledger, rows of vanished records, connections nobody can ask for,
-and credentials that were replaced long ago."""
+"""Forgetting: old lines of the ledger, rows of vanished records, old runs, connections nobody can
+ask for, and credentials that were replaced long ago."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kit import clock
-from kit.db import Database
+from kit.db import Database, WriteSession
 from kit.forgetting import in_batches
 from kit.timers import Timer
-from services.sync.store import connections, credentials, ledger, outgoing
+from services.sync.store import connections, credentials, ledger, outgoing, runs
 
 KEEP_VANISHED = timedelta(days=30)
 KEEP_REPLACED = timedelta(days=7)
+KEEP_RUNS = timedelta(days=90)
+RUNS_MOST = 1000  # of each connection
 EVERY_S = 3600.0
 BATCH = 2000
 
 
-def forgetting(db: Database, keep_ledger: timedelta) -> Timer:
-    """A timer that forgets in batches, so that no transaction is long."""
+def forgetting(db: Database, keep_ledger: timedelta, push_s: float) -> Timer:
+    """A timer that forgets in batches, so that none of its transactions is long."""
 
     async def forget() -> None:
         now = clock.now()
@@ -25,7 +27,15 @@ def forgetting(db: Database, keep_ledger: timedelta) -> Timer:
             (outgoing.forget_vanished, now - KEEP_VANISHED),
             (connections.forget_removed, now - keep_ledger),
             (credentials.forget_replaced, now - KEEP_REPLACED),
+            (runs.forget, now - KEEP_RUNS),
+            (_surplus_of_runs, now),
         ):
             await in_batches(db, forget_some, before, BATCH)
+        async with db.write() as session:
+            await runs.end_silent(session, now - timedelta(seconds=2 * push_s))
 
     return Timer("forgetting", EVERY_S, forget)
+
+
+async def _surplus_of_runs(session: WriteSession, _before: datetime, most: int) -> int:
+    return await runs.forget_surplus(session, RUNS_MOST, most)

@@ -2,21 +2,27 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 from contracts.events import ConnectionChanged, ConnectionCreated, ConnectionRemoved
 from contracts.ids import ConnectionId, TenantId, new_id
-from kit import outbox
+from kit import clock, outbox
 from kit.db import Database, WriteSession
 from kit.problems import NotFound
+from services.sync.connection import OutcomeState
 from services.sync.credential import CURRENT, Offered
 from services.sync.credentials import new_row
 from services.sync.crm import NewConnection, Probe, connection_of, stored_address
 from services.sync.environments import Environments
 from services.sync.probes import Probes, require
 from services.sync.problems import ConnectionStateConflict, ConnectionsTooMany
-from services.sync.store import connections, credentials, outgoing
+from services.sync.store import connections, credentials, outcomes, outgoing, runs
 from services.sync.store.connections import ConnectionRow, NewConnectionRow
+from services.sync.store.outcomes import OutcomeFilter
 from services.sync.targets import require_free
+
+_AT_ONCE = 5000
+_UNSETTLED: tuple[OutcomeState, ...] = ("parked", "retry")
 
 
 class Registry:
@@ -70,11 +76,28 @@ class Registry:
                 raise ConnectionStateConflict(f"the connection is not {' or '.join(was)}")
             await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
 
-    async def retry(self, tenant: TenantId, id_: ConnectionId) -> int:
-        """Give every parked row another chance."""
+    async def retry(self, tenant: TenantId, id_: ConnectionId, wanted: OutcomeFilter) -> int:
+        """Give parked rows another chance, and a row that is named also where it waits; how many.
+
+        A part of them in a transaction: rows that are parked anew meanwhile are not looked at.
+        """
         await self._get(tenant, id_)
+        states: tuple[OutcomeState, ...] = ("parked",) if wanted.record is None else _UNSETTLED
+        begun, retried, more = clock.now(), 0, True
+        while more:
+            async with self._db.write() as session:
+                found = await outcomes.try_again(session, id_, wanted, states, begun, _AT_ONCE)
+            retried, more = retried + found, found == _AT_ONCE
+        return retried
+
+    async def ask_run(self, tenant: TenantId, id_: ConnectionId) -> UUID:
+        """A run as soon as it may be; ConnectionStateConflict where none will be."""
+        row = await self._get(tenant, id_)
+        if row.state != "active" or row.suspended:
+            told = "suspended" if row.suspended else row.state
+            raise ConnectionStateConflict(f"the connection is {told}: it sends nothing")
         async with self._db.write() as session:
-            return await outgoing.unpark(session, id_)
+            return await runs.ask(session, id_)
 
     async def remove(self, tenant: TenantId, id_: ConnectionId) -> None:
         """Forget secrets and outcomes; the ledger is kept, and the CRM's rows stay."""

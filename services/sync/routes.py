@@ -1,9 +1,8 @@
-"""Routes of sync: connections of a tenant, what became of their records, and what left."""
+"""Routes of sync: connections of a tenant, made, changed and ended."""
 
 from typing import Annotated
-from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from contracts.authorise import needs, public
 from contracts.credentials import Actor
@@ -13,22 +12,20 @@ from kit.db import ReadSession
 from kit.http import Read, created
 from kit.problems import NotFound
 from services.sync import crm, schemas, views
-from services.sync.connection import OutcomeState
 from services.sync.dry_run_bodies import DryRunView, DryRunWanted
 from services.sync.parts import With
-from services.sync.store import connections, credentials, ledger, outgoing
+from services.sync.store import connections, credentials, outcomes
 from services.sync.warnings import warnings
 
 tenant_routes = APIRouter(prefix="/t/{tenant}/v1/connections", tags=["connections"])
 public_routes = APIRouter(prefix="/v1", tags=["egress"])
-Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 async def _view(db: ReadSession, tenant: TenantId, connection: ConnectionId) -> crm.ConnectionView:
     found = await connections.of_tenant(db, tenant, connection)
     if not found:
         raise NotFound
-    counts = await outgoing.counts(db, [connection])
+    counts = await outcomes.counts(db, [connection])
     known = await credentials.of_connection(db, connection)
     return crm.view_of(found[0], counts.get(connection, {}), warnings(known, clock.now()))
 
@@ -44,7 +41,7 @@ async def create_connection(
     """Look at the CRM with the given credentials and, if all is well, save the connection."""
     id_ = await parts.registry.register(tenant, wanted)
     await parts.known_mappings.tell(id_)
-    parts.pusher.wake(tenant, id_)
+    parts.pusher.wake(tenant, id_, why="created")
     created(response, f"/t/{tenant}/v1/connections/{id_}")
     async with parts.db.read() as db:
         return await _view(db, tenant, id_)
@@ -57,7 +54,7 @@ async def list_connections(
     """All connections of the tenant."""
     rows = await connections.of_tenant(db, tenant)
     ids, now = [row.id for row in rows], clock.now()
-    counts = await outgoing.counts(db, ids)
+    counts = await outcomes.counts(db, ids)
     known = await credentials.of_connections(db, ids)
     found = [
         crm.view_of(row, counts.get(row.id, {}), warnings(known.get(row.id, []), now))
@@ -103,7 +100,7 @@ async def change_connection(
     """
     await parts.changes.change(tenant, connection, wanted)
     await parts.known_mappings.tell(connection)
-    parts.pusher.wake(tenant, connection)
+    parts.pusher.wake(tenant, connection, why="changed")
     async with parts.db.read() as db:
         return await _view(db, tenant, connection)
 
@@ -118,7 +115,7 @@ async def resync_connection(
 ) -> schemas.Resynced:
     """Forget what the CRM is believed to hold: its rows are written over whole, or made again."""
     resynced = await parts.changes.resync(tenant, connection, wanted)
-    parts.pusher.wake(tenant, connection)
+    parts.pusher.wake(tenant, connection, why="resync")
     return schemas.Resynced(resynced=resynced)
 
 
@@ -131,7 +128,7 @@ async def probe_connection(
 ) -> schemas.ProbeView:
     """Look at the CRM again; a broken connection that is well becomes active."""
     found = await parts.registry.test(tenant, connection)
-    parts.pusher.wake(tenant, connection)
+    parts.pusher.wake(tenant, connection, why="probed")
     return views.probe(found)
 
 
@@ -170,7 +167,7 @@ async def resume_connection(
     """Send again, beginning with everything that has waited."""
     was = ("active", "paused")
     await parts.registry.set_state(tenant, connection, "active", was=was)
-    parts.pusher.wake(tenant, connection)
+    parts.pusher.wake(tenant, connection, why="resumed")
     return Response(status_code=204)
 
 
@@ -184,53 +181,6 @@ async def delete_connection(
     """Forget the connection and its secrets; its ledger is kept, the CRM's rows stay."""
     await parts.registry.remove(tenant, connection)
     return Response(status_code=204)
-
-
-@tenant_routes.get("/{connection}/outcomes")
-async def list_outcomes(
-    tenant: TenantId,
-    connection: ConnectionId,
-    db: Read,
-    parts: With,
-    _actor: Annotated[Actor, needs("connection.view")],
-    state: OutcomeState | None = None,
-    cursor: UUID | None = None,
-    limit: Limit = 100,
-) -> schemas.OutcomePage:
-    """What became of each record, with the reason where it was not accepted."""
-    if not await connections.of_tenant(db, tenant, connection):
-        raise NotFound
-    rows = await outgoing.page(db, connection, state, cursor, limit)
-    return await views.outcomes(tenant, rows, limit, parts.keyring)
-
-
-@tenant_routes.post("/{connection}/retry")
-async def retry_parked(
-    tenant: TenantId,
-    connection: ConnectionId,
-    parts: With,
-    _actor: Annotated[Actor, needs("connection.run")],
-) -> schemas.Retried:
-    """Give every parked record another chance."""
-    retried = await parts.registry.retry(tenant, connection)
-    parts.pusher.wake(tenant, connection)
-    return schemas.Retried(retried=retried)
-
-
-@tenant_routes.get("/{connection}/ledger")
-async def list_calls(
-    tenant: TenantId,
-    connection: ConnectionId,
-    db: Read,
-    _actor: Annotated[Actor, needs("connection.ledger_view")],
-    cursor: UUID | None = None,
-    limit: Limit = 100,
-) -> schemas.LedgerPage:
-    """Every call that left for the CRM, newest first; also of a removed connection."""
-    if not await connections.exists(db, tenant, connection):
-        raise NotFound
-    rows = await ledger.page(db, tenant, connection, cursor, limit)
-    return views.ledger(rows, limit)
 
 
 @public_routes.get("/egress-addresses", dependencies=[public()])

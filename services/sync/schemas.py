@@ -220,12 +220,16 @@ class ProbeView(BaseModel):
 
 
 class OutcomeView(BaseModel):
-    """What became of one record; `detail` is the CRM's own text."""
+    """What became of one record; `detail` is the CRM's own text.
+
+    `code` says the reason in words that stay; empty, where there is nothing to say.
+    """
 
     record: UUID
     module: str
     key: str
     state: OutcomeState
+    code: str
     reason: str
     detail: str
     attempts: int
@@ -236,10 +240,6 @@ class OutcomeView(BaseModel):
 class OutcomePage(BaseModel):
     outcomes: list[OutcomeView]
     cursor: UUID | None
-
-
-class Retried(BaseModel):
-    retried: int
 
 
 class LedgerLine(BaseModel):

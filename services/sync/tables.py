@@ -128,6 +128,27 @@ outgoing = Table(
     Column("is_inactive", Boolean, nullable=False, server_default=_FALSE),
     Column("marked", Integer, nullable=False, server_default=_ZERO),
     Column("recreates", Boolean, nullable=False, server_default=_FALSE),
+    Column("code", Text, nullable=False, server_default=_EMPTY),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("connection", Uuid, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=_EMPTY),
+    _moment("asked_at"),
+    _moment("started_at", nullable=True),
+    _moment("seen_at", nullable=True),
+    _moment("ended_at", nullable=True),
+    Column("due", Integer, nullable=False, server_default=_ZERO),
+    Column("sent", Integer, nullable=False, server_default=_ZERO),
+    Column("unchanged", Integer, nullable=False, server_default=_ZERO),
+    Column("parked", Integer, nullable=False, server_default=_ZERO),
+    Column("retried", Integer, nullable=False, server_default=_ZERO),
+    Column("times", Integer, nullable=False, server_default=text("1")),
 )
 
 ledger = Table(

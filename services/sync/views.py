@@ -1,6 +1,8 @@
 """Rows as the answers that tenants see."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from uuid import UUID
 
 from contracts.ids import TenantId
@@ -14,8 +16,10 @@ from services.sync.schemas import (
     StepView,
 )
 from services.sync.store.ledger import LedgerRow
-from services.sync.store.outgoing import OutcomeRow
+from services.sync.store.outcomes import OutcomeCount, OutcomeRow
+from services.sync.store.runs import RunRow
 from services.sync.tenant_keys import TenantKeys
+from services.sync.watching_bodies import OutcomeCountView, OutcomeSummary, RunPage, RunView
 
 
 def probe(found: Probe) -> ProbeView:
@@ -39,6 +43,7 @@ def _outcome(row: OutcomeRow, detail: str) -> OutcomeView:
         module=row.module,
         key=row.key,
         state=row.state,
+        code=row.code,
         reason=row.reason,
         detail=detail,
         attempts=row.attempts,
@@ -54,12 +59,35 @@ async def _detail(tenant: TenantId, row: OutcomeRow, keyring: TenantKeys) -> str
     return await keyring.open(tenant, row.connection, slot, version, row.detail[4:])
 
 
+def summary(counts: Sequence[OutcomeCount]) -> OutcomeSummary:
+    return OutcomeSummary(counts=[OutcomeCountView(**asdict(one)) for one in counts])
+
+
+def runs(rows: Sequence[RunRow], limit: int, now: datetime) -> RunPage:
+    found = [run(row, now) for row in rows]
+    return RunPage(runs=found, cursor=_cursor([row.id for row in rows], limit))
+
+
+def run(row: RunRow, now: datetime) -> RunView:
+    """A row that waits for another attempt is not done; one that came meanwhile makes no promise:
+    nobody is told that all is done while it is not."""
+    done, rate = row.sent + row.unchanged + row.parked, None
+    if row.started_at is not None:
+        elapsed_s = ((row.ended_at or now) - row.started_at).total_seconds()
+        rate = done / elapsed_s if elapsed_s > 0 else None
+    left_s = None
+    if row.state == "running" and rate and done < row.due:
+        left_s = round((row.due - done) / rate)
+    shown = None if rate is None else round(rate, 1)
+    return RunView(**asdict(row), rows_per_s=shown, seconds_left=left_s)
+
+
 def ledger(rows: Sequence[LedgerRow], limit: int) -> LedgerPage:
-    lines = [_line(row) for row in rows]
+    lines = [ledger_line(row) for row in rows]
     return LedgerPage(calls=lines, cursor=_cursor([row.id for row in rows], limit))
 
 
-def _line(row: LedgerRow) -> LedgerLine:
+def ledger_line(row: LedgerRow) -> LedgerLine:
     return LedgerLine(
         id=row.id,
         at=row.at,

@@ -38,6 +38,11 @@ WORDS = {
     "request_bytes": 2048,
     "response_bytes": 512,
     "duration_ms": 42,
+    "rows_per_s": 250.0,
+    "why": "notice",
+    "due": 5,
+    "sent": 5,
+    "unchanged": 0,
 }
 OF_HERE = {
     "127.0.0.0/8": "203.0.113.0/24",
@@ -83,10 +88,21 @@ class Player:
         if body is not None:
             shown = body if isinstance(body, bytes) else json.loads(content or b"")
             example["request"] = shown.decode() if isinstance(shown, bytes) else shown
+        if isinstance(decoded, str):
+            self._keep_file(operation["operationId"], example, answer)
+            return decoded
         if answer.content:
             example["answer"] = _some(decoded, frozenset(only))
         self.examples.setdefault(operation["operationId"], self._in_words(example))
         return decoded
+
+    def _keep_file(self, name: str, example: dict[str, Any], answer: httpx2.Response) -> None:
+        """Of an answer in lines the first one, for each form that was played."""
+        media, line = answer.headers["content-type"].partition(";")[0], answer.text.split("\n")[0]
+        if media == "application/x-ndjson":
+            line = json.dumps(self._in_words(json.loads(line)))
+        files = self.examples.setdefault(name, self._in_words(example)).setdefault("files", {})
+        files[media] = line.strip()
 
     def _operation(self, method: str, path: str) -> tuple[dict[str, Any], dict[str, str]]:
         """The operation and its path's values; of two that fit, /bulk and {record}, the plainer."""
@@ -106,8 +122,9 @@ class Player:
         if "content" not in described:
             assert not answer.content
             return None
-        decoded = answer.json()
-        self.check(described["content"]["application/json"]["schema"], decoded)
+        media = answer.headers["content-type"].partition(";")[0]
+        decoded = answer.json() if media == "application/json" else answer.text
+        self.check(described["content"][media]["schema"], decoded)
         return decoded
 
     def check(self, schema: Mapping[str, Any], value: Any) -> None:

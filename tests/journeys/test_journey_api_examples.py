@@ -4,6 +4,7 @@ answers what the document says. After a wanted change: BULKHEAD_GOLDEN=write, th
 import json
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,17 +141,33 @@ async def syncing(play: Play) -> None:
         return found["outcomes"] == {"ok": 5} and found["pushed_at"] is not None
 
     await until("all organisations arrive", all_arrived)
-    for place in (one, "connections", f"{one}/outcomes", f"{one}/comparison", f"{one}/ledger"):
-        await play.by_admin("GET", place)
+    for place in ("", "/outcomes", "/outcomes/summary", "/comparison", "/ledger"):
+        await play.by_admin("GET", one + place)
+    await play.by_admin("GET", "connections")
+    for form in ("csv", "jsonl"):
+        await play.by_admin("GET", f"{one}/ledger/export", query={"format": form})
+    asked = await play.by_admin("POST", f"{one}/runs")
+    await until("the run ends", partial(is_done, play, f"{one}/runs"))
+    await play.by_admin("GET", f"{one}/runs", query={"limit": 1})
+    await ended(play, f"{one}/runs/{asked['id']}", "done")
     await play.by_admin("POST", f"{one}/test")
     secret = {"client_secret": crm["client_secret"]}
     await play.by_admin("PUT", f"{one}/credentials", secret)
     await play.by_admin("POST", f"{one}/credentials/certificate", {"days": 365})
     await play.by_admin("GET", f"{one}/credentials")
     await play.by_admin("DELETE", f"{one}/credentials/next")
-    for action in ("pause", "resume", "retry"):
+    for action in ("pause", "resume"):
         await play.by_admin("POST", f"{one}/{action}")
+    await play.by_admin("POST", f"{one}/retry", {"code": "value-refused"})
+    await play.by_admin("POST", f"{one}/resync", {"module": "organisation"})
+    await play.by_admin("PATCH", one, {"name": "Sales"})
     await play.by_admin("DELETE", one)
+
+
+async def is_done(play: Play, place: str) -> bool:
+    """The newest of these runs."""
+    [found] = (await play.admin.get(play.path(place), limit=1))["runs"]
+    return bool(found["state"] == "done")
 
 
 async def backups(play: Play) -> None:

@@ -1,6 +1,7 @@
 """The command line as an operator uses it: through the gateway, JSON out, honest exit codes."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,38 @@ async def test_a_connection_is_added_listed_and_tested(shell, tenant, stage, tmp
     listed = await shell.json("connection", "list", "--tenant", NAME)
     assert [one["id"] for one in listed] == [made["id"]]
     await shell.json("connection", "test", made["id"], "--tenant", NAME)
+
+
+async def test_a_connection_is_watched_repaired_read_and_removed_by_command(
+    shell, tenant, stage, tmp_path
+):
+    [made] = await shell.json("connection", "list", "--tenant", NAME)
+    secret = tmp_path / "secret"
+    secret.write_text(stage.crm.credentials()["client_secret"])
+
+    async def told(verb: str, *words: str) -> Any:
+        return await shell.json("connection", verb, made["id"], "--tenant", NAME, *words)
+
+    pushed = await told("push")
+    assert pushed["state"] == "done"
+    assert (await told("watch"))["state"] == "done"
+    assert pushed["id"] in [run["id"] for run in await told("runs")]
+    assert (await told("show"))["state"] == "active"
+    assert await told("outcomes", "--state", "parked", "--code", "value-refused") == []
+    assert await told("summary") == []
+    assert await told("retry", "--code", "value-refused") == {"retried": 0}
+    calls = await told("ledger", "--answer", "2xx", "--limit", "500")
+    assert {call["operation"] for call in calls} >= {"token", "who-am-i"}
+    await told("credentials", "--secret-file", str(secret))
+    await told("pause")
+    assert (await shell.run("connection", "push", made["id"], "--tenant", NAME)).returncode == 1
+    await told("resume")
+    file = tmp_path / "ledger.jsonl"
+    written = await told("export", "--format", "jsonl", "--file", str(file))
+    assert written["bytes"] == file.stat().st_size
+    assert len(file.read_text().splitlines()) >= len(calls)
+    await told("remove")
+    assert (await shell.run("connection", "show", made["id"], "--tenant", NAME)).returncode == 1
 
 
 async def test_a_backup_runs_is_listed_and_restored(shell, tenant):

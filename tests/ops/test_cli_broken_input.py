@@ -30,6 +30,13 @@ COMMANDS = {
     "connection add": ["connection", "add", "DEFINITION", "--tenant", "A"],
     "connection list": ["connection", "list", "--tenant", "A"],
     "connection test": ["connection", "test", ID, "--tenant", "A"],
+    **{
+        f"connection {name}": ["connection", name, ID, "--tenant", "A"]
+        for name in (
+            *("show", "pause", "resume", "remove", "outcomes", "summary", "retry", "runs"),
+            *("ledger", "push", "watch", "export", "credentials"),
+        )
+    },
     "backup run": ["backup", "run", "--tenant", "A"],
     "backup list": ["backup", "list", "--tenant", "A"],
     "backup restore": ["backup", "restore", ID, "--tenant", "A", "--yes"],

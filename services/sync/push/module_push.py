@@ -18,6 +18,7 @@ from services.sync.push.judging import STOPPING, gravest, judge
 from services.sync.push.lanes import Lanes
 from services.sync.push.lock import Overtaken
 from services.sync.push.plan import Item, PushPlan, Rules, key_of, plan
+from services.sync.push.record import RunRecord
 from services.sync.push.settlements import Settler, keys_left
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing, settling
@@ -35,6 +36,7 @@ class ModulePush:
     """One push of one module. `sent_rows` counts those that the CRM has answered for."""
 
     fence: Fence
+    record: RunRecord
     tenants: TenantsClient
     keyring: TenantKeys
     settings: SyncSettings
@@ -103,10 +105,12 @@ class ModulePush:
         rules = Rules(self._mapping, self.hash_key, target, found.chosen)
         keys = {target.same_key(key_of(one)) for one in found.rows}
         async with self.fence.writing() as session:
+            await self.record.begin(session, list(self.connection.modules))
             rivals = await outgoing.rivals(session, id_, self.module, sorted(keys))
             busy = set[str]().union(*self._busy.values())
             made = plan(due, present, rivals, rules, clock.now(), busy)
             await self._write_down(session, {row.record: row for row in due}, made.settled)
+            await self.record.note(session, made.settled, called=False)
             heirs = [item.heir_of for item in made.items if item.heir_of is not None]
             await settling.give_up_rows(session, id_, heirs)
             await settling.intend(session, id_, [item.intent for item in made.items])
@@ -215,6 +219,7 @@ class ModulePush:
             return
         async with self.fence.writing() as session:
             await self._write_down(session, {item.record: item.row for item in items}, rows)
+            await self.record.note(session, rows, called=True)
             await connections.release(session, self.connection.id)
         for row in rows:
             _ROWS.labels(row.state).inc()

@@ -10,12 +10,14 @@ from kit.backoff import pause
 from kit.db import Database
 from kit.problems import Problem
 from kit.supervisor import Run
+from services.sync.connection import RunWhy
 from services.sync.crm import connection_of
 from services.sync.environments import Environments
 from services.sync.push.fence import Stopped
 from services.sync.push.lock import Overtaken, locked
 from services.sync.push.pulling import Pull
 from services.sync.push.queue import PushQueue
+from services.sync.push.record import CutShort, RunRecord, Whys, recorded
 from services.sync.push.sending import Sending
 from services.sync.push.unkeyed import give_keys
 from services.sync.settings import SyncSettings
@@ -47,9 +49,14 @@ class Pusher:
         self._queue = PushQueue(max(1, settings.workers // 2))
         self._timers: dict[ConnectionId, asyncio.TimerHandle] = {}
         self._reasons: dict[ConnectionId, str] = {}
+        self._whys = Whys()
 
     def wake(
-        self, tenant: TenantId, connection: ConnectionId, after_s: float | None = None
+        self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        after_s: float | None = None,
+        why: RunWhy = "notice",
     ) -> None:
         """Push the tenant's connection soon; several wakes before that are one.
 
@@ -57,6 +64,7 @@ class Pusher:
         """
         if reason := telemetry.sampled_trace():
             self._reasons[connection] = reason
+        self._whys.note(connection, why)
         delay = self._settings.settle_s if after_s is None else after_s
         loop = asyncio.get_running_loop()
         timer = self._timers.get(connection)
@@ -75,7 +83,7 @@ class Pusher:
             found = await connections.pushable(reading)
         step_s = min(_SWEEP_STEP_S, self._settings.sweep_s / 2 / max(len(found), 1))
         for number, (tenant, connection) in enumerate(found):
-            self.wake(tenant, connection, number * step_s)
+            self.wake(tenant, connection, number * step_s, "sweep")
 
     def loops(self) -> dict[str, Run]:
         """The workers, each a loop of its own."""
@@ -87,6 +95,7 @@ class Pusher:
             timer.cancel()
         self._timers.clear()
         self._reasons.clear()
+        self._whys.clear()
 
     def _ask(self, tenant: TenantId, connection: ConnectionId) -> None:
         self._timers.pop(connection, None)
@@ -117,7 +126,7 @@ class Pusher:
         extra, sent = {"connection": str(connection)}, 0
         end = self._now() + self._settings.quick_s
         try:
-            sent = await self._push_in_time(tenant, connection)
+            sent = await self._push_recorded(tenant, connection)
         except Stopped as stopped:
             _log.warning("push stopped", **extra, reason=str(stopped))
         except Overtaken:
@@ -130,7 +139,14 @@ class Pusher:
         await self._wake_when_due(tenant, connection, also_at_once=sent > 0)
         return sent, was_quick
 
-    async def _push_in_time(self, tenant: TenantId, connection: ConnectionId) -> int:
+    async def _push_recorded(self, tenant: TenantId, connection: ConnectionId) -> int:
+        record = RunRecord(self._db, connection, self._whys.take(connection))
+        async with recorded(record):
+            return await self._push_in_time(tenant, connection, record)
+
+    async def _push_in_time(
+        self, tenant: TenantId, connection: ConnectionId, record: RunRecord
+    ) -> int:
         """One push; one that lasts too long is cut, and rests before it goes on."""
         limit, end = asyncio.timeout(self._settings.push_s), self._now() + self._settings.push_s
         loop, arguments = asyncio.get_running_loop(), (tenant, connection, limit)
@@ -138,16 +154,16 @@ class Pusher:
         try:
             async with limit:
                 try:
-                    return await self.push(tenant, connection)
+                    return await self.push(tenant, connection, record)
                 finally:
                     overstaying.cancel()
         except TimeoutError:
             if not limit.expired():
                 raise
             if self._now() < end:
-                raise Stopped(_MAKES_WAY) from None
+                raise CutShort(_MAKES_WAY) from None
             await self._rest(connection)
-            raise Stopped(_TOO_LONG) from None
+            raise CutShort(_TOO_LONG) from None
 
     def _overstay(self, tenant: TenantId, connection: ConnectionId, limit: asyncio.Timeout) -> None:
         """Go on among the slow ones where they have room; else end, and wait for another turn."""
@@ -168,14 +184,16 @@ class Pusher:
                 until = clock.now() + pause(failures, self._settings.push_s * _REST_PART)
                 await connections.hold(session, id_, until, _TOO_LONG, failures)
 
-    async def push(self, tenant: TenantId, id_: ConnectionId) -> int:
+    async def push(self, tenant: TenantId, id_: ConnectionId, record: RunRecord) -> int:
         """One push; how many rows went out, 0 where another process is at it. Raises Stopped."""
         async with locked(self._locks, id_) as is_free:
             if not is_free:
-                self.wake(tenant, id_, _BUSY_S)
+                self.wake(tenant, id_, _BUSY_S, record.why)
                 return 0
             async with self._db.write() as session:
                 row = await connections.begin_push(session, id_)
+                if row is not None:
+                    await record.take_over(session)
             if row is None:
                 return 0
             connection = connection_of(row)
@@ -184,7 +202,14 @@ class Pusher:
             page_rows = self._settings.page_rows
             async with Pull(self._db, self._tenants, row, page_rows, crm.same_key) as pull:
                 sending = Sending(
-                    self._db, self._tenants, self._keyring, self._settings, connection, crm, row
+                    self._db,
+                    self._tenants,
+                    self._keyring,
+                    self._settings,
+                    connection,
+                    crm,
+                    row,
+                    record,
                 )
                 return await sending.run(pull)
 
@@ -209,4 +234,4 @@ class Pusher:
             moment = max(due, row.retry_at or due)
             delay_s = (moment - clock.now()).total_seconds()
             if delay_s < self._settings.sweep_s and (delay_s > 0 or also_at_once):
-                self.wake(tenant, id_, max(delay_s, 0.0))
+                self.wake(tenant, id_, max(delay_s, 0.0), "due")

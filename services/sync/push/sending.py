@@ -17,6 +17,7 @@ from services.sync.push.fence import Fence, Stopped
 from services.sync.push.lock import Overtaken
 from services.sync.push.module_push import ModulePush
 from services.sync.push.pulling import Pull
+from services.sync.push.record import RunRecord
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, credentials, outgoing
 from services.sync.store.connections import ConnectionRow
@@ -34,6 +35,7 @@ class Sending:
     connection: Connection
     crm: Crm
     row: ConnectionRow
+    record: RunRecord
     sent_rows: int = field(default=0, init=False)
 
     async def run(self, pull: Pull) -> int:
@@ -75,6 +77,7 @@ class Sending:
     def _of_module(self, module: str, fence: Fence, hash_key: bytes) -> ModulePush:
         return ModulePush(
             fence=fence,
+            record=self.record,
             tenants=self.tenants,
             keyring=self.keyring,
             settings=self.settings,

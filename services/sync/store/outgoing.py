@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Text,
     Uuid,
     bindparam,
@@ -35,6 +36,7 @@ _AGAIN: dict[str, Any] = {
     "not_before": func.now(),
     "failing_since": None,
     "reason": "",
+    "code": "",
     "detail": None,
     "updated_at": func.now(),
     "marked": outgoing.c.marked + 1,
@@ -130,22 +132,6 @@ class Rival:
     sent: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeRow:
-    """What became of a record; `detail` is sealed."""
-
-    connection: ConnectionId
-    record: UUID
-    module: str
-    key: str
-    state: OutcomeState
-    reason: str
-    detail: bytes | None
-    attempts: int
-    not_before: datetime
-    updated_at: datetime
-
-
 async def mark(session: WriteSession, connection: ConnectionId, records: Sequence[Marked]) -> None:
     """These records may have to be sent."""
     if records:
@@ -217,11 +203,14 @@ async def give_keys(
     await session.run(statement, [dict(row) for row in rows])
 
 
-async def unpark(session: WriteSession, connection: ConnectionId) -> int:
-    query = update(outgoing).where(
-        outgoing.c.connection == connection, outgoing.c.state == "parked"
-    )
-    return await session.run(query.values(_AGAIN))
+async def again_where(
+    session: WriteSession, connection: ConnectionId, *of_rows: ColumnElement[bool], most: int
+) -> int:
+    """Look again at so many of these rows at most; how many."""
+    key = (outgoing.c.connection, outgoing.c.record)
+    some = select(*key).where(outgoing.c.connection == connection, *of_rows)
+    locked = some.order_by(outgoing.c.record).limit(most).with_for_update()
+    return await session.run(update(outgoing).where(tuple_(*key).in_(locked)).values(_AGAIN))
 
 
 async def due(
@@ -322,35 +311,3 @@ async def forget_vanished(session: WriteSession, before: datetime, most: int) ->
 async def waiting_since(session: ReadSession) -> list[datetime]:
     """Since when the oldest unsent change waits, of each active connection that has one."""
     return [row["since"] for row in await session.all(_WAITING_SINCE)]
-
-
-async def counts(
-    session: ReadSession, connections: Sequence[ConnectionId]
-) -> dict[ConnectionId, dict[str, int]]:
-    """How many rows are in each state."""
-    query = (
-        select(outgoing.c.connection, outgoing.c.state, func.count().label("rows"))
-        .where(outgoing.c.connection.in_(connections))
-        .group_by(outgoing.c.connection, outgoing.c.state)
-    )
-    found: dict[ConnectionId, dict[str, int]] = {}
-    for row in await session.all(query):
-        found.setdefault(ConnectionId(row["connection"]), {})[row["state"]] = row["rows"]
-    return found
-
-
-async def page(
-    session: ReadSession,
-    connection: ConnectionId,
-    state: str | None,
-    after: UUID | None,
-    limit: int,
-) -> list[OutcomeRow]:
-    columns = [outgoing.c[one.name] for one in fields(OutcomeRow)]
-    query = select(*columns).where(outgoing.c.connection == connection)
-    if state is not None:
-        query = query.where(outgoing.c.state == state)
-    if after is not None:
-        query = query.where(outgoing.c.record > after)
-    rows = await session.all(query.order_by(outgoing.c.record).limit(limit))
-    return [OutcomeRow(**row) for row in rows]

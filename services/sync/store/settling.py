@@ -75,6 +75,7 @@ _SETTLED: dict[str, TypeEngine[Any]] = {
     "attempts": Integer(),
     "failing_since": DateTime(timezone=True),
     "reason": Text(),
+    "code": Text(),
     "detail": LargeBinary(),
     "sent": JSONB(),
     "owns": Boolean(),
@@ -97,7 +98,7 @@ def _settling() -> Update:
     is_none = and_(given.owns, given.crm_key.is_(None))
     known = case((is_none, _NOTHING), else_=outgoing.c.sent)
     is_last = given.marked == outgoing.c.marked
-    told = ("state", "not_before", "attempts", "failing_since", "reason", "detail")
+    told = ("state", "not_before", "attempts", "failing_since", "reason", "code", "detail")
     placed = ("crm_key", "crm_id", "is_inactive")
     return _of_given(given).values(
         **{name: case((is_last, given[name]), else_=outgoing.c[name]) for name in told},

@@ -44,7 +44,7 @@ async def forgotten(sync: Sync, question: str) -> None:
         return await count(sync, question) == 0
 
     assert not await is_gone()
-    async with running([forgetting(sync.parts.db, timedelta(days=400))]):
+    async with running([forgetting(sync.parts.db, timedelta(days=400), 600.0)]):
         await eventually(is_gone)
 
 

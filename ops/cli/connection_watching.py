@@ -1,0 +1,126 @@
+"""`bulkhead connection push`, `watch` and `export`: what takes its time, with how far it is."""
+
+import contextlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ops import printing
+from ops.api import Api, until
+from ops.cli.checks import id_
+from ops.cli.connection_adding import TENANT
+from ops.cli.ending import REFUSED, fail
+from ops.cli.session import session
+
+_ID = Annotated[str, typer.Argument(callback=id_, help="id of the connection")]
+_SHOWN = ("id", "why", "state", "reason", "due", "sent", "unchanged", "parked", "retried")
+_UNENDED = {"asked", "running"}
+_GOES_ON = {"cut", "overtaken", "interrupted"}
+_DEADLINE_S = 24 * 3600.0
+
+
+def push(context: typer.Context, connection: _ID, tenant: str = TENANT) -> None:
+    """Push what is due now, and show how far it is until it has ended."""
+    here = session(context)
+    login = here.tenant(tenant)
+    base = f"/t/{login.tenant}/v1/connections/{connection}"
+
+    async def work(api: Api) -> Any:
+        asked = await api.post(f"{base}/runs")
+        return await _follow(api, f"{base}/runs/{asked['id']}")
+
+    here.show_one(_succeeded(here.run(login, work)))
+
+
+def watch(context: typer.Context, connection: _ID, tenant: str = TENANT) -> None:
+    """Show rows due, sent and parked, rate and time left, until the present run has ended."""
+    here = session(context)
+    login = here.tenant(tenant)
+    base = f"/t/{login.tenant}/v1/connections/{connection}"
+
+    async def work(api: Api) -> Any:
+        while True:
+            ended = await _follow(api, f"{base}/runs")
+            view = await api.get(base)
+            waiting = view["outcomes"].get("pending", 0)
+            if ended["state"] not in _GOES_ON or not waiting or view["state"] != "active":
+                return ended
+
+    here.show_one(_succeeded(here.run(login, work)))
+
+
+def export(
+    context: typer.Context,
+    connection: _ID,
+    tenant: str = TENANT,
+    format_: str = typer.Option("csv", "--format", help="csv or jsonl"),
+    since: str | None = typer.Option(None, "--from", help="not before this time"),
+    until_: str | None = typer.Option(None, "--to", help="before this time"),
+    file: Path | None = typer.Option(None, help="write there, not to standard output"),
+) -> None:
+    """The whole ledger as a file; what could not be read to its end is said."""
+    here = session(context)
+    login = here.tenant(tenant)
+    path = f"/t/{login.tenant}/v1/connections/{connection}/ledger/export"
+    query = {"format": format_, "from": since, "to": until_}
+    known = {name: value for name, value in query.items() if value is not None}
+
+    async def work(api: Api) -> int:
+        with _opened(file) as target:
+            return await api.save(path, target, known)
+
+    size = here.run(login, work)
+    if file is not None:
+        here.show_one({"file": str(file), "bytes": size})
+
+
+@contextlib.contextmanager
+def _opened(file: Path | None) -> Any:
+    """The file, which is there when it is whole; else standard output."""
+    if file is None:
+        yield sys.stdout.buffer
+        return
+    part = file.with_name(f".{file.name}.part")
+    try:
+        with part.open("wb") as target:
+            yield target
+        part.replace(file)
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}", REFUSED)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+async def _follow(api: Api, path: str) -> Any:
+    """The run at the path, or the newest one of a list, once it has ended."""
+    await api.get(path)  # whatever is wrong is said before anything is shown
+    with printing.progress("run") as show:
+
+        async def ended() -> Any:
+            found = await api.get(path)
+            run = found if "state" in found else next(iter(found["runs"]), None)
+            if run is None:
+                show("nothing was due yet")
+                return None
+            show(_told(run))
+            return run if run["state"] not in _UNENDED else None
+
+        return await until("run", ended, deadline_s=_DEADLINE_S, pause_s=0.5)
+
+
+def _told(run: Mapping[str, Any]) -> str:
+    parts = [run["state"]] + [f"{run[name]} {name}" for name in ("due", "sent", "parked")]
+    if run["rows_per_s"]:
+        parts.append(f"{run['rows_per_s']} rows/s")
+    if run["seconds_left"] is not None:
+        parts.append(f"about {run['seconds_left']} s left")
+    return ", ".join(parts)
+
+
+def _succeeded(run: Mapping[str, Any]) -> dict[str, Any]:
+    if run["state"] in ("failed", "stopped"):
+        fail(f"{run['state']}: {run['reason']}", REFUSED)
+    return {name: run[name] for name in _SHOWN}
