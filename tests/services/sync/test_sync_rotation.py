@@ -138,7 +138,7 @@ async def test_a_secret_withdrawn_during_a_push_ends_no_push(
         rotation.known_there(simulator.client_secret, "the-new-one")
         await rotation.put("the-new-one")
         rotation.known_there("the-new-one")
-        simulator.add_fault(kind="status", path=simulator.BATCH, status=401, body="json", times=2)
+        simulator.add_fault(kind="status", path=simulator.BATCH, status=401, body="json", times=1)
         await sync.settled(rotation.id, ok=60)
         assert await rotation.state() == ("active", "")
         async with sync.parts.db.read() as session:
