@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, StringConstraints
 from contracts.authorise import needs
 from contracts.credentials import Actor
 from contracts.ids import ConnectionId, TenantId
+from contracts.schema import Refused
 from kit import clock
 from kit.db import ReadSession
 from kit.http import Read
@@ -35,7 +36,7 @@ _FILES: dict[int | str, dict[str, Any]] = {
 def _in_reach(moment: datetime) -> datetime:
     """Times that every part of the way can compute with."""
     if not 1970 < moment.year < 9000:
-        raise ValueError("is a time of no call")
+        raise Refused("is a time of no call")
     return moment.astimezone(UTC)
 
 
