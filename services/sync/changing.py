@@ -14,7 +14,7 @@ from services.sync.crm import ConnectionChange, address_with, connection_of
 from services.sync.environments import Environments
 from services.sync.probes import Probes, require
 from services.sync.schemas import Resync
-from services.sync.store import connections, outgoing
+from services.sync.store import connections, outgoing, ownership
 from services.sync.store.connections import ConnectionRow
 from services.sync.targets import require_free
 
@@ -91,4 +91,4 @@ async def _forget_what_moved(session: WriteSession, was: ConnectionRow, now: Con
         if name in after.modules and (moved or mapping.target != after.modules[name].target)
     ]
     await outgoing.forget_modules(session, now.id, gone)
-    await outgoing.forget_rows(session, now.id, others)
+    await ownership.forget_rows(session, now.id, others)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from uuid import UUID
 
-from services.sync.store.outgoing import Rival
+from services.sync.store.ownership import Rival
 
 
 class Claim(Enum):

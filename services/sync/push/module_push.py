@@ -21,7 +21,7 @@ from services.sync.push.plan import Item, PushPlan, Rules, key_of, plan
 from services.sync.push.record import RunRecord
 from services.sync.push.settlements import Settler, keys_left
 from services.sync.settings import SyncSettings
-from services.sync.store import connections, outgoing, settling
+from services.sync.store import connections, outgoing, ownership, settling
 from services.sync.store.outgoing import DueRow
 from services.sync.store.settling import Settlement
 from services.sync.tenant_keys import TenantKeys
@@ -106,7 +106,7 @@ class ModulePush:
         keys = {target.same_key(key_of(one)) for one in found.rows}
         async with self.fence.writing() as session:
             await self.record.begin(session, list(self.connection.modules))
-            rivals = await outgoing.rivals(session, id_, self.module, sorted(keys))
+            rivals = await ownership.rivals(session, id_, self.module, sorted(keys))
             busy = set[str]().union(*self._busy.values())
             made = plan(due, present, rivals, rules, clock.now(), busy)
             await self._write_down(session, {row.record: row for row in due}, made.settled)

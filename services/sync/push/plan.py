@@ -12,7 +12,8 @@ from services.sync.crm import RowForm, RowWrite, Target
 from services.sync.push.claims import Claim, Claims
 from services.sync.push.difference import IN_FLIGHT, difference
 from services.sync.push.patience import parked
-from services.sync.store.outgoing import DueRow, Rival
+from services.sync.store.outgoing import DueRow
+from services.sync.store.ownership import Rival
 from services.sync.store.settling import Intent, Settlement
 
 GONE = "the record is gone; its row in the CRM stays"

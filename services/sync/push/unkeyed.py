@@ -6,8 +6,8 @@ from typing import Any
 from contracts.ids import ConnectionId
 from kit.db import Database
 from services.sync.push.lock import Overtaken
-from services.sync.store import connections, outgoing
-from services.sync.store.outgoing import UnkeyedRow
+from services.sync.store import connections, ownership
+from services.sync.store.ownership import UnkeyedRow
 
 _AT_ONCE = 500
 
@@ -21,12 +21,12 @@ async def give_keys(
         async with db.write() as session:
             if not await connections.is_current(session, connection, generation):
                 raise Overtaken
-            rows = await outgoing.unkeyed(session, connection, _AT_ONCE)
+            rows = await ownership.unkeyed(session, connection, _AT_ONCE)
             if not rows:
                 return
             keys = {same_key(row.key) for row in rows}
-            owned = await outgoing.owned(session, connection, sorted(keys))
-            await outgoing.give_keys(session, connection, _owning(rows, owned, same_key))
+            owned = await ownership.owned(session, connection, sorted(keys))
+            await ownership.give_keys(session, connection, _owning(rows, owned, same_key))
 
 
 def _owning(

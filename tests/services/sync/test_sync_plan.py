@@ -15,7 +15,8 @@ from services.sync.connection import ModuleMapping
 from services.sync.crm import Converted
 from services.sync.push.difference import difference
 from services.sync.push.plan import Rules, plan
-from services.sync.store.outgoing import DueRow, Rival
+from services.sync.store.outgoing import DueRow
+from services.sync.store.ownership import Rival
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32
 RECORD = new_id()

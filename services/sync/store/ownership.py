@@ -1,0 +1,90 @@
+"""Who owns which row of a CRM: keys as the CRM compares them, and records that have the same one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+
+from contracts.ids import ConnectionId
+from kit.db import ReadSession, WriteSession
+from services.sync.tables import outgoing
+
+
+@dataclass(frozen=True, slots=True)
+class UnkeyedRow:
+    """A row whose key has not been brought into the form in which the CRM compares it."""
+
+    record: UUID
+    module: str
+    key: str
+    sent: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A record that has a key, or the row of the CRM with it; `is_gone` where it is no more."""
+
+    record: UUID
+    same_key: str
+    crm_key: str | None
+    crm_id: str | None
+    is_inactive: bool
+    is_gone: bool
+    sent: Mapping[str, str]
+
+
+async def rivals(
+    session: ReadSession, connection: ConnectionId, module: str, same_keys: Sequence[str]
+) -> list[Rival]:
+    """All records that have one of these keys or own the row with it, a few at most of each key."""
+    of_module = (outgoing.c.connection == connection, outgoing.c.module == module)
+    columns = [outgoing.c[one.name] for one in fields(Rival) if one.name != "is_gone"]
+    is_gone = (outgoing.c.state == "removed").label("is_gone")
+    owners = select(*columns, is_gone).where(*of_module, outgoing.c.crm_key.in_(same_keys))
+    eldest = (
+        select(*columns, is_gone)
+        .ext(distinct_on(outgoing.c.same_key))
+        .where(*of_module, outgoing.c.same_key.in_(same_keys), outgoing.c.state != "removed")
+        .order_by(outgoing.c.same_key, outgoing.c.record)
+    )
+    return [Rival(**row) for query in (owners, eldest) for row in await session.all(query)]
+
+
+async def unkeyed(session: ReadSession, connection: ConnectionId, limit: int) -> list[UnkeyedRow]:
+    """Rows of a version that did not compare keys as the CRM does, the oldest records first."""
+    query = select(*(outgoing.c[one.name] for one in fields(UnkeyedRow)))
+    query = query.where(outgoing.c.connection == connection, outgoing.c.same_key.is_(None))
+    rows = await session.all(query.order_by(outgoing.c.record).limit(limit))
+    return [UnkeyedRow(**row) for row in rows]
+
+
+async def owned(
+    session: ReadSession, connection: ConnectionId, crm_keys: Sequence[str]
+) -> set[tuple[str, str]]:
+    """Module and key of the CRM's rows that have an owner, among these keys."""
+    query = select(outgoing.c.module, outgoing.c.crm_key)
+    of_keys = (outgoing.c.connection == connection, outgoing.c.crm_key.in_(crm_keys))
+    return {(row["module"], row["crm_key"]) for row in await session.all(query.where(*of_keys))}
+
+
+async def give_keys(
+    session: WriteSession, connection: ConnectionId, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """The form of each record's key (`which`, `same`), and whose row of the CRM is whose."""
+    one = (outgoing.c.connection == connection, outgoing.c.record == bindparam("which"))
+    statement = update(outgoing).where(*one)
+    statement = statement.values(same_key=bindparam("same"), crm_key=bindparam("owned"))
+    await session.run(statement, [dict(row) for row in rows])
+
+
+async def forget_rows(
+    session: WriteSession, connection: ConnectionId, modules: Sequence[str]
+) -> None:
+    """The records of these modules own no row of the CRM, and nothing was sent."""
+    nothing = {"crm_key": None, "crm_id": None, "is_inactive": False, "sent": literal({}, JSONB)}
+    of_modules = (outgoing.c.connection == connection, outgoing.c.module.in_(modules))
+    if modules:
+        await session.run(update(outgoing).where(*of_modules).values(nothing))
