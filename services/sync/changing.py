@@ -92,3 +92,8 @@ async def _forget_what_moved(session: WriteSession, was: ConnectionRow, now: Con
     ]
     await outgoing.forget_modules(session, now.id, gone)
     await ownership.forget_rows(session, now.id, others)
+    for name, mapping in after.modules.items():
+        # a lookup is cleared under a name that only its mapping tells: it keeps its last value
+        left = before.modules[name].lookups.keys() if name in before.modules else set[str]()
+        lost = sorted(left - set(mapping.fields.values()))
+        await outgoing.forget_columns(session, now.id, name, lost)

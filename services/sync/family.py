@@ -17,6 +17,11 @@ def parents_first(modules: Mapping[str, ModuleMapping]) -> list[str]:
         return list(modules)
 
 
+def children_of(module: str, modules: Mapping[str, ModuleMapping]) -> list[str]:
+    """Modules whose rows name rows of this one's table, itself among them where it does."""
+    return [name for name, parents in _parents(modules, own=True).items() if module in parents]
+
+
 def circle(modules: Mapping[str, ModuleMapping]) -> list[str]:
     """Modules that look each other up, so that neither could be first; empty where none do."""
     try:
@@ -26,7 +31,7 @@ def circle(modules: Mapping[str, ModuleMapping]) -> list[str]:
     return []
 
 
-def _parents(modules: Mapping[str, ModuleMapping]) -> dict[str, list[str]]:
+def _parents(modules: Mapping[str, ModuleMapping], *, own: bool = False) -> dict[str, list[str]]:
     by_table: dict[str, list[str]] = {}
     for name, mapping in modules.items():
         by_table.setdefault(mapping.table, []).append(name)
@@ -36,7 +41,7 @@ def _parents(modules: Mapping[str, ModuleMapping]) -> dict[str, list[str]]:
                 parent
                 for lookup in mapping.lookups.values()
                 for parent in by_table.get(lookup.table, ())
-                if parent != name
+                if own or parent != name
             }
         )
         for name, mapping in modules.items()

@@ -53,6 +53,7 @@ class ModulePush:
         self._size = BatchSize(self.settings.batch_rows, self.settings.batch_rows_most)
         self._busy = dict[UUID, set[str]]()  # the keys of the records that are on their way
         self._stops = list[Outcome]()
+        self._made_rows = 0
         self._is_examined = False
         self._fault: Outcome | None = None
         self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
@@ -66,6 +67,11 @@ class ModulePush:
             if self._stops:
                 return gravest(self._stops)
         return gravest(self._stops) if self._stops else None
+
+    def take_made(self) -> bool:
+        """Whether rows were made in the CRM since this was asked the last time."""
+        made, self._made_rows = self._made_rows, 0
+        return made > 0
 
     async def _pass(self, target: Target) -> bool:
         """Once over all that is due, by record; whether anything came of it.
@@ -224,6 +230,10 @@ class ModulePush:
         for row in rows:
             _ROWS.labels(row.state).inc()
         self.sent_rows += len(rows)
+        self._made_rows += sum(
+            item.write.form == "new" and outcome.verdict is Verdict.OK
+            for item, outcome in zip(items, outcomes, strict=True)
+        )
         if all(outcome.verdict is Verdict.OK for outcome in outcomes):
             self._size.grow(len(items))
 

@@ -11,7 +11,7 @@ from kit.db import Database, WriteSession
 from services.sync import announcing
 from services.sync.connection import Connection
 from services.sync.crm import Crm, Outcome, Verdict
-from services.sync.family import parents_first
+from services.sync.family import children_of, parents_first
 from services.sync.push.drift import Drift
 from services.sync.push.fence import Fence, Stopped
 from services.sync.push.lock import Overtaken
@@ -49,9 +49,9 @@ class Sending:
         pushes = [self._of_module(module, fence, hash_key) for module in modules]
         hint = self.row.parallel_hint
         drift = Drift(fence, self.connection, self.crm)
-        is_first = True
-        while await pull.more() or is_first:
-            is_first = False
+        is_first, was_woken = True, False
+        while await pull.more() or is_first or was_woken:
+            is_first = was_woken = False
             for push in pushes:
                 hint = push.parallel_hint = hint or push.parallel_hint
                 stop = await self._run(push, drift)
@@ -59,8 +59,17 @@ class Sending:
                 hint = push.parallel_hint
                 if stop is not None:
                     await self._stop(fence, stop)
+                was_woken = await self._wake_children(push, fence) or was_woken
         await self._finish(hint)
         return self.sent_rows
+
+    async def _wake_children(self, push: ModulePush, fence: Fence) -> bool:
+        """Rows that waited for those that have just been made; whether there are any."""
+        if not push.take_made():
+            return False
+        children = children_of(push.module, self.connection.modules)
+        async with fence.writing() as session:
+            return await outgoing.wake_children(session, self.connection.id, children) > 0
 
     async def _run(self, push: ModulePush, drift: Drift) -> Outcome | None:
         """What stops everything: a column that is gone stops it before the first row."""

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     case,
+    cast,
     delete,
     func,
     literal,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 
 from contracts.ids import ConnectionId
 from kit.db import ReadSession, WriteSession
@@ -141,6 +142,29 @@ async def mark_all(session: WriteSession, connection: ConnectionId) -> None:
         outgoing.c.connection == connection, outgoing.c.state != "removed"
     )
     await session.run(query.values(_AGAIN))
+
+
+async def wake_children(
+    session: WriteSession, connection: ConnectionId, modules: Sequence[str]
+) -> int:
+    """Look again at parked records of these modules whose parents were not in the CRM."""
+    where = (
+        outgoing.c.connection == connection,
+        outgoing.c.module.in_(modules),
+        outgoing.c.state == "parked",
+        outgoing.c.code == "reference-missing",
+    )
+    return await session.run(update(outgoing).where(*where).values(_AGAIN)) if modules else 0
+
+
+async def forget_columns(
+    session: WriteSession, connection: ConnectionId, module: str, columns: Sequence[str]
+) -> None:
+    """What was sent into these columns is not ours any more."""
+    if columns:
+        of_module = (outgoing.c.connection == connection, outgoing.c.module == module)
+        left = outgoing.c.sent.op("-")(cast(list(columns), ARRAY(Text)))
+        await session.run(update(outgoing).where(*of_module).values(sent=left))
 
 
 async def wake_parked(

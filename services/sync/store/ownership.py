@@ -1,4 +1,4 @@
-"""Who owns which row of a CRM: keys as the CRM compares them, and records that have the same one."""
+"""Who owns which row of a CRM: keys as it compares them, and records that have the same one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
