@@ -13,3 +13,11 @@ def spent_s(pid: int) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return sum(map(int, fields[11:15])) / _TICK
     return 0.0
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one has started and that are there."""
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    with contextlib.suppress(OSError):
+        return [int(one) for one in path.read_text().split()]
+    return []

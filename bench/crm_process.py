@@ -16,6 +16,7 @@ import requests
 from bench.cpu import spent_s
 from sandbox.certificates import Authority
 
+NAME = "contoso.crm.example"  # under which the push knows it: a public name
 _NO_LIMITS = json.dumps({"requests": 10**9, "execution_s": 10**9, "concurrent": 10**6})
 
 
@@ -43,6 +44,14 @@ class CrmProcess:
         return client_id, secret["value"]
 
     @property
+    def directory(self) -> str:
+        return str(self._known["directory"])
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    @property
     def spent_s(self) -> float:
         return spent_s(self.pid)
 
@@ -63,12 +72,16 @@ class CrmProcess:
         known: dict[str, Any] = json.loads((self.state / "credentials.json").read_text())
         return known
 
-    def _control(self, method: str, path: str) -> Any:
+    def switch(self, **switches: Any) -> None:
+        self._control("PATCH", "switches", switches)
+
+    def _control(self, method: str, path: str, body: Any = None) -> Any:
         token = (self.state / "control-token").read_text()
         answer = requests.request(
             method,
             f"{self.url}/_sandbox/{path}",
             headers={"Authorization": f"Bearer {token}"},
+            json=body,
             verify=str(self.ca),
             timeout=60,
         )
@@ -83,11 +96,11 @@ def crm_process() -> Iterator[CrmProcess]:
         state = Path(folder)
         authority = Authority.new()
         (state / "ca.pem").write_bytes(authority.certificate)
-        authority.issue("localhost").write(state / "cert.pem", state / "key.pem")
+        authority.issue("localhost", NAME).write(state / "cert.pem", state / "key.pem")
         command = (
             *(sys.executable, "-m", "sandbox.dataverse", "--port", "0", "--state", folder),
             *("--cert", f"{folder}/cert.pem", "--key", f"{folder}/key.pem"),
-            *("--limits", _NO_LIMITS),
+            *("--limits", _NO_LIMITS, "--name", NAME),
         )
         process = subprocess.Popen(command, stderr=subprocess.PIPE, env=os.environ)
         try:

@@ -6,28 +6,19 @@ services run in this process, with the pauses of production.
 """
 
 import asyncio
-import contextlib
 import logging
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 
 from sqlalchemy import text
 
-from bench.cpu import spent_s
+from bench.ground import Ground, prepared
 from contracts.ids import TenantId
 from kit import base64url
 from kit.http import parts_of
 from kit.messaging.memory import MemoryBroker
-from kit.migrate import migrate
 from kit.sealing import new_key
-from ops.bootstrap import SERVICES, bootstrap, role_of
-from ops.local.ports import Ports
-from ops.local.postgres import LocalPostgres
 from services.backup.parts import BackupParts
 from services.backup.runs.daily import queue_due
 from services.tenants.app import create_app, hands_of
@@ -44,32 +35,14 @@ STARTS, STARTS_LIMIT = 60, 2.5
 WALK_LIMIT = 1.0
 _ALONE, _STARTS_EACH, _TICK_S = 6, 5, 2.0
 _NEVER = 86_400.0
-_FAST = "autovacuum = off\nfsync = off\nsynchronous_commit = off\nfull_page_writes = off"
-_SERVICES = Path(__file__).parents[1] / "services"
-
-
-@dataclass(frozen=True)
-class Ground:
-    """A server with the control databases of tenants and backup."""
-
-    server: LocalPostgres
-    passwords: dict[str, str]
-    folder: Path
-
-    def url(self, service: str) -> str:
-        return self.server.url(role_of(service), self.passwords[service])
-
-    def cpu_s(self) -> float:
-        """Of this process, and of PostgreSQL with all sessions that have ended."""
-        assert self.server.pid is not None
-        return time.process_time() + spent_s(self.server.pid)
 
 
 async def main() -> bool:
     """Print a line a claim; True where each keeps its limit."""
     logging.disable(logging.WARNING)  # there is no auth to fetch a key set from
     print(f"\n{'many tenants':44}{'one':>9}{'many':>9}{'ratio':>8}{'limit':>8}")
-    async with _ground() as ground:
+    async with prepared("tenants", "backup") as ground:
+        await template.build(Cluster(ground.url("tenants")))
         return all([await _fulls(ground), *await _starts(ground)])
 
 
@@ -187,25 +160,6 @@ def _settings(ground: Ground) -> TenantsSettings:
         auth_url="http://127.0.0.1:1",
         tenants_url="http://127.0.0.1:1",
     )
-
-
-@contextlib.asynccontextmanager
-async def _ground() -> AsyncIterator[Ground]:
-    with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o711)
-        server = LocalPostgres(folder / "pg", Ports().free(), extra=_FAST)
-        await server.start()
-        try:
-            passwords = {service: names.password() for service in (*SERVICES, "relay")}
-            await bootstrap(server.superuser_url, passwords)
-            ground = Ground(server, passwords, folder)
-            for service in ("tenants", "backup"):
-                await migrate(ground.url(service), _SERVICES / service / "migrations")
-            await template.build(Cluster(ground.url("tenants")))
-            yield ground
-        finally:
-            server.stop()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ them. CPU per row of both sides stands beside the rate: while the simulator's sh
 client is what is measured. Compare lines of one run, never figures of different runs.
 """
 
+import asyncio
 import os
 import sys
 import time
@@ -23,6 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.crm_process import CrmProcess, crm_process
+from bench.measured import Measured
+from bench.push_engine import engine_rates
 
 ROWS = 20_000
 Sdk = Any
@@ -64,16 +67,6 @@ class Way:
     size: int
     workers: int = 1
     share: float = 1.0
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One way's figures; CPU in microseconds a row."""
-
-    rows_s: float
-    client_us: float
-    crm_us: float
-    calls: int
 
 
 def upsert_multiple(sdk: Sdk, rows: Sequence[UpsertItem]) -> None:
@@ -162,15 +155,32 @@ def sdk_rates(crm: CrmProcess, count: int) -> Iterator[tuple[str, str, Measured]
                 yield way.name, deed, measured(crm, sdks, way, rows)
 
 
+GOALS = (
+    ("first load", "UpsertMultiple of 1,000", 1.0),
+    ("update", "$batch of 50, 4 at a time", 3.0),
+)
+
+
 def main(count: int = ROWS) -> None:
-    table = Table(title=f"Microsoft's SDK into the simulator, {count:,} rows a way")
-    for heading in ("way", "deed", "rows/s", "client CPU µs/row", "CRM CPU µs/row", "calls"):
+    table = Table(title=f"into the simulator, {count:,} rows a way; CPU in microseconds a row")
+    for heading in ("way", "deed", "rows/s", "client", "database", "CRM", "calls"):
         table.add_column(heading, justify="left" if heading in ("way", "deed") else "right")
+    rates = dict[tuple[str, str], Measured]()
     with crm_process() as crm:
         for name, deed, found in sdk_rates(crm, count):
-            figures = (found.rows_s, found.client_us, found.crm_us, found.calls)
-            table.add_row(name, deed, *(f"{figure:,.0f}" for figure in figures))
-    Console(width=100).print(table)
+            rates[name, deed] = found
+    with crm_process() as crm:
+        for deed, found in asyncio.run(engine_rates(crm, count)).items():
+            rates["our push", deed] = found
+    for (name, deed), found in rates.items():
+        spent = (found.client_us, found.database_us, found.crm_us)
+        figures = (found.rows_s, *spent, found.calls)
+        table.add_row(name, deed, *(f"{figure:,.0f}" for figure in figures))
+    console = Console(width=100)
+    console.print(table)
+    for deed, way, goal in GOALS:
+        ratio = rates["our push", deed].rows_s / rates[way, deed].rows_s
+        console.print(f"our push / the SDK's {way}, {deed}: {ratio:.2f}x (goal {goal:.0f}x)")
 
 
 if __name__ == "__main__":

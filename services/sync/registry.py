@@ -67,13 +67,21 @@ class Registry:
         return found
 
     async def set_state(
-        self, tenant: TenantId, id_: ConnectionId, state: str, *, was: tuple[str, ...]
+        self,
+        tenant: TenantId,
+        id_: ConnectionId,
+        state: str,
+        *,
+        was: tuple[str, ...],
+        lifts_wait: bool = False,
     ) -> None:
         """Change the state; ConnectionStateConflict where it is none of `was`."""
         await self._get(tenant, id_)
         async with self._db.write() as session:
             if not await connections.set_state(session, id_, state, was=was):
                 raise ConnectionStateConflict(f"the connection is not {' or '.join(was)}")
+            if lifts_wait:
+                await connections.lift_wait(session, id_)
             await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
 
     async def retry(self, tenant: TenantId, id_: ConnectionId, wanted: OutcomeFilter) -> int:

@@ -163,10 +163,14 @@ async def resume_connection(
     connection: ConnectionId,
     parts: With,
     _actor: Annotated[Actor, needs("connection.pause")],
+    lift_wait: bool = False,
 ) -> Response:
-    """Send again, beginning with everything that has waited."""
+    """Send again, beginning with everything that has waited.
+
+    A wait that the CRM asked for is kept, unless it is lifted: it may ask again.
+    """
     was = ("active", "paused")
-    await parts.registry.set_state(tenant, connection, "active", was=was)
+    await parts.registry.set_state(tenant, connection, "active", was=was, lifts_wait=lift_wait)
     parts.pusher.wake(tenant, connection, why="resumed")
     return Response(status_code=204)
 

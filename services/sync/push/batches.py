@@ -1,11 +1,14 @@
 """How many rows go into one call: more while all are accepted, fewer when some are not; pure."""
 
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
+from contracts.ids import ConnectionId
 from services.sync.crm import RowForm
 from services.sync.push.plan import Item
 
 _FORMS: tuple[RowForm, ...] = ("new", "known", "deactivate", "delete")
+_REMEMBERED = 10_000
 
 
 class BatchSize:
@@ -22,6 +25,21 @@ class BatchSize:
     def shrink(self) -> None:
         """A batch was too much, or one of its rows was the fault of all."""
         self.now = max(1, self.now // 4)
+
+
+class BatchSizes:
+    """What each module of a connection has been found to take, from one push to the next."""
+
+    def __init__(self, first: int, most: int) -> None:
+        self._first, self._most = first, most
+        self._known: OrderedDict[tuple[ConnectionId, str], BatchSize] = OrderedDict()
+
+    def of(self, connection: ConnectionId, module: str) -> BatchSize:
+        size = self._known.setdefault((connection, module), BatchSize(self._first, self._most))
+        self._known.move_to_end((connection, module))
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return size
 
 
 def cut(items: Sequence[Item], size: BatchSize) -> Iterator[list[Item]]:

@@ -45,12 +45,12 @@ class ModulePush:
     missing: Missing
     module: str
     hash_key: bytes = field(repr=False)
+    size: BatchSize
     parallel_hint: int | None = None
     sent_rows: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._mapping = self.connection.modules[self.module]
-        self._size = BatchSize(self.settings.batch_rows, self.settings.batch_rows_most)
         self._busy = dict[UUID, set[str]]()  # the keys of the records that are on their way
         self._stops = list[Outcome]()
         self._made_rows = 0
@@ -96,7 +96,7 @@ class ModulePush:
 
     async def _due(self, after: UUID | None) -> list[DueRow]:
         """The next of what is due: enough for all lanes, as far as that is held in memory."""
-        rows = min(self._size.now * self._batches_at_once(), _READ_AT_ONCE)
+        rows = min(self.size.now * self._batches_at_once(), _READ_AT_ONCE)
         async with self.fence.db.read() as session:
             await self.fence.require_permission(session)
             return await outgoing.due(session, self.connection.id, self.module, after, rows)
@@ -141,7 +141,7 @@ class ModulePush:
             self._stops.append(refusal)
         for item in items:
             self._busy[item.record] = item.keys
-        for batch in cut(items, self._size):
+        for batch in cut(items, self.size):
             if self._stops:
                 break
             await lanes.give(self._send_batch(batch))
@@ -179,7 +179,7 @@ class ModulePush:
         if judged.stop is not None:
             self._stops.append(judged.stop)
         if judged.halve:
-            self._size.shrink()
+            self.size.shrink()
             await self._send_halves(items)
         elif judged.rows:
             await self._settle(items, judged.rows)
@@ -235,7 +235,7 @@ class ModulePush:
             for item, outcome in zip(items, outcomes, strict=True)
         )
         if all(outcome.verdict is Verdict.OK for outcome in outcomes):
-            self._size.grow(len(items))
+            self.size.grow(len(items))
 
     async def _examined(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         """What a doubted row was refused for: the CRM's own description of its table decides."""

@@ -13,6 +13,7 @@ from kit.supervisor import Run
 from services.sync.connection import RunWhy
 from services.sync.crm import connection_of
 from services.sync.environments import Environments
+from services.sync.push.batches import BatchSizes
 from services.sync.push.fence import Stopped
 from services.sync.push.lock import Overtaken, locked
 from services.sync.push.pulling import Pull
@@ -50,6 +51,7 @@ class Pusher:
         self._timers: dict[ConnectionId, asyncio.TimerHandle] = {}
         self._reasons: dict[ConnectionId, str] = {}
         self._whys = Whys()
+        self._sizes = BatchSizes(settings.batch_rows, settings.batch_rows_most)
 
     def wake(
         self,
@@ -210,6 +212,7 @@ class Pusher:
                     crm,
                     row,
                     record,
+                    self._sizes,
                 )
                 return await sending.run(pull)
 

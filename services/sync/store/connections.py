@@ -208,6 +208,12 @@ async def hold(
     await session.run(update(connection).where(connection.c.id == id_).values(changes))
 
 
+async def lift_wait(session: WriteSession, id_: ConnectionId) -> None:
+    """Forget the wait that the CRM asked for."""
+    query = update(connection).where(connection.c.id == id_)
+    await session.run(query.values(retry_at=None, reason="", failures=0))
+
+
 async def release(session: WriteSession, id_: ConnectionId) -> None:
     """The CRM answers again."""
     changes = {"retry_at": None, "reason": "", "failures": 0, "looks": 0, "look_at": None}

@@ -165,3 +165,21 @@ async def test_a_row_that_falls_due_while_its_push_ends_does_not_wait_for_the_sw
     given: dict[str, Any] = {"sweep_s": 600.0, "backoff_s": 0.0005}
     async with running_sync(sync_url, tmp_path, simulator, peer, **given) as sync:
         await sync.settled(await sync.connect(), ok=1)
+
+
+async def test_a_wait_that_the_crm_asked_for_is_kept_until_a_person_lifts_it(sync: Sync) -> None:
+    sync.simulator.add_fault(
+        kind="status", path=sync.simulator.BATCH, status=502, retry_after_s=86_400, body="json"
+    )
+    sync.peer.fill(3)
+    connection = await sync.connect()
+
+    async def is_held() -> bool:
+        return bool((await sync.get(f"/{connection}"))["retry_at"])
+
+    await eventually(is_held)
+    path = f"{sync.path}/{connection}/resume"
+    assert (await sync.http.post(path)).status_code == 204
+    assert await is_held()
+    assert (await sync.http.post(f"{path}?lift_wait=true")).status_code == 204
+    await sync.settled(connection, ok=3)

@@ -29,6 +29,8 @@ def same_key(key: str) -> str:
     Rather too wide than too narrow: of two keys that are taken for one by mistake a record waits
     for a person, of two that are not one overwrites the other.
     """
+    if key.isascii():
+        return key.lower().rstrip()
     plain = unicodedata.normalize("NFKD", key.casefold()).casefold()
     letters = "".join(each for each in plain if not unicodedata.combining(each))
     return letters.translate(_LETTERS).rstrip()

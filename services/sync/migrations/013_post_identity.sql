@@ -1,0 +1,2 @@
+-- Nobody looks for due rows without the parked ones any more.
+DROP INDEX outgoing_due;
