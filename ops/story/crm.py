@@ -2,11 +2,13 @@
 
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx2
+
+_IN_BULK = (".UpsertMultiple", ".UpdateMultiple")
 
 
 class StoryCrm:
@@ -68,15 +70,22 @@ class StoryCrm:
 
 def writes(requests: Sequence[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
     """Each row that was written: its address and the columns that were sent."""
-    found = []
-    for request in requests:
-        for part in str(request["body"]).split("\r\n--")[:-1]:
-            head, _, body = part.partition("PATCH ")
-            if not body or not head:
-                continue
-            address = body.split(" ", 1)[0]
-            found.append((address, json.loads(body[body.index("\r\n\r\n") :].strip())))
-    return found
+    return [one for request in requests for one in _written(request)]
+
+
+def _written(request: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """By an action for many rows, or by the parts of a batch."""
+    body = str(request["body"])
+    if request["target"].endswith(_IN_BULK):
+        for row in json.loads(body)["Targets"]:
+            id_ = row["@odata.type"].rpartition(".")[2] + "id"
+            columns = {name: one for name, one in row.items() if name[0] != "@" and name != id_}
+            yield row.get("@odata.id") or row[id_], columns
+        return
+    for part in body.split("\r\n--")[:-1]:
+        head, _, rest = part.partition("PATCH ")
+        if rest and head:
+            yield rest.split(" ", 1)[0], json.loads(rest[rest.index("\r\n\r\n") :].strip())
 
 
 def received_text(requests: Sequence[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ REFRESH_LIFETIME = timedelta(days=7)
 SESSION_LIFETIME = timedelta(days=30)
 
 
-class Meaning(Enum):
+class TokenMeaning(Enum):
     ROTATE = auto()
     REPEAT = auto()
     REUSED = auto()
@@ -31,11 +31,11 @@ class Presented:
     session_ended_at: datetime | None
 
 
-def judge(token: Presented, now: datetime) -> Meaning:
+def judge(token: Presented, now: datetime) -> TokenMeaning:
     if token.session_ended_at is not None or now >= token.session_ends_at:
-        return Meaning.ENDED
+        return TokenMeaning.ENDED
     if token.used_at is None:
-        return Meaning.ENDED if now >= token.expires_at else Meaning.ROTATE
+        return TokenMeaning.ENDED if now >= token.expires_at else TokenMeaning.ROTATE
     if token.generations_behind == 1 and now - token.used_at <= REPEAT_WITHIN:
-        return Meaning.REPEAT
-    return Meaning.REUSED
+        return TokenMeaning.REPEAT
+    return TokenMeaning.REUSED

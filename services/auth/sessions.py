@@ -16,7 +16,7 @@ from services.auth.access_tokens import actor_for
 from services.auth.account_log import Event, LoginReason
 from services.auth.parts import AuthParts
 from services.auth.problems import SessionEnded
-from services.auth.rotation import REFRESH_LIFETIME, SESSION_LIFETIME, Meaning, judge
+from services.auth.rotation import REFRESH_LIFETIME, SESSION_LIFETIME, TokenMeaning, judge
 from services.auth.schemas import TokenPair
 from services.auth.store import sessions, tenants, users
 from services.auth.store.sessions import KnownSession
@@ -107,18 +107,18 @@ async def _refresh(
         reason = LoginReason.TENANT_NOT_ACTIVE
         return _Refreshed(TenantIsSuspended(), known, Event.REFRESH_FAILED, reason)
     match judge(known.presented, parts.now()):
-        case Meaning.ROTATE:
+        case TokenMeaning.ROTATE:
             tokens = await _rotate(parts, session, known, token)
             return _Refreshed(tokens, known, Event.REFRESHED)
-        case Meaning.REPEAT:
+        case TokenMeaning.REPEAT:
             assert known.successor is not None
             successor = secret_text.open_under(token, known.successor)
             tokens = _answer(parts, known.user, known.session, successor)
             return _Refreshed(tokens, known, Event.REFRESHED)
-        case Meaning.REUSED:
+        case TokenMeaning.REUSED:
             await end_session(session, known.user, known.session, parts.now())
             return _Refreshed(SessionEnded(), known, Event.REVOKED, LoginReason.REUSED)
-        case Meaning.ENDED:
+        case TokenMeaning.ENDED:
             return _Refreshed(SessionEnded(), known, Event.REFRESH_FAILED, LoginReason.ENDED)
 
 

@@ -14,7 +14,7 @@ from contracts.ids import ConnectionId, TenantId
 from kit.db import Database
 from kit.problems import NotFound
 from services.sync.connection import Connection, ModuleMapping
-from services.sync.crm import Crm, Outcome, Target, connection_of
+from services.sync.crm import Crm, Target, Verdict, connection_of
 from services.sync.dry_run_bodies import DryRunModule, DryRunRow, DryRunView, DryRunWanted
 from services.sync.environments import Environments
 from services.sync.family import parents_first
@@ -101,9 +101,9 @@ class DryRuns:
         return found
 
 
-def _told(answer: _Answer | Outcome, module: str) -> _Answer:
+def _told(answer: _Answer | Verdict, module: str) -> _Answer:
     """What the CRM has answered; CrmProbeFailed where it did not."""
-    if isinstance(answer, Outcome):
+    if isinstance(answer, Verdict):
         raise CrmProbeFailed(answer.reason, step=f"module {module}")
     return answer
 

@@ -10,7 +10,7 @@ from contracts.ids import TenantId
 from kit.problems import TooManyRequests
 from services.sync.connection import Connection
 from services.sync.credential import Credentials
-from services.sync.crm import Outcome, Probe, ProbeStep, Verdict
+from services.sync.crm import Meaning, Probe, ProbeStep, Verdict
 from services.sync.environments import Environments
 from services.sync.problems import CrmProbeFailed
 
@@ -41,14 +41,14 @@ class Probes:
         except CrmProbeFailed as failed:
             return Probe((ProbeStep("time", failed.detail or ""),))
 
-    async def sign_in(self, connection: Connection, credentials: Credentials) -> Outcome | None:
+    async def sign_in(self, connection: Connection, credentials: Credentials) -> Verdict | None:
         """Why the CRM lets none of them in, or None; raises TooManyRequests as `look` does."""
         crm = self._environments.for_probe(connection, credentials)
         try:
             async with self.turn(connection.tenant):
                 return await crm.refusal()
         except CrmProbeFailed as failed:
-            return Outcome(Verdict.BACK_OFF, failed.detail or "")
+            return Verdict(Meaning.BACK_OFF, failed.detail or "")
 
     @contextlib.asynccontextmanager
     async def turn(self, tenant: TenantId) -> AsyncIterator[None]:

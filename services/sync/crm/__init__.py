@@ -11,7 +11,6 @@ from services.sync.crm.kinds import (
     stored_address,
     view_of,
 )
-from services.sync.crm.outcome import Outcome, RowForm, Verdict
 from services.sync.crm.port import (
     Converted,
     Crm,
@@ -22,6 +21,7 @@ from services.sync.crm.port import (
     Sent,
     Target,
 )
+from services.sync.crm.verdict import Meaning, RowForm, Verdict
 
 __all__ = [
     "KINDS",
@@ -31,8 +31,8 @@ __all__ = [
     "Converted",
     "Crm",
     "CrmKind",
+    "Meaning",
     "NewConnection",
-    "Outcome",
     "Probe",
     "ProbeStep",
     "RowForm",

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from contracts.schema import Strict
 from services.sync.connection import Connection, ModuleMapping
 from services.sync.credential import Credentials
-from services.sync.crm.outcome import Outcome, RowForm
+from services.sync.crm.verdict import RowForm, Verdict
 from services.sync.egress import AddressRefused, origin
 from services.sync.problems import CrmAddressRefused
 from services.sync.revocation import Unlisted
@@ -64,8 +64,8 @@ class RowWrite:
 class Sent:
     """What became of a batch: `whole` where one verdict holds for all rows, else one each."""
 
-    rows: Sequence[Outcome] = ()
-    whole: Outcome | None = None
+    rows: Sequence[Verdict] = ()
+    whole: Verdict | None = None
     parallel_hint: int | None = None
 
 
@@ -132,8 +132,8 @@ class Target(Protocol):
 class Crm(Protocol):
     """A CRM as one connection sees it."""
 
-    async def target(self, mapping: ModuleMapping) -> Target | Outcome:
-        """What a module goes into, as it was described within the last minutes; an Outcome where
+    async def target(self, mapping: ModuleMapping) -> Target | Verdict:
+        """What a module goes into, as it was described within the last minutes; a Verdict where
         the CRM does not tell, or has no such table."""
 
     def forget_targets(self) -> None:
@@ -145,22 +145,22 @@ class Crm(Protocol):
     def same_key(self, key: str) -> str:
         """The key in a form that is equal for all keys that the CRM takes for the same one."""
 
-    async def refusal(self) -> Outcome | None:
+    async def refusal(self) -> Verdict | None:
         """Why nothing can be sent; None where batches can be sent at once."""
 
     async def write(self, mapping: ModuleMapping, rows: Sequence[RowWrite]) -> Sent:
         """Send the rows, at most one per key; never raises for what the CRM or the network does.
 
         A row that was sent already is written over with the same values. An accepted one has its
-        `crm_id` in the outcome.
+        `crm_id` in the verdict.
         """
 
     async def find(
         self, mapping: ModuleMapping, keys: Sequence[str]
-    ) -> Mapping[str, str] | Outcome:
-        """The CRM's ids of the rows with these keys, by `same_key`; an Outcome where none tells."""
+    ) -> Mapping[str, str] | Verdict:
+        """The CRM's ids of the rows with these keys, by `same_key`; a Verdict where none tells."""
 
-    async def examine(self, mapping: ModuleMapping) -> Outcome | None:
+    async def examine(self, mapping: ModuleMapping) -> Verdict | None:
         """Why no row of this mapping can be accepted, by what the CRM says of its table; or None.
 
         BROKEN for a fault of the mapping, BACK_OFF where the CRM does not tell.

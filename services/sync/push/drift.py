@@ -10,7 +10,7 @@ from contracts.events import ConnectionChanged
 from kit import outbox
 from kit.db import WriteSession
 from services.sync.connection import Connection
-from services.sync.crm import Crm, Outcome, Target, Verdict
+from services.sync.crm import Crm, Meaning, Target, Verdict
 from services.sync.push.fence import Fence
 from services.sync.store import described
 from services.sync.store.described import DescribedRow
@@ -26,15 +26,15 @@ class Drift:
     connection: Connection
     crm: Crm
 
-    async def look(self, module: str) -> Target | Outcome:
+    async def look(self, module: str) -> Target | Verdict:
         """What the module goes into now, or why nothing of it can be sent. Raises Overtaken."""
         target = await self.crm.target(self.connection.modules[module])
-        if isinstance(target, Outcome):
+        if isinstance(target, Verdict):
             return target
         await self._compare(module, target)
         if not target.faults:
             return target
-        return Outcome(Verdict.BROKEN, f"module {module}: {target.faults[0]}", code="schema")
+        return Verdict(Meaning.BROKEN, f"module {module}: {target.faults[0]}", code="schema")
 
     async def _compare(self, module: str, target: Target) -> None:
         async with self.fence.db.read() as reading:

@@ -11,7 +11,7 @@ from kit import clock
 from kit.db import WriteSession
 from services.sync.announcing import rows_parked
 from services.sync.connection import Connection, Missing
-from services.sync.crm import Crm, Outcome, Target, Verdict
+from services.sync.crm import Crm, Meaning, Target, Verdict
 from services.sync.push.batches import BatchSize, cut
 from services.sync.push.fence import Fence
 from services.sync.push.judging import STOPPING, gravest, judge
@@ -52,13 +52,13 @@ class ModulePush:
     def __post_init__(self) -> None:
         self._mapping = self.connection.modules[self.module]
         self._busy = dict[UUID, set[str]]()  # the keys of the records that are on their way
-        self._stops = list[Outcome]()
+        self._stops = list[Verdict]()
         self._made_rows = 0
         self._is_examined = False
-        self._fault: Outcome | None = None
+        self._fault: Verdict | None = None
         self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
 
-    async def run(self, target: Target) -> Outcome | None:
+    async def run(self, target: Target) -> Verdict | None:
         """Send until nothing is due; what stops the whole connection. Raises Overtaken, Stopped.
 
         `target` is the table as the CRM describes it.
@@ -201,25 +201,25 @@ class ModulePush:
         if not unknown:
             return items
         found = await self.crm.find(self._mapping, [item.write.key for item in unknown])
-        if isinstance(found, Outcome):
+        if isinstance(found, Verdict):
             self._stops.append(found)
             return []
         gone = [item for item in unknown if item.same_key not in found]
-        await self._settle(gone, [Outcome(Verdict.GONE)] * len(gone))
+        await self._settle(gone, [Verdict(Meaning.GONE)] * len(gone))
         absent = {item.record for item in gone}
         ids = {item.record: found[item.same_key] for item in unknown if item.record not in absent}
         return [
             item.identified(ids.get(item.record)) for item in items if item.record not in absent
         ]
 
-    async def _settle(self, items: Sequence[Item], outcomes: Sequence[Outcome]) -> None:
+    async def _settle(self, items: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
         """Write down what became of the rows; one that the connection has to wait for stays due."""
-        outcomes = await self._examined(outcomes)
+        verdicts = await self._examined(verdicts)
         now = clock.now()
         rows = [
-            await self._settler.settlement(item, outcome, now)
-            for item, outcome in zip(items, outcomes, strict=True)
-            if outcome.verdict not in STOPPING
+            await self._settler.settlement(item, verdict, now)
+            for item, verdict in zip(items, verdicts, strict=True)
+            if verdict.meaning not in STOPPING
         ]
         if not rows:
             return
@@ -231,23 +231,23 @@ class ModulePush:
             _ROWS.labels(row.state).inc()
         self.sent_rows += len(rows)
         self._made_rows += sum(
-            item.write.form == "new" and outcome.verdict is Verdict.OK
-            for item, outcome in zip(items, outcomes, strict=True)
+            item.write.form == "new" and verdict.meaning is Meaning.OK
+            for item, verdict in zip(items, verdicts, strict=True)
         )
-        if all(outcome.verdict is Verdict.OK for outcome in outcomes):
+        if all(verdict.meaning is Meaning.OK for verdict in verdicts):
             self.size.grow(len(items))
 
-    async def _examined(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    async def _examined(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
         """What a doubted row was refused for: the CRM's own description of its table decides."""
-        if not any(outcome.verdict is Verdict.DOUBTED for outcome in outcomes):
-            return outcomes
+        if not any(verdict.meaning is Meaning.DOUBTED for verdict in verdicts):
+            return verdicts
         if not self._is_examined:
             self._is_examined, self._fault = True, await self.crm.examine(self._mapping)
         fault = self._fault
         if fault is not None:
             self._stops.append(fault)
-        stands = Verdict.REJECTED if fault is None else Verdict.BROKEN
+        stands = Meaning.REJECTED if fault is None else Meaning.BROKEN
         return [
-            replace(one, verdict=stands) if one.verdict is Verdict.DOUBTED else one
-            for one in outcomes
+            replace(one, meaning=stands) if one.meaning is Meaning.DOUBTED else one
+            for one in verdicts
         ]

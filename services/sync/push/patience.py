@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from kit.backoff import is_exhausted, pause
-from services.sync.crm import Outcome, Verdict
+from services.sync.crm import Meaning, Verdict
 from services.sync.store.outgoing import DueRow
 from services.sync.store.settling import Settlement
 
@@ -26,20 +26,20 @@ def parked(
 
 def unaccepted(
     row: DueRow,
-    outcome: Outcome,
+    verdict: Verdict,
     now: datetime,
     detail: bytes | None,
     most: int,
     backoff_s: float,
 ) -> Settlement:
-    """The row as it waits after an outcome other than OK: soon again, or parked."""
+    """The row as it waits after a verdict other than OK: soon again, or parked."""
     attempts, since = row.attempts + 1, row.failing_since or now
-    if outcome.verdict not in (Verdict.RACED, Verdict.BACK_OFF):
-        return parked(row, now, outcome.reason, outcome.code, detail)
+    if verdict.meaning not in (Meaning.RACED, Meaning.BACK_OFF):
+        return parked(row, now, verdict.reason, verdict.code, detail)
     if is_exhausted(attempts, since, now, most):
-        reason = f"{outcome.reason}; given up after {attempts} attempts"
-        return parked(row, now, reason, outcome.code, detail)
+        reason = f"{verdict.reason}; given up after {attempts} attempts"
+        return parked(row, now, reason, verdict.code, detail)
     again = now + pause(attempts, backoff_s)
     return Settlement(
-        row.record, "retry", again, attempts, since, outcome.reason, outcome.code, detail
+        row.record, "retry", again, attempts, since, verdict.reason, verdict.code, detail
     )

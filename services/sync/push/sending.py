@@ -10,7 +10,7 @@ from kit.backoff import pause
 from kit.db import Database, WriteSession
 from services.sync import announcing
 from services.sync.connection import Connection
-from services.sync.crm import Crm, Outcome, Verdict
+from services.sync.crm import Crm, Meaning, Verdict
 from services.sync.family import children_of, parents_first
 from services.sync.push.batches import BatchSizes
 from services.sync.push.drift import Drift
@@ -73,12 +73,12 @@ class Sending:
         async with fence.writing() as session:
             return await outgoing.wake_children(session, self.connection.id, children) > 0
 
-    async def _run(self, push: ModulePush, drift: Drift) -> Outcome | None:
+    async def _run(self, push: ModulePush, drift: Drift) -> Verdict | None:
         """What stops everything: a column that is gone stops it before the first row."""
         if not await self._is_due(push.module):
             return None
         target = await drift.look(push.module)
-        return target if isinstance(target, Outcome) else await push.run(target)
+        return target if isinstance(target, Verdict) else await push.run(target)
 
     async def _is_due(self, module: str) -> bool:
         async with self.db.read() as session:
@@ -101,29 +101,29 @@ class Sending:
             parallel_hint=self.row.parallel_hint,
         )
 
-    async def _stop(self, fence: Fence, outcome: Outcome) -> None:
+    async def _stop(self, fence: Fence, verdict: Verdict) -> None:
         """Write down why nothing more goes out, for this process and the next."""
         async with fence.writing() as session:
-            if outcome.verdict is Verdict.BROKEN:
-                await self._break(session, outcome)
+            if verdict.meaning is Meaning.BROKEN:
+                await self._break(session, verdict)
             else:
-                await self._hold(session, outcome)
-        raise Stopped(outcome.reason)
+                await self._hold(session, verdict)
+        raise Stopped(verdict.reason)
 
-    async def _break(self, session: WriteSession, outcome: Outcome) -> None:
+    async def _break(self, session: WriteSession, verdict: Verdict) -> None:
         id_ = self.connection.id
-        if outcome.tried and await credentials.has_other(session, id_, outcome.tried):
+        if verdict.tried and await credentials.has_other(session, id_, verdict.tried):
             raise Overtaken  # somebody has changed the credentials: the next push has those
-        if await connections.set_state(session, id_, "broken", outcome.reason, was=["active"]):
+        if await connections.set_state(session, id_, "broken", verdict.reason, was=["active"]):
             await announcing.connection_broke(session, self.connection.tenant, id_)
 
-    async def _hold(self, session: WriteSession, outcome: Outcome) -> None:
-        failures, wait = 0, timedelta(seconds=outcome.wait_s)
-        if outcome.verdict is Verdict.BACK_OFF:
+    async def _hold(self, session: WriteSession, verdict: Verdict) -> None:
+        failures, wait = 0, timedelta(seconds=verdict.wait_s)
+        if verdict.meaning is Meaning.BACK_OFF:
             failures = self.row.failures + 1
             wait = pause(failures, self.settings.backoff_s)
         until = clock.now() + wait
-        await connections.hold(session, self.connection.id, until, outcome.reason, failures)
+        await connections.hold(session, self.connection.id, until, verdict.reason, failures)
 
     async def _finish(self, hint: int | None) -> None:
         if not self.sent_rows:

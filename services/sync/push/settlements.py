@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.sync.connection import Connection, Missing
-from services.sync.crm import Outcome, Verdict
+from services.sync.crm import Meaning, Verdict
 from services.sync.push.patience import parked, unaccepted
 from services.sync.push.plan import Item
 from services.sync.settings import SyncSettings
@@ -30,18 +30,18 @@ class Settler:
     missing: Missing
     settings: SyncSettings
 
-    async def settlement(self, item: Item, outcome: Outcome, now: datetime) -> Settlement:
+    async def settlement(self, item: Item, verdict: Verdict, now: datetime) -> Settlement:
         """The new state of the item's row."""
         removing = item.write.form in ("delete", "deactivate")
-        if outcome.verdict is Verdict.OK:
-            return _removed(item, now) if removing else _accepted(item, outcome, now)
-        if outcome.verdict is Verdict.GONE:
+        if verdict.meaning is Meaning.OK:
+            return _removed(item, now) if removing else _accepted(item, verdict, now)
+        if verdict.meaning is Meaning.GONE:
             return _removed(item, now, is_gone=True) if removing else self._missing(item, now)
-        detail = await self._sealed(item, outcome.detail)
-        if outcome.verdict is Verdict.TAKEN:
+        detail = await self._sealed(item, verdict.detail)
+        if verdict.meaning is Meaning.TAKEN:
             return parked(item.row, now, TAKEN, "key-taken", detail)
         most, backoff_s = self.settings.max_attempts, self.settings.backoff_s
-        return unaccepted(item.row, outcome, now, detail, most, backoff_s)
+        return unaccepted(item.row, verdict, now, detail, most, backoff_s)
 
     def _missing(self, item: Item, now: datetime) -> Settlement:
         if item.row.recreates or self.missing == "recreate":
@@ -59,8 +59,8 @@ class Settler:
         return version.to_bytes(4, "big") + sealed
 
 
-def _accepted(item: Item, outcome: Outcome, now: datetime) -> Settlement:
-    id_ = outcome.crm_id or item.row.crm_id
+def _accepted(item: Item, verdict: Verdict, now: datetime) -> Settlement:
+    id_ = verdict.crm_id or item.row.crm_id
     return Settlement(
         item.record,
         "ok",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.auth.lockout import BLOCK, Attempts, after_faulty, blocked_for
-from services.auth.rotation import Meaning, Presented, judge
+from services.auth.rotation import Presented, TokenMeaning, judge
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -48,16 +48,16 @@ def presented(
 @pytest.mark.parametrize(
     ("token", "meaning"),
     [
-        (presented(), Meaning.ROTATE),
-        (presented(expires=NOW), Meaning.ENDED),
-        (presented(ends=NOW), Meaning.ENDED),
-        (presented(ended=NOW - SECOND), Meaning.ENDED),
-        (presented(used=NOW - 10 * SECOND, behind=1), Meaning.REPEAT),
-        (presented(used=NOW - 11 * SECOND, behind=1), Meaning.REUSED),
-        (presented(used=NOW - SECOND, behind=2), Meaning.REUSED),
-        (presented(used=NOW - SECOND, behind=1, ended=NOW), Meaning.ENDED),
-        (presented(used=NOW - HOUR, behind=9, expires=NOW - SECOND), Meaning.REUSED),
+        (presented(), TokenMeaning.ROTATE),
+        (presented(expires=NOW), TokenMeaning.ENDED),
+        (presented(ends=NOW), TokenMeaning.ENDED),
+        (presented(ended=NOW - SECOND), TokenMeaning.ENDED),
+        (presented(used=NOW - 10 * SECOND, behind=1), TokenMeaning.REPEAT),
+        (presented(used=NOW - 11 * SECOND, behind=1), TokenMeaning.REUSED),
+        (presented(used=NOW - SECOND, behind=2), TokenMeaning.REUSED),
+        (presented(used=NOW - SECOND, behind=1, ended=NOW), TokenMeaning.ENDED),
+        (presented(used=NOW - HOUR, behind=9, expires=NOW - SECOND), TokenMeaning.REUSED),
     ],
 )
-def test_a_refresh_token_means_one_thing(token: Presented, meaning: Meaning) -> None:
+def test_a_refresh_token_means_one_thing(token: Presented, meaning: TokenMeaning) -> None:
     assert judge(token, NOW) is meaning

@@ -52,7 +52,7 @@ async def test_a_sign_in_ends_though_the_credentials_never_stop_changing() -> No
 
     with pytest.raises(SignInRefused) as refused:
         await Tokens().token(CONNECTION, Restless(Offered.secret("first").one), send)
-    assert refused.value.outcome.verdict.name == "BACK_OFF"
+    assert refused.value.verdict.meaning.name == "BACK_OFF"
     assert len(asked) == 6
 
 

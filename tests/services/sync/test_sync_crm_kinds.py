@@ -89,7 +89,7 @@ async def test_a_crm_says_why_it_cannot_be_reached_and_raises_nothing(kind: str)
     opened = KINDS[kind].start(guard, RecordingLedger()).open(connection, Offered.secret("secret"))
     refusal = await opened.refusal()
     assert refusal is not None
-    assert refusal.verdict is crm.Verdict.BACK_OFF
+    assert refusal.meaning is crm.Meaning.BACK_OFF
     sent = await opened.write(MAPPING, [crm.RowWrite("new", "A", {"name": "x"})])
     assert sent.whole is not None
     found = await opened.probe()

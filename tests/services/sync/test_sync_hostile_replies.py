@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services.sync.crm import RowWrite, Sent, Verdict
+from services.sync.crm import Meaning, RowWrite, Sent
 from services.sync.crm.dataverse import SignInRefused, TableMissing
 from services.sync.crm.dataverse import errors as crm_errors
-from services.sync.crm.dataverse.outcomes import of_batch, of_row, retry_after
 from services.sync.crm.dataverse.replies import ReplyUnreadable, parts
+from services.sync.crm.dataverse.verdicts import of_batch, of_row, retry_after
 from services.sync.egress import AddressRefused, CallFailed
 from tests.services.sync.answering import CONNECTION, MAPPING, TOKEN, environment, http
 
@@ -140,7 +140,7 @@ def test_whatever_an_authority_answers_a_token_is_held_or_refused(
     answer = http(body, status, Retry_After=wait.strip())
     environ = environment(answer, token=None)
     refusal = asyncio.run(environ.refusal())
-    assert refusal is None or refusal.verdict is not Verdict.OK
+    assert refusal is None or refusal.meaning is not Meaning.OK
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_rows_without_an_answer_were_not_run_and_are_tried_again() -> None:
     part = b"--b\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"
     answer = http(part + b"\r\n--b--\r\n", Content_Type=TYPE)
     sent = run(lambda: environment(answer).write(MAPPING, ROWS))
-    assert [row.verdict for row in sent.rows] == [Verdict.OK, Verdict.BACK_OFF, Verdict.BACK_OFF]
+    assert [row.meaning for row in sent.rows] == [Meaning.OK, Meaning.BACK_OFF, Meaning.BACK_OFF]
     assert sent.rows[1].reason == "the CRM stopped before this row"
 
 

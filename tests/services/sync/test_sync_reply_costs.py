@@ -13,8 +13,8 @@ from services.sync.crm import RowWrite
 from services.sync.crm.dataverse import errors as crm_errors
 from services.sync.crm.dataverse.aside import aside
 from services.sync.crm.dataverse.metadata import columns, tables
-from services.sync.crm.dataverse.outcomes import of_row, retry_after
 from services.sync.crm.dataverse.replies import ReplyUnreadable, parts
+from services.sync.crm.dataverse.verdicts import of_row, retry_after
 from services.sync.egress import CallFailed, Reply
 from tests.growth import growth
 from tests.services.sync.answering import MAPPING, environment, http

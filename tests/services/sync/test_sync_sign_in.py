@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from kit import clock
-from services.sync.crm import Verdict
+from services.sync.crm import Meaning
 from services.sync.crm.dataverse import SignInRefused
 from services.sync.crm.dataverse.sign_in import read
 from services.sync.egress import Reply
@@ -104,38 +104,38 @@ PASSING = [
 def refusal(status: int, body: bytes, headers: dict[str, str] | None = None) -> Any:
     with pytest.raises(SignInRefused) as refused:
         read(Reply(status, headers or {}, body), clock.now())
-    return refused.value.outcome
+    return refused.value.verdict
 
 
 @pytest.mark.parametrize(("status", "body", "reason"), REFUSED)
 def test_a_refusal_of_the_credential_or_the_registration_needs_a_person(
     status: int, body: bytes, reason: str
 ) -> None:
-    outcome = refusal(status, body)
-    assert (outcome.verdict, outcome.reason) == (Verdict.BROKEN, reason)
+    verdict = refusal(status, body)
+    assert (verdict.meaning, verdict.reason) == (Meaning.BROKEN, reason)
 
 
 @pytest.mark.parametrize(("status", "body", "reason"), PASSING)
 def test_whatever_is_no_refusal_passes_and_is_tried_again(
     status: int, body: bytes, reason: str
 ) -> None:
-    outcome = refusal(status, body)
-    assert outcome.verdict is Verdict.BACK_OFF
-    assert outcome.reason == f"the authority answered with {reason}"
+    verdict = refusal(status, body)
+    assert verdict.meaning is Meaning.BACK_OFF
+    assert verdict.reason == f"the authority answered with {reason}"
 
 
 @pytest.mark.parametrize("body", [b"{}", HTML, b'{"access_token": 1}', error("invalid_client")])
 def test_an_answer_without_a_token_is_tried_again(body: bytes) -> None:
-    outcome = refusal(200, body)
-    assert outcome.verdict is Verdict.BACK_OFF
-    assert outcome.reason == "the authority's answer holds no token"
+    verdict = refusal(200, body)
+    assert verdict.meaning is Meaning.BACK_OFF
+    assert verdict.reason == "the authority's answer holds no token"
 
 
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 408, 413, 429, 500, 502, 503, 504])
 @pytest.mark.parametrize("body", [HTML, error("invalid_client", 7000215)])
 def test_retry_after_is_kept_to_on_every_status(status: int, body: bytes) -> None:
-    outcome = refusal(status, body, WAIT)
-    assert (outcome.verdict, outcome.wait_s) == (Verdict.WAIT, 7.0)
+    verdict = refusal(status, body, WAIT)
+    assert (verdict.meaning, verdict.wait_s) == (Meaning.WAIT, 7.0)
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_an_absurd_wait_is_a_day(text: str, wait_s: float) -> None:
 
 
 def test_too_many_requests_without_a_time_is_a_wait_too() -> None:
-    outcome = refusal(429, b"")
-    assert (outcome.verdict, outcome.wait_s) == (Verdict.WAIT, 30.0)
+    verdict = refusal(429, b"")
+    assert (verdict.meaning, verdict.wait_s) == (Meaning.WAIT, 30.0)
 
 
 def test_a_token_is_a_token_whatever_else_is_said() -> None:

@@ -7,7 +7,7 @@ import pytest
 from contracts.ids import ConnectionId, new_id
 from services.sync.crm.dataverse.target import DataverseTarget
 from services.sync.crm.dataverse.targets import Targets
-from services.sync.crm.outcome import Outcome, Verdict
+from services.sync.crm.verdict import Meaning, Verdict
 from tests.services.sync.recording import RecordingLedger
 from tests.services.sync.simulated_crms import SimulatedCrm
 from tests.services.sync.typed_crm import alter, asking, mapping, target
@@ -182,7 +182,7 @@ async def test_a_mapping_that_cannot_work_is_said_by_the_probe(
         found = await crm.target(wanted)
         assert isinstance(found, DataverseTarget)
         assert list(found.faults) == [fault]
-        assert await crm.examine(wanted) == Outcome(Verdict.BROKEN, fault)
+        assert await crm.examine(wanted) == Verdict(Meaning.BROKEN, fault)
         probed = await crm.probe()
     assert probed.failed is not None
     assert probed.failed.reason == fault
@@ -221,7 +221,7 @@ async def test_a_description_is_asked_for_once_until_it_is_forgotten(
         assert await crm.target(wanted) is not first
     async with asking(simulator) as crm:
         missing = await crm.target(mapping(table="nowhere", name="name"))
-    assert missing == Outcome(Verdict.BROKEN, "the CRM has no table 'nowhere'")
+    assert missing == Verdict(Meaning.BROKEN, "the CRM has no table 'nowhere'")
 
 
 async def test_a_description_lives_for_minutes_and_a_fault_not_at_all(
@@ -260,4 +260,4 @@ async def test_a_crm_that_does_not_describe_is_no_reason_to_guess(simulator: Sim
     simulator.add_fault(kind="status", status=403, path="Attributes", times=5)
     async with asking(simulator) as crm:
         found = await crm.target(mapping(name="name"))
-    assert found == Outcome(Verdict.BACK_OFF, "the CRM answered with status 403")
+    assert found == Verdict(Meaning.BACK_OFF, "the CRM answered with status 403")

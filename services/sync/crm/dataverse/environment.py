@@ -22,7 +22,7 @@ from services.sync.crm.dataverse.operations import (
 from services.sync.crm.dataverse.sign_in import SignInRefused
 from services.sync.crm.dataverse.tables import KnownTables, TableFacts
 from services.sync.crm.dataverse.tokens import Tokens
-from services.sync.crm.outcome import Outcome, Verdict
+from services.sync.crm.verdict import Meaning, Verdict
 from services.sync.egress import AddressRefused, Call, CallFailed, CallLedger, Egress, Reply
 
 _HEADERS = {
@@ -59,12 +59,12 @@ class Environment:
         """Get a token; raises SignInRefused and what the guard raises."""
         await self._token()
 
-    async def refusal(self) -> Outcome | None:
+    async def refusal(self) -> Verdict | None:
         """Why there is no token; None where there is one, and batches can be sent at once."""
         try:
             await self._token()
         except FAILURES as failure:
-            return outcome_of(failure)
+            return verdict_of(failure)
         return None
 
     async def who_am_i(self) -> Reply:
@@ -174,10 +174,10 @@ class Environment:
         )
 
 
-def outcome_of(failure: Exception) -> Outcome:
+def verdict_of(failure: Exception) -> Verdict:
     """What one of FAILURES means for everything that was to be sent."""
     if isinstance(failure, SignInRefused):
-        return failure.outcome
+        return failure.verdict
     if isinstance(failure, CallFailed | AddressRefused):
-        return Outcome(Verdict.BACK_OFF, failure.reason)
-    return Outcome(Verdict.BROKEN, f"the CRM has no table {str(failure)!r}")
+        return Verdict(Meaning.BACK_OFF, failure.reason)
+    return Verdict(Meaning.BROKEN, f"the CRM has no table {str(failure)!r}")

@@ -8,14 +8,14 @@ from services.sync.connection import Connection, ModuleMapping
 from services.sync.credential import Credentials
 from services.sync.crm.dataverse import keys, writing
 from services.sync.crm.dataverse.describing import describe
-from services.sync.crm.dataverse.environment import FAILURES, Environment, outcome_of
+from services.sync.crm.dataverse.environment import FAILURES, Environment, verdict_of
 from services.sync.crm.dataverse.probing import probe
 from services.sync.crm.dataverse.tables import KnownTables
 from services.sync.crm.dataverse.target import DataverseTarget
 from services.sync.crm.dataverse.targets import Targets
 from services.sync.crm.dataverse.tokens import Tokens
-from services.sync.crm.outcome import Outcome, Verdict
 from services.sync.crm.port import Probe, RowWrite, Sent
+from services.sync.crm.verdict import Meaning, Verdict
 from services.sync.egress import CallLedger, Egress
 
 
@@ -36,26 +36,26 @@ class DataverseCrm(Environment):
 
     async def find(
         self, mapping: ModuleMapping, wanted: Sequence[str]
-    ) -> Mapping[str, str] | Outcome:
+    ) -> Mapping[str, str] | Verdict:
         return await writing.find(self, mapping, wanted)
 
-    async def target(self, mapping: ModuleMapping) -> DataverseTarget | Outcome:
+    async def target(self, mapping: ModuleMapping) -> DataverseTarget | Verdict:
         asking = partial(describe, self, mapping)
         try:
             return await self.targets.of(self.connection.id, mapping, asking)
         except FAILURES as failure:
-            return outcome_of(failure)
+            return verdict_of(failure)
 
     def forget_targets(self) -> None:
         self.targets.forget(self.connection.id)
 
-    async def examine(self, mapping: ModuleMapping) -> Outcome | None:
+    async def examine(self, mapping: ModuleMapping) -> Verdict | None:
         """Also has everything described again: what is known may be what was wrong."""
         self.forget_targets()
         found = await self.target(mapping)
-        if isinstance(found, Outcome):
+        if isinstance(found, Verdict):
             return found
-        return Outcome(Verdict.BROKEN, found.faults[0]) if found.faults else None
+        return Verdict(Meaning.BROKEN, found.faults[0]) if found.faults else None
 
     async def probe(self) -> Probe:
         """What it is told is known to the next push."""

@@ -6,11 +6,11 @@ from services.sync.connection import ModuleMapping
 from services.sync.crm.certificates import revocation, unreached
 from services.sync.crm.dataverse.environment import Environment
 from services.sync.crm.dataverse.sign_in import SignInRefused
-from services.sync.crm.outcome import Outcome
 from services.sync.crm.port import Probe, ProbeStep, Target
+from services.sync.crm.verdict import Verdict
 from services.sync.egress import AddressRefused, CallFailed
 
-Ask = Callable[[ModuleMapping], Awaitable[Target | Outcome]]
+Ask = Callable[[ModuleMapping], Awaitable[Target | Verdict]]
 
 
 async def probe(environment: Environment, ask: Ask) -> Probe:
@@ -31,7 +31,7 @@ async def _token(environment: Environment) -> ProbeStep:
     try:
         await environment.sign_in()
     except SignInRefused as refused:
-        return ProbeStep("token", refused.outcome.reason)
+        return ProbeStep("token", refused.verdict.reason)
     except (CallFailed, AddressRefused) as failure:
         return unreached("token", environment.address.authority_host, failure)
     return ProbeStep("token")
@@ -41,7 +41,7 @@ async def _identity(environment: Environment) -> ProbeStep:
     try:
         reply = await environment.who_am_i()
     except SignInRefused as refused:
-        return ProbeStep("identity", refused.outcome.reason)
+        return ProbeStep("identity", refused.verdict.reason)
     except (CallFailed, AddressRefused) as failure:
         return unreached("identity", environment.address.environment_host, failure)
     if reply.status != 200:
@@ -52,5 +52,5 @@ async def _identity(environment: Environment) -> ProbeStep:
 
 async def _table(ask: Ask, module: str, mapping: ModuleMapping) -> ProbeStep:
     target = await ask(mapping)
-    reason = target.reason if isinstance(target, Outcome) else next(iter(target.faults), "")
+    reason = target.reason if isinstance(target, Verdict) else next(iter(target.faults), "")
     return ProbeStep(f"module {module}", reason)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from kit import strict_json
-from services.sync.crm.dataverse.outcomes import retry_after
-from services.sync.crm.outcome import Outcome, Verdict
+from services.sync.crm.dataverse.verdicts import retry_after
+from services.sync.crm.verdict import Meaning, Verdict
 from services.sync.egress import Reply
 
 _DIGITS = re.compile("[0-9]{1,9}")
@@ -44,11 +44,11 @@ _WORDS = {
 
 
 class SignInRefused(Exception):
-    """No token; `outcome` says whether waiting can help."""
+    """No token; `verdict` says whether waiting can help."""
 
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.reason)
-        self.outcome = outcome
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
 
 
 @dataclass(frozen=True)
@@ -69,19 +69,19 @@ def read(reply: Reply, now: datetime) -> tuple[str, int]:
     raise SignInRefused(_refusal(reply, _answer(document), now))
 
 
-def _refusal(reply: Reply, answer: _Answer, now: datetime) -> Outcome:
+def _refusal(reply: Reply, answer: _Answer, now: datetime) -> Verdict:
     wait_s = retry_after(reply.headers, now)
     if reply.status == 429 or wait_s is not None:
         reason = "the authority asks us to wait"
-        return Outcome(Verdict.WAIT, reason, _USUAL_WAIT_S if wait_s is None else wait_s)
+        return Verdict(Meaning.WAIT, reason, _USUAL_WAIT_S if wait_s is None else wait_s)
     if reply.status == 200:
-        return Outcome(Verdict.BACK_OFF, "the authority's answer holds no token")
+        return Verdict(Meaning.BACK_OFF, "the authority's answer holds no token")
     is_final = 400 <= reply.status < 500 and reply.status != 408 and answer.error in _REFUSED
     if is_final and answer.number not in _PASSING:
         words = _WORDS.get(answer.number or 0, _REFUSED[answer.error])
-        return Outcome(Verdict.BROKEN, f"{words} ({_shown(answer)})")
+        return Verdict(Meaning.BROKEN, f"{words} ({_shown(answer)})")
     shown = f", {_shown(answer)}" if answer.number else ""
-    return Outcome(Verdict.BACK_OFF, f"the authority answered with status {reply.status}{shown}")
+    return Verdict(Meaning.BACK_OFF, f"the authority answered with status {reply.status}{shown}")
 
 
 def _shown(answer: _Answer) -> str:

@@ -22,12 +22,12 @@ from services.sync.crm.dataverse.address import address_of
 from services.sync.crm.dataverse.assertion import TYPE, assertion
 from services.sync.crm.dataverse.operations import TOKEN, Operation, documented
 from services.sync.crm.dataverse.sign_in import SignInRefused
-from services.sync.crm.outcome import Outcome, Verdict
+from services.sync.crm.verdict import Meaning, Verdict
 from services.sync.egress import Reply
 
 _MARGIN_S, _MARGIN_PART = 120.0, 0.2
 _MOST_TRIES = 6  # twice as many as there are slots
-_UNSETTLED = Outcome(Verdict.BACK_OFF, "the credentials are changed faster than they can be tried")
+_UNSETTLED = Verdict(Meaning.BACK_OFF, "the credentials are changed faster than they can be tried")
 
 Send = Callable[[Operation, str, bytes], Awaitable[Reply]]
 
@@ -73,7 +73,7 @@ class Tokens:
 
     async def _sign_in(self, connection: Connection, credentials: Credentials, send: Send) -> _Held:
         """With the first credential that is let in; broken only after all others and new ones."""
-        refused: dict[UUID, Outcome] = {}
+        refused: dict[UUID, Verdict] = {}
         for _ in range(_MOST_TRIES):
             one = await _untried(credentials, refused)
             if one is None:
@@ -82,10 +82,10 @@ class Tokens:
             try:
                 token, lifetime_s = await _ask(connection, one, send)
             except SignInRefused as refusal:
-                if refusal.outcome.verdict is not Verdict.BROKEN:
+                if refusal.verdict.meaning is not Meaning.BROKEN:
                     raise
-                await credentials.note_refused(one, refusal.outcome.reason)
-                refused[one.id] = refusal.outcome
+                await credentials.note_refused(one, refusal.verdict.reason)
+                refused[one.id] = refusal.verdict
             else:
                 await credentials.note_accepted(one)
                 margin_s = min(_MARGIN_S, lifetime_s * _MARGIN_PART)
@@ -93,7 +93,7 @@ class Tokens:
         raise SignInRefused(_UNSETTLED)
 
 
-async def _untried(credentials: Credentials, refused: Mapping[UUID, Outcome]) -> Credential | None:
+async def _untried(credentials: Credentials, refused: Mapping[UUID, Verdict]) -> Credential | None:
     """Once all that were known are refused, what has been put there meanwhile."""
     for present in (credentials.present, credentials.look_again):
         for one in await present():
@@ -102,7 +102,7 @@ async def _untried(credentials: Credentials, refused: Mapping[UUID, Outcome]) ->
     return None
 
 
-def _of_all(refused: Mapping[UUID, Outcome]) -> Outcome:
+def _of_all(refused: Mapping[UUID, Verdict]) -> Verdict:
     """What the one in use was told, which came first."""
     first = next(iter(refused.values()))
     return replace(first, tried=frozenset(refused))

@@ -7,9 +7,9 @@ from typing import Any
 
 from kit import clock, strict_json
 from services.sync.connection import ModuleMapping
-from services.sync.crm.dataverse import outcomes, replies, writes
+from services.sync.crm.dataverse import replies, verdicts, writes
 from services.sync.crm.dataverse.aside import aside
-from services.sync.crm.dataverse.environment import FAILURES, Environment, outcome_of
+from services.sync.crm.dataverse.environment import FAILURES, Environment, verdict_of
 from services.sync.crm.dataverse.keys import is_id, same_key
 from services.sync.crm.dataverse.operations import (
     API,
@@ -21,13 +21,13 @@ from services.sync.crm.dataverse.operations import (
 )
 from services.sync.crm.dataverse.replies import ReplyPart, ReplyUnreadable
 from services.sync.crm.dataverse.tables import TableFacts
-from services.sync.crm.outcome import Outcome, Verdict
 from services.sync.crm.port import RowWrite, Sent
+from services.sync.crm.verdict import Meaning, Verdict
 from services.sync.egress import Reply
 
 _FEWEST_IN_BULK = 8  # fewer are told of one by one, which costs about the same
-_NOT_RUN = Outcome(Verdict.BACK_OFF, "the CRM stopped before this row", code="not-run")
-_NOT_FOUND = Outcome(Verdict.BACK_OFF, "the CRM does not show the row yet", code="not-shown")
+_NOT_RUN = Verdict(Meaning.BACK_OFF, "the CRM stopped before this row", code="not-run")
+_NOT_FOUND = Verdict(Meaning.BACK_OFF, "the CRM does not show the row yet", code="not-shown")
 _JSON = "application/json"
 
 
@@ -43,17 +43,17 @@ async def write(environment: Environment, mapping: ModuleMapping, rows: Sequence
             sent = await _update_multiple(environment, mapping, facts, rows)
         return sent or await _batch(environment, mapping, facts, rows)
     except FAILURES as failure:
-        return Sent(whole=outcome_of(failure))
+        return Sent(whole=verdict_of(failure))
 
 
 async def find(
     environment: Environment, mapping: ModuleMapping, keys: Sequence[str]
-) -> Mapping[str, str] | Outcome:
-    """The ids of the rows with these keys; an Outcome where the CRM does not tell."""
+) -> Mapping[str, str] | Verdict:
+    """The ids of the rows with these keys; a Verdict where the CRM does not tell."""
     try:
         return await _find(environment, mapping, await environment.facts(mapping), keys)
     except FAILURES as failure:
-        return outcome_of(failure)
+        return verdict_of(failure)
 
 
 async def _upsert_multiple(
@@ -71,10 +71,10 @@ async def _upsert_multiple(
     if reply.status != 204:
         return Sent(whole=_refused(reply), parallel_hint=hint)
     found = await _find(environment, mapping, facts, [row.key for row in rows])
-    if isinstance(found, Outcome):
+    if isinstance(found, Verdict):
         return Sent(whole=found, parallel_hint=hint)
     ids = [found.get(same_key(row.key)) for row in rows]
-    told = [Outcome(Verdict.OK, crm_id=id_) if id_ else _NOT_FOUND for id_ in ids]
+    told = [Verdict(Meaning.OK, crm_id=id_) if id_ else _NOT_FOUND for id_ in ids]
     return Sent(rows=told, parallel_hint=hint)
 
 
@@ -87,7 +87,7 @@ async def _update_multiple(
         return None
     if reply.status != 204:
         return Sent(whole=_refused(reply), parallel_hint=_hint(reply))
-    return Sent(rows=[Outcome(Verdict.OK)] * len(rows), parallel_hint=_hint(reply))
+    return Sent(rows=[Verdict(Meaning.OK)] * len(rows), parallel_hint=_hint(reply))
 
 
 async def _in_bulk(
@@ -109,16 +109,16 @@ def _is_lost(
     environment: Environment, mapping: ModuleMapping, facts: TableFacts, reply: Reply
 ) -> bool:
     """Whether the CRM does not know the action: that was learnt a while ago, and is so no more."""
-    if not outcomes.is_unknown_path(reply.status, reply.body):
+    if not verdicts.is_unknown_path(reply.status, reply.body):
         return False
     plain = replace(facts, bulk_upsert=False, bulk_update=False)
     environment.tables.learn((environment.connection.id, mapping.table), plain)
     return True
 
 
-def _refused(reply: Reply) -> Outcome:
+def _refused(reply: Reply) -> Verdict:
     """Of the whole: which of its rows it was is found by sending fewer."""
-    return outcomes.of_whole(reply.status, reply.headers, reply.body, clock.now())
+    return verdicts.of_whole(reply.status, reply.headers, reply.body, clock.now())
 
 
 async def _batch(
@@ -149,32 +149,32 @@ def _fields(rows: Sequence[RowWrite]) -> list[str]:
 
 def _sent(reply: Reply, rows: Sequence[RowWrite], primary_id: str) -> Sent:
     now, hint = clock.now(), _hint(reply)
-    if whole := outcomes.of_batch(reply.status, reply.headers, reply.body, now):
+    if whole := verdicts.of_batch(reply.status, reply.headers, reply.body, now):
         return Sent(whole=whole, parallel_hint=hint)
     try:
         found = _parts(reply, len(rows))
     except ReplyUnreadable as error:
-        return Sent(whole=Outcome(Verdict.BACK_OFF, str(error)), parallel_hint=hint)
+        return Sent(whole=Verdict(Meaning.BACK_OFF, str(error)), parallel_hint=hint)
     told = [
         _told(
-            outcomes.of_row(part.status, part.headers, part.body, now, row.form), part, primary_id
+            verdicts.of_row(part.status, part.headers, part.body, now, row.form), part, primary_id
         )
         for part, row in zip(found, rows, strict=False)
     ]
     return Sent(rows=told + [_NOT_RUN] * (len(rows) - len(told)), parallel_hint=hint)
 
 
-def _told(outcome: Outcome, part: ReplyPart, primary_id: str) -> Outcome:
+def _told(verdict: Verdict, part: ReplyPart, primary_id: str) -> Verdict:
     """With the id, where the row was accepted and the answer shows it."""
-    if outcome.verdict is not Verdict.OK or not part.body:
-        return outcome
+    if verdict.meaning is not Meaning.OK or not part.body:
+        return verdict
     id_ = _object(part.body).get(primary_id)
-    return replace(outcome, crm_id=id_) if is_id(id_) else outcome
+    return replace(verdict, crm_id=id_) if is_id(id_) else verdict
 
 
 async def _find(
     environment: Environment, mapping: ModuleMapping, facts: TableFacts, keys: Sequence[str]
-) -> Mapping[str, str] | Outcome:
+) -> Mapping[str, str] | Verdict:
     content_type, body, count = writes.finding(mapping, facts, keys)
     # keys leave here as well: the ledger says so
     named = [RowWrite("known", key, {mapping.key_attribute: key}) for key in keys]
@@ -184,19 +184,19 @@ async def _find(
 
 def _found(
     reply: Reply, mapping: ModuleMapping, facts: TableFacts, count: int
-) -> Mapping[str, str] | Outcome:
+) -> Mapping[str, str] | Verdict:
     """By the form of the key in which equal ones are equal."""
     now = clock.now()
-    if whole := outcomes.of_batch(reply.status, reply.headers, reply.body, now):
+    if whole := verdicts.of_batch(reply.status, reply.headers, reply.body, now):
         return whole
     try:
         parts = _parts(reply, count)
     except ReplyUnreadable as error:
-        return Outcome(Verdict.BACK_OFF, str(error))
+        return Verdict(Meaning.BACK_OFF, str(error))
     found = dict[str, str]()
     for part in parts:
         if part.status != 200:
-            return outcomes.of_whole(part.status, part.headers, part.body, now)
+            return verdicts.of_whole(part.status, part.headers, part.body, now)
         for row in _entries(part.body):
             key, id_ = row.get(mapping.key_attribute), row.get(facts.primary_id)
             if isinstance(key, str) and is_id(id_):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from services.sync.crm.dataverse import errors
 from services.sync.crm.dataverse.errors import CrmError
-from services.sync.crm.outcome import Outcome, RowForm, Verdict
+from services.sync.crm.verdict import Meaning, RowForm, Verdict
 
 _LIMITS = {0x80072321, 0x80072322, 0x80072326}
 _KEY_THERE = {0x80060892, 0x80040237}
@@ -40,55 +40,55 @@ _USUAL_WAIT_S = 30.0
 
 def of_row(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, form: RowForm = "new"
-) -> Outcome:
-    """The outcome of one row's part of a batch, which was sent in this form."""
+) -> Verdict:
+    """The verdict of one row's part of a batch, which was sent in this form."""
     if status in (200, 201, 204):
-        return Outcome(Verdict.OK)
+        return Verdict(Meaning.OK)
     error = errors.read(body)
     if common := _of_connection(status, error, headers, now):
         return common
     if status == 404 and form != "new" and error.code in (_NOT_THERE, 0, None):
-        return Outcome(Verdict.GONE, "the row is not in the CRM any more", code="row-deleted")
+        return Verdict(Meaning.GONE, "the row is not in the CRM any more", code="row-deleted")
     if status == 412 or error.code in _KEY_THERE:
         return _of_conflict(error, form)
     known = _ROW_REASONS.get(error.code or -1)
     shown = _shown(status, error)
     if known is not None:
         reason, code = known
-        return Outcome(Verdict.REJECTED, f"{reason}{shown}", detail=error.message, code=code)
+        return Verdict(Meaning.REJECTED, f"{reason}{shown}", detail=error.message, code=code)
     reason = f"the CRM refused the row{shown}"
-    return Outcome(Verdict.DOUBTED, reason, detail=error.message, code="refused")
+    return Verdict(Meaning.DOUBTED, reason, detail=error.message, code="refused")
 
 
-def _of_conflict(error: CrmError, form: RowForm) -> Outcome:
+def _of_conflict(error: CrmError, form: RowForm) -> Verdict:
     if form == "known" and error.code in _KEY_THERE:
-        return Outcome(Verdict.TAKEN, "another row of the CRM has this key", code="key-taken")
+        return Verdict(Meaning.TAKEN, "another row of the CRM has this key", code="key-taken")
     reason = "another writer changed the row at the same time"
-    return Outcome(Verdict.RACED, reason, code="raced")
+    return Verdict(Meaning.RACED, reason, code="raced")
 
 
-def of_batch(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome | None:
-    """The outcome of a whole $batch, or None where its parts tell."""
+def of_batch(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Verdict | None:
+    """The verdict of a whole $batch, or None where its parts tell."""
     multipart = headers.get("content-type", "").lower().startswith("multipart/mixed")
     if multipart and (status == 200 or 400 <= status < 500):
         return None
     return of_whole(status, headers, body, now)
 
 
-def of_whole(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:
-    """The outcome of a call that was not accepted and tells nothing of single rows."""
+def of_whole(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Verdict:
+    """The verdict of a call that was not accepted and tells nothing of single rows."""
     error = errors.read(body)
     if common := _of_connection(status, error, headers, now):
         return common
     shown = _shown(status, error)
     if status == 413 or 400 <= status < 500:
-        return Outcome(
-            Verdict.SPLIT,
+        return Verdict(
+            Meaning.SPLIT,
             f"the CRM refused the batch{shown}",
             detail=error.message,
             code="refused",
         )
-    return Outcome(Verdict.BACK_OFF, f"the CRM answered with status {status}")
+    return Verdict(Meaning.BACK_OFF, f"the CRM answered with status {status}")
 
 
 def is_unknown_path(status: int, body: bytes) -> bool:
@@ -123,20 +123,20 @@ def _moment(text: str) -> datetime | None:
 
 def _of_connection(
     status: int, error: CrmError, headers: Mapping[str, str], now: datetime
-) -> Outcome | None:
+) -> Verdict | None:
     """What is not about a row: a wait, an outage, or the application user's rights."""
     wait_s = retry_after(headers, now)
     if status == 429 or error.code in _LIMITS or wait_s is not None:
         seconds = _USUAL_WAIT_S if wait_s is None else wait_s
-        return Outcome(Verdict.WAIT, "the CRM asks us to wait", wait_s=seconds)
+        return Verdict(Meaning.WAIT, "the CRM asks us to wait", wait_s=seconds)
     if error.code in _CONNECTION_REASONS:
-        return Outcome(Verdict.BROKEN, f"{_CONNECTION_REASONS[error.code]} ({error.label})")
+        return Verdict(Meaning.BROKEN, f"{_CONNECTION_REASONS[error.code]} ({error.label})")
     is_told = error.is_told or status == 413
     if not 400 <= status < 500 or status == 408 or not is_told:
-        return Outcome(Verdict.BACK_OFF, f"the CRM answered with status {status}")
+        return Verdict(Meaning.BACK_OFF, f"the CRM answered with status {status}")
     if status in (401, 403) and error.code != _NO_ACCESS:
         reason = f"the CRM refuses this application user{_shown(status, error)}"
-        return Outcome(Verdict.BROKEN, reason)
+        return Verdict(Meaning.BROKEN, reason)
     return None
 
 

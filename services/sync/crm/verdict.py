@@ -1,4 +1,4 @@
-"""What became of a row or a batch at a CRM, in words that every kind of CRM shares; pure."""
+"""What a CRM's answer means for a row or a batch, in words that every kind shares; pure."""
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -9,7 +9,7 @@ RowForm = Literal["new", "known", "delete", "deactivate"]
 """How a row is written: see port.RowWrite."""
 
 
-class Verdict(Enum):
+class Meaning(Enum):
     OK = auto()
     WAIT = auto()  # nothing more before wait_s has passed
     BACK_OFF = auto()  # the CRM cannot now: try again, later each time
@@ -23,7 +23,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Verdict:
     """`reason` is our text; `detail` is the CRM's, which may quote record data.
 
     `code` names the reason for programs; `crm_id` is the CRM's own id of the row, where it is told.
@@ -31,7 +31,7 @@ class Outcome:
     holds as long as the connection has no other one.
     """
 
-    verdict: Verdict
+    meaning: Meaning
     reason: str = ""
     wait_s: float = 0.0
     detail: str = field(default="", repr=False)
