@@ -1,7 +1,8 @@
-"""How many rows go into one call: more while all are accepted, fewer when some are not; pure."""
+"""How many rows go into one call, and how many calls at once: as many as a CRM takes; pure."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import TypeVar
 
 from contracts.ids import ConnectionId
 from services.sync.crm import RowForm
@@ -9,6 +10,8 @@ from services.sync.push.plan import Item
 
 _FORMS: tuple[RowForm, ...] = ("new", "known", "deactivate", "delete")
 _REMEMBERED = 10_000
+_Key = TypeVar("_Key", bound=Hashable)
+_Pace = TypeVar("_Pace")
 
 
 class BatchSize:
@@ -27,19 +30,45 @@ class BatchSize:
         self.now = max(1, self.now // 4)
 
 
-class BatchSizes:
-    """What each module of a connection has been found to take, from one push to the next."""
+class Width:
+    """How many batches go at once: what the CRM recommends, less after it has asked us to wait."""
 
-    def __init__(self, first: int, most: int) -> None:
-        self._first, self._most = first, most
-        self._known: OrderedDict[tuple[ConnectionId, str], BatchSize] = OrderedDict()
+    def __init__(self, most: int) -> None:
+        self._allowed, self._most = most, most
 
-    def of(self, connection: ConnectionId, module: str) -> BatchSize:
-        size = self._known.setdefault((connection, module), BatchSize(self._first, self._most))
-        self._known.move_to_end((connection, module))
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-        return size
+    def at_once(self, hint: int | None) -> int:
+        """One, until the CRM has recommended something."""
+        return max(1, min(hint or 1, self._allowed))
+
+    def widen(self) -> None:
+        self._allowed = min(self._allowed + 1, self._most)
+
+    def narrow(self) -> None:
+        self._allowed = max(1, self._allowed // 2)
+
+
+class Paces:
+    """What each connection has been found to take, from one push to the next."""
+
+    def __init__(self, first: int, most: int, at_once: int) -> None:
+        self._first, self._most, self._at_once = first, most, at_once
+        self._sizes: OrderedDict[tuple[ConnectionId, str], BatchSize] = OrderedDict()
+        self._widths: OrderedDict[ConnectionId, Width] = OrderedDict()
+
+    def size(self, connection: ConnectionId, module: str) -> BatchSize:
+        """Of the batches of a module."""
+        return _kept(self._sizes, (connection, module), BatchSize(self._first, self._most))
+
+    def width(self, connection: ConnectionId) -> Width:
+        return _kept(self._widths, connection, Width(self._at_once))
+
+
+def _kept(known: OrderedDict[_Key, _Pace], key: _Key, fresh: _Pace) -> _Pace:
+    pace = known.setdefault(key, fresh)
+    known.move_to_end(key)
+    if len(known) > _REMEMBERED:
+        known.popitem(last=False)
+    return pace
 
 
 def cut(items: Sequence[Item], size: BatchSize) -> Iterator[list[Item]]:

@@ -12,7 +12,7 @@ from kit.db import WriteSession
 from services.sync.announcing import rows_parked
 from services.sync.connection import Connection, Missing
 from services.sync.crm import Crm, Meaning, Target, Verdict
-from services.sync.push.batches import BatchSize, cut
+from services.sync.push.batches import BatchSize, Width, cut
 from services.sync.push.fence import Fence
 from services.sync.push.judging import STOPPING, gravest, judge
 from services.sync.push.lanes import Lanes
@@ -46,6 +46,7 @@ class ModulePush:
     module: str
     hash_key: bytes = field(repr=False)
     size: BatchSize
+    width: Width
     parallel_hint: int | None = None
     sent_rows: int = field(default=0, init=False)
 
@@ -91,8 +92,7 @@ class ModulePush:
         return progressed
 
     def _batches_at_once(self) -> int:
-        """As many as the CRM recommends; one until it has said so."""
-        return min(max(self.parallel_hint or 1, 1), self.settings.parallel_batches)
+        return self.width.at_once(self.parallel_hint)
 
     async def _due(self, after: UUID | None) -> list[DueRow]:
         """The next of what is due: enough for all lanes, as far as that is held in memory."""
@@ -178,6 +178,8 @@ class ModulePush:
         judged = judge(sent, len(items))
         if judged.stop is not None:
             self._stops.append(judged.stop)
+            if judged.stop.meaning is Meaning.WAIT:
+                self.width.narrow()
         if judged.halve:
             self.size.shrink()
             await self._send_halves(items)
@@ -236,6 +238,7 @@ class ModulePush:
         )
         if all(verdict.meaning is Meaning.OK for verdict in verdicts):
             self.size.grow(len(items))
+            self.width.widen()
 
     async def _examined(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
         """What a doubted row was refused for: the CRM's own description of its table decides."""

@@ -13,7 +13,7 @@ from kit.supervisor import Run
 from services.sync.connection import RunWhy
 from services.sync.crm import connection_of
 from services.sync.environments import Environments
-from services.sync.push.batches import BatchSizes
+from services.sync.push.batches import Paces
 from services.sync.push.fence import Stopped
 from services.sync.push.lock import Overtaken, locked
 from services.sync.push.pulling import Pull
@@ -30,6 +30,7 @@ _BUSY_S = 1.0
 _REST_PART = 0.1
 _SWEEP_STEP_S = 0.02
 _TOO_LONG = "sending took too long; it goes on after a pause"
+_GOES_ON = "sending takes long; it goes on in its turn"
 _MAKES_WAY = "sending takes long while others wait; it goes on in its turn"
 
 
@@ -51,7 +52,9 @@ class Pusher:
         self._timers: dict[ConnectionId, asyncio.TimerHandle] = {}
         self._reasons: dict[ConnectionId, str] = {}
         self._whys = Whys()
-        self._sizes = BatchSizes(settings.batch_rows, settings.batch_rows_most)
+        self._paces = Paces(
+            settings.batch_rows, settings.batch_rows_most, settings.parallel_batches
+        )
 
     def wake(
         self,
@@ -125,10 +128,11 @@ class Pusher:
 
     async def _push_logged(self, tenant: TenantId, connection: ConnectionId) -> tuple[int, bool]:
         """One push and its end; how many rows the CRM has taken, and if within the quick time."""
-        extra, sent = {"connection": str(connection)}, 0
+        extra, record = {"connection": str(connection)}, self._record(connection)
         end = self._now() + self._settings.quick_s
         try:
-            sent = await self._push_recorded(tenant, connection)
+            async with recorded(record):
+                await self._push_in_time(tenant, connection, record)
         except Stopped as stopped:
             _log.warning("push stopped", **extra, reason=str(stopped))
         except Overtaken:
@@ -137,26 +141,25 @@ class Pusher:
             _log.warning("push failed", **extra, slug=problem.slug)
         except Exception:
             _log.exception("push failed", **extra)
-        was_quick = sent > 0 and self._now() < end
-        await self._wake_when_due(tenant, connection, also_at_once=sent > 0)
-        return sent, was_quick
+        was_quick = record.sent > 0 and self._now() < end
+        await self._wake_when_due(tenant, connection, also_at_once=record.sent > 0)
+        return record.sent, was_quick
 
-    async def _push_recorded(self, tenant: TenantId, connection: ConnectionId) -> int:
-        record = RunRecord(self._db, connection, self._whys.take(connection))
-        async with recorded(record):
-            return await self._push_in_time(tenant, connection, record)
+    def _record(self, connection: ConnectionId) -> RunRecord:
+        return RunRecord(self._db, connection, self._whys.take(connection))
 
     async def _push_in_time(
         self, tenant: TenantId, connection: ConnectionId, record: RunRecord
-    ) -> int:
-        """One push; one that lasts too long is cut, and rests before it goes on."""
+    ) -> None:
+        """One push. One that lasts too long is cut: it goes on in its turn while the CRM takes
+        rows, and rests first where it took none."""
         limit, end = asyncio.timeout(self._settings.push_s), self._now() + self._settings.push_s
         loop, arguments = asyncio.get_running_loop(), (tenant, connection, limit)
         overstaying = loop.call_later(self._settings.quick_s, self._overstay, *arguments)
         try:
             async with limit:
                 try:
-                    return await self.push(tenant, connection, record)
+                    await self.push(tenant, connection, record)
                 finally:
                     overstaying.cancel()
         except TimeoutError:
@@ -164,6 +167,8 @@ class Pusher:
                 raise
             if self._now() < end:
                 raise CutShort(_MAKES_WAY) from None
+            if record.sent > 0:
+                raise CutShort(_GOES_ON) from None
             await self._rest(connection)
             raise CutShort(_TOO_LONG) from None
 
@@ -178,7 +183,7 @@ class Pusher:
         return asyncio.get_running_loop().time()
 
     async def _rest(self, id_: ConnectionId) -> None:
-        """A part of the time that it had, and longer where the CRM has acknowledged nothing."""
+        """A part of the time that it had, and longer each time."""
         async with self._db.write() as session:
             row = await connections.get(session, id_)
             if row is not None:
@@ -212,7 +217,7 @@ class Pusher:
                     crm,
                     row,
                     record,
-                    self._sizes,
+                    self._paces,
                 )
                 return await sending.run(pull)
 

@@ -58,6 +58,11 @@ class RunRecord:
         self._modules: Sequence[str] = ()
         self._counts = Counter[str]()
 
+    @property
+    def sent(self) -> int:
+        """How many rows the CRM has taken, or taken away."""
+        return self._counts["sent"]
+
     async def take_over(self, session: WriteSession) -> None:
         """What another process has left is ended; the run that was asked for is this one."""
         self._id = await runs.take_over(session, self._connection)

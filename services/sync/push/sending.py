@@ -12,7 +12,7 @@ from services.sync import announcing
 from services.sync.connection import Connection
 from services.sync.crm import Crm, Meaning, Verdict
 from services.sync.family import children_of, parents_first
-from services.sync.push.batches import BatchSizes
+from services.sync.push.batches import Paces
 from services.sync.push.drift import Drift
 from services.sync.push.fence import Fence, Stopped
 from services.sync.push.lock import Overtaken
@@ -37,7 +37,7 @@ class Sending:
     crm: Crm
     row: ConnectionRow
     record: RunRecord
-    sizes: BatchSizes
+    paces: Paces
     sent_rows: int = field(default=0, init=False)
 
     async def run(self, pull: Pull) -> int:
@@ -97,7 +97,8 @@ class Sending:
             missing=self.row.missing,
             module=module,
             hash_key=hash_key,
-            size=self.sizes.of(self.connection.id, module),
+            size=self.paces.size(self.connection.id, module),
+            width=self.paces.width(self.connection.id),
             parallel_hint=self.row.parallel_hint,
         )
 

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -203,3 +204,20 @@ async def test_a_wait_that_one_batch_was_told_outlives_the_success_of_the_others
         await eventually(is_held_and_the_others_are_settled)
         await sync.settled(connection, ok=21)
     assert simulator.throttle.early == []
+
+
+async def test_a_push_that_is_cut_goes_on_at_once_while_the_crm_takes_rows(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    """No clock would wake it within this test: the sweep is far away, and nothing holds it."""
+    fill(peer, 120)
+    simulator.switches.latency_s, simulator.switches.dop_hint = 0.1, 1
+    given: dict[str, Any] = {"push_s": 4.0, "quick_s": 3.9, "sweep_s": 600.0, "batch_rows": 2}
+    async with running_sync(sync_url, tmp_path, simulator, peer, **given) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, 60.0, ok=120)
+        body = await sync.get(f"/{connection}")
+        assert (body["retry_at"], body["reason"]) == (None, "")
+        runs = (await sync.get(f"/{connection}/runs"))["runs"]
+    assert len(sync.sent()) <= 120 + 2 * len(runs)  # what was on its way when it was cut goes again
+    assert "cut" in {run["state"] for run in runs}
