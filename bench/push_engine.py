@@ -16,6 +16,7 @@ from sqlalchemy import text
 from bench.crm_process import NAME, CrmProcess
 from bench.ground import Ground, prepared
 from bench.measured import Measured
+from contracts.events import JournalAdvanced
 from contracts.ids import ConnectionId, TenantId, new_id
 from services.sync.egress import Egress, InjectedName
 from tests.eventually import eventually
@@ -31,6 +32,7 @@ _FIELDS = {
     "cik": "bulkhead_cik",
     "founded": "bulkhead_founded",
 }
+_SINGLE_CHANGES = 100
 _ROWS_AT_ONCE = 4  # calls, as the CRM recommends them
 
 
@@ -66,8 +68,17 @@ class OutsideCrm:
         return Egress.injecting(InjectedName(NAME, "127.0.0.1", self.crm.port, ca))
 
 
-async def engine_rates(crm: CrmProcess, count: int) -> dict[str, Measured]:
-    """First load and update of `count` rows, with everything that a push writes down."""
+@dataclass(frozen=True)
+class EngineRates:
+    """`arrivals_s`: how long single changes took from their notice to the CRM's answer, sorted."""
+
+    rates: dict[str, Measured]
+    arrivals_s: list[float]
+
+
+async def engine_rates(crm: CrmProcess, count: int) -> EngineRates:
+    """First load and update of `count` rows, with everything that a push writes down; then single
+    changes, one after the other."""
     crm.switch(dop_hint=_ROWS_AT_ONCE)
     async with prepared("sync") as ground, _sync(crm, ground) as sync:
         _fill(sync.peer, count, "first load")
@@ -76,14 +87,20 @@ async def engine_rates(crm: CrmProcess, count: int) -> dict[str, Measured]:
         _fill(sync.peer, count, "update")
         sync.parts.pusher.wake(sync.tenant, ConnectionId(UUID(connection)), 0.0)
         found["update"] = await _measured(crm, ground, sync, connection, count)
-    return found
+        arrivals = [await _arrival_s(sync, number) for number in range(_SINGLE_CHANGES)]
+    return EngineRates(found, sorted(arrivals))
 
 
 @contextlib.asynccontextmanager
 async def _sync(crm: CrmProcess, ground: Ground) -> AsyncIterator[Sync]:
     outside, peer = OutsideCrm(crm), PeerTenants(TenantId(new_id()))
     peer.choice = {"organisation": list(_FIELDS)}
-    given: dict[str, Any] = {"sweep_s": 600.0, "quick_s": 600.0, "egress": outside.guard}
+    given: dict[str, Any] = {
+        "sweep_s": 600.0,
+        "quick_s": 600.0,
+        "settle_s": 0.2,
+        "egress": outside.guard,
+    }
     simulator: Any = outside
     async with running_sync(ground.url("sync"), ground.folder, simulator, peer, **given) as sync:
         yield sync
@@ -120,6 +137,20 @@ async def _measured(
     assert (await sync.get(f"/{connection}"))["outcomes"] == {"ok": count}
     client, there, database = ((b - a) / count * 1e6 for a, b in zip(spent, now, strict=True))
     return Measured(count / took, client, there, _calls(crm) - calls, database)
+
+
+async def _arrival_s(sync: Sync, number: int) -> float:
+    """With the pauses of production: notices are collected for a moment before the push begins."""
+    before = await _pushed(sync)
+    begun = time.monotonic()
+    sync.peer.put(f"E-{number}", id_=uuid5(sync.peer.tenant, str(number)), name=f"Single {number}")
+    await sync.tell(JournalAdvanced(tenant=sync.tenant))
+
+    async def has_ended() -> bool:
+        return await _pushed(sync) != before
+
+    await eventually(has_ended, 60)
+    return time.monotonic() - begun
 
 
 async def _pushed(sync: Sync) -> object:

@@ -99,8 +99,9 @@ async def page(
     """Newest first; `before` is the last id of the page before."""
     query = _calls(tenant, connection, wanted)
     if before is not None:
-        last = select(ledger.c.at, ledger.c.id).where(ledger.c.id == before).scalar_subquery()
-        query = query.where(last > _PLACE)
+        of_connection = (ledger.c.tenant == tenant, ledger.c.connection == connection)
+        last = select(ledger.c.at).where(*of_connection, ledger.c.id == before).scalar_subquery()
+        query = query.where(tuple_(last, literal(before)) > _PLACE)
     rows = await session.all(query.order_by(ledger.c.at.desc(), ledger.c.id.desc()).limit(limit))
     return [LedgerRow(**row) for row in rows]
 

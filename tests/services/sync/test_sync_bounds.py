@@ -77,7 +77,7 @@ async def test_a_paused_connection_ends_its_running_push(
         await eventually(lambda: is_quiet(sync))
         assert len(sync.batches()) <= sent + 1  # one may have been on its way
         await sync.http.post(f"{sync.path}/{connection}/resume")
-        await sync.settled(connection, ok=60)
+        await sync.settled(connection, 60.0, ok=60)
     assert len(sync.sent()) == 60
 
 
