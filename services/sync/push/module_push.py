@@ -224,6 +224,9 @@ class ModulePush:
         if not rows:
             return
         async with self.fence.writing() as session:
+            accepted = {row.record for row in rows if row.state == "ok"}
+            gone = [item.displaces for item in items if item.displaces and item.record in accepted]
+            await settling.give_up_rows(session, self.connection.id, gone)
             await self._write_down(session, {item.record: item.row for item in items}, rows)
             await self.record.note(session, rows, called=True)
             await connections.release(session, self.connection.id)
