@@ -57,3 +57,17 @@ async def test_a_key_whose_kept_row_the_customer_has_deleted_is_free_for_a_recor
     sync.peer.put("B", id_=stays, name="Stays")
     await named(sync, B="Stays")
     await sync.settled(connection, ok=1, removed=1)
+
+
+async def test_a_row_that_was_never_accepted_is_not_ours_to_delete(sync: Sync) -> None:
+    theirs(sync, "A")
+    record = sync.peer.put("A", name="x" * 300)
+    connection = await sync.connect(modules=policy(sync, "delete"))
+    sync.simulator.add_fault(
+        kind="refuse_row", table=sync.simulator.TABLE, times=None, status=400, code="0x80040265"
+    )
+    sync.peer.put("A", name="Ours")
+    await sync.settled(connection, parked=1)
+    sync.peer.delete(record)
+    await sync.settled(connection, removed=1)
+    await named(sync, A="Theirs")
