@@ -59,6 +59,12 @@ class Item:
         """Nothing else may go out for these keys meanwhile."""
         return {self.same_key, self.row.crm_key or self.same_key}
 
+    @property
+    def is_sought(self) -> bool:
+        """Whether its row may be there under the key that it had before, by an unknown id."""
+        had = self.row.crm_key
+        return self.write.form == "new" and had is not None and had != self.same_key
+
     def identified(self, crm_id: str | None) -> "Item":
         """With the CRM's id of its row, where that has just been learnt."""
         return self if crm_id is None else replace(self, write=replace(self.write, crm_id=crm_id))
@@ -66,7 +72,7 @@ class Item:
     @property
     def intent(self) -> Intent:
         """A new row is the record's from now on; a known one keeps its key until it has changed."""
-        is_new = self.write.form == "new"
+        is_new = self.write.form == "new" and not self.is_sought
         known = dict.fromkeys(self.row.sent, IN_FLIGHT) if self.heir_of else {}
         return Intent(
             self.record,

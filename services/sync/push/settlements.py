@@ -79,6 +79,12 @@ def _accepted(item: Item, verdict: Verdict, now: datetime) -> Settlement:
     )
 
 
+def sought_again(item: Item, crm_id: str | None, now: datetime) -> Settlement:
+    """It has the row that was found by its old key, or owns none; it stays due."""
+    crm_key = None if crm_id is None else item.row.crm_key
+    return Settlement(item.record, "pending", now, owns=True, crm_key=crm_key, crm_id=crm_id)
+
+
 def _removed(item: Item, now: datetime, *, is_gone: bool = False) -> Settlement:
     if item.write.form == "delete" or is_gone:
         return Settlement(item.record, "removed", now, reason=REMOVED, code="gone", owns=True)

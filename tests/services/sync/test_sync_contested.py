@@ -71,3 +71,15 @@ async def test_a_row_that_was_never_accepted_is_not_ours_to_delete(sync: Sync) -
     sync.peer.delete(record)
     await sync.settled(connection, removed=1)
     await named(sync, A="Theirs")
+
+
+async def test_a_key_that_changes_before_its_first_answer_leaves_no_row_behind(sync: Sync) -> None:
+    sync.simulator.add_fault(kind="lost_reply", path=sync.simulator.BATCH)
+    record = sync.peer.put("A", name="One")
+    connection = await sync.connect()
+    await eventually(lambda: len(sync.batches()) == 1)
+    await sync.http.post(f"{sync.path}/{connection}/pause")
+    sync.peer.put("B", id_=record, name="One")
+    await sync.http.post(f"{sync.path}/{connection}/resume")
+    await named(sync, B="One")
+    await sync.settled(connection, ok=1)
