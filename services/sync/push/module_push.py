@@ -19,7 +19,7 @@ from services.sync.push.lanes import Lanes
 from services.sync.push.lock import Overtaken
 from services.sync.push.plan import Item, PushPlan, Rules, key_of, plan
 from services.sync.push.record import RunRecord
-from services.sync.push.settlements import Settler, keys_left
+from services.sync.push.settlements import Settler, keys_left, sought_again
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing, ownership, settling
 from services.sync.store.outgoing import DueRow
@@ -170,7 +170,7 @@ class ModulePush:
 
     async def _send(self, items: Sequence[Item]) -> None:
         """Send the rows, in halves where they are refused as a whole."""
-        items = await self._identified(items)
+        items = await self._identified(await self._unsought(items))
         if not items:
             return
         sent = await self.crm.write(self._mapping, [item.write for item in items])
@@ -196,6 +196,22 @@ class ModulePush:
     async def _require_permission(self) -> None:
         async with self.fence.db.read() as session:
             await self.fence.require_permission(session)
+
+    async def _unsought(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Without those whose row was sent by another key and never told of: they are planned anew,
+        with its id or as new ones."""
+        sought = [item for item in items if item.is_sought and item.row.crm_key]
+        if not sought:
+            return items
+        found = await self.crm.find(self._mapping, [item.row.crm_key or "" for item in sought])
+        if isinstance(found, Verdict):
+            self._stops.append(found)
+            return []
+        now = clock.now()
+        rows = [sought_again(item, found.get(item.row.crm_key or ""), now) for item in sought]
+        async with self.fence.writing() as session:
+            await self._write_down(session, {item.record: item.row for item in sought}, rows)
+        return [item for item in items if not item.is_sought]
 
     async def _identified(self, items: Sequence[Item]) -> Sequence[Item]:
         """Rows that are to go away, by the CRM's id; whose row is not there is settled."""
@@ -226,6 +242,9 @@ class ModulePush:
         if not rows:
             return
         async with self.fence.writing() as session:
+            accepted = {row.record for row in rows if row.state == "ok"}
+            gone = [item.displaces for item in items if item.displaces and item.record in accepted]
+            await settling.give_up_rows(session, self.connection.id, gone)
             await self._write_down(session, {item.record: item.row for item in items}, rows)
             await self.record.note(session, rows, called=True)
             await connections.release(session, self.connection.id)

@@ -40,7 +40,7 @@ class Item:
     """A row to send and what it looked like when it was planned; `hashes` are remembered then.
 
     `same_key` is the key of its row there once it is sent; `heir_of` is the vanished record whose
-    row it takes over.
+    row it takes over, `displaces` the one whose row is not there if this key is accepted.
     """
 
     row: DueRow
@@ -48,6 +48,7 @@ class Item:
     same_key: str
     hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     heir_of: UUID | None = None
+    displaces: UUID | None = None
 
     @property
     def record(self) -> UUID:
@@ -58,6 +59,12 @@ class Item:
         """Nothing else may go out for these keys meanwhile."""
         return {self.same_key, self.row.crm_key or self.same_key}
 
+    @property
+    def is_sought(self) -> bool:
+        """Whether its row may be there under the key that it had before, by an unknown id."""
+        had = self.row.crm_key
+        return self.write.form == "new" and had is not None and had != self.same_key
+
     def identified(self, crm_id: str | None) -> "Item":
         """With the CRM's id of its row, where that has just been learnt."""
         return self if crm_id is None else replace(self, write=replace(self.write, crm_id=crm_id))
@@ -65,7 +72,7 @@ class Item:
     @property
     def intent(self) -> Intent:
         """A new row is the record's from now on; a known one keeps its key until it has changed."""
-        is_new = self.write.form == "new"
+        is_new = self.write.form == "new" and not self.is_sought
         known = dict.fromkeys(self.row.sent, IN_FLIGHT) if self.heir_of else {}
         return Intent(
             self.record,
@@ -152,11 +159,15 @@ def _present(
         return None
     if claim in (Claim.TAKEN, Claim.LEAVING):
         return parked(row, now, TAKEN, "key-taken")
-    heir_of = None
-    if claim is Claim.HEIR and owner is not None and row.crm_key is None:
-        heir_of, row = owner.record, _inheriting(row, owner)
+    heir_of = displaces = None
+    if claim is Claim.HEIR and owner is not None:
+        if row.crm_key is None:
+            heir_of, row = owner.record, _inheriting(row, owner)
+        else:
+            displaces = owner.record
     values = {**converted.values, **withdrawn(row.sent, record.fields, rules.mapping)}
-    return _changed(row, key, same_key, values, rules, heir_of) or _unchanged(row, now)
+    found = _changed(row, key, same_key, values, rules, heir_of)
+    return replace(found, displaces=displaces) if found else _unchanged(row, now)
 
 
 def _inheriting(row: DueRow, owner: Rival) -> DueRow:

@@ -1,7 +1,7 @@
 """What is written down of each row after the CRM has answered for it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +19,7 @@ DEACTIVATED = "the record is gone; its row in the CRM is deactivated"
 DELETED_THERE = "its row was deleted in the CRM"
 FORGOTTEN = "its row was deleted in the CRM and is not made again, as the connection says"
 TAKEN = "another row of the CRM has this key"
+_REFUSED = (Meaning.REJECTED, Meaning.TAKEN, Meaning.RACED)  # for certain: nothing was written
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class Settler:
             return _removed(item, now) if removing else _accepted(item, verdict, now)
         if verdict.meaning is Meaning.GONE:
             return _removed(item, now, is_gone=True) if removing else self._missing(item, now)
+        found = await self._unaccepted(item, verdict, now)
+        # whoever owned no row before owns none: one with its key, if there is one, is another's
+        was_refused = verdict.meaning in _REFUSED and item.row.crm_key is None
+        return replace(found, owns=True) if was_refused else found
+
+    async def _unaccepted(self, item: Item, verdict: Verdict, now: datetime) -> Settlement:
         detail = await self._sealed(item, verdict.detail)
         if verdict.meaning is Meaning.TAKEN:
             return parked(item.row, now, TAKEN, "key-taken", detail)
@@ -70,6 +77,12 @@ def _accepted(item: Item, verdict: Verdict, now: datetime) -> Settlement:
         crm_key=item.same_key,
         crm_id=id_,
     )
+
+
+def sought_again(item: Item, crm_id: str | None, now: datetime) -> Settlement:
+    """It has the row that was found by its old key, or owns none; it stays due."""
+    crm_key = None if crm_id is None else item.row.crm_key
+    return Settlement(item.record, "pending", now, owns=True, crm_key=crm_key, crm_id=crm_id)
 
 
 def _removed(item: Item, now: datetime, *, is_gone: bool = False) -> Settlement:
