@@ -11,7 +11,7 @@ OPERATIONS = "10000"
 
 def main() -> None:
     command = [sys.executable, "-m", "pytest", "-q", "tests/convergence"]
-    environment = {**os.environ, "BULKHEAD_CONVERGENCE": OPERATIONS}
+    environment = {**os.environ, "CONVERGENCE": OPERATIONS}
     sys.exit(subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode)
 
 

@@ -1,87 +1,143 @@
-"""What is different between both sides, by the CRM's own equality."""
+"""What is different between both sides, by the CRM's own equality and the connection's policies."""
 
-from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 
 from sandbox.dataverse.collation import folded
-from tests.services.sync.running_sync import Sync
+from tests.convergence.their_side import TABLES
+from tests.convergence.world import World
 
-Values = Mapping[str, Any]
-_HELD = text("SELECT crm_key FROM outgoing WHERE state = 'parked' AND crm_key IS NOT NULL")
-
-
-async def differences(sync: Sync, connection: str) -> list[str]:
-    """Sentences; none: both sides are equal, and nothing is there that was not chosen.
-
-    For a connection that deletes what is deleted and clears what is withdrawn.
-    """
-    ours, theirs, held = _expected(sync), _rows(sync), await _held(sync)
-    states = await _states(sync, connection)
-    found = [f"{key}: due" for key, state in states.items() if state in ("pending", "retry")]
-    for key in sorted({*ours, *theirs} - held):
-        found += _of_one(key, ours.get(key, {}), theirs.get(key, []), states)
-    return found + [f"{key}: {len(rows)} rows" for key, rows in theirs.items() if len(rows) > 1]
+Row = Mapping[str, Any]
+_OUTGOING = text(
+    "SELECT record, module, key, state, code, reason, same_key, crm_key, crm_id FROM outgoing"
+    " WHERE connection = :connection"
+)
+_WAITING = ("pending", "retry")
+_IDS = {"accounts": "accountid", "contacts": "contactid"}
 
 
-def _of_one(
-    key: str, wanted: Mapping[str, Values], rows: list[Values], states: Mapping[str, str]
-) -> list[str]:
-    """Of the records that the CRM takes for one, one has the row, if any has ever had a value.
+@dataclass(frozen=True)
+class Both:
+    """One module of both sides: what sync knows of each record, and the CRM's rows by key."""
 
-    An older record has the key also while it is empty: then nobody has a row.
-    """
-    of_these = {one: states.get(one, "unknown") for one in wanted}
-    holders = [one for one, state in of_these.items() if state == "ok"]
-    is_nobodys = not holders and "empty" not in of_these.values() and bool(of_these)
-    if len(holders) > 1 or is_nobodys or (rows and not holders):
-        return [f"{key}: {len(rows)} rows are of {of_these or 'nobody'}"]
-    if not holders:
-        return []
-    values = wanted[holders[0]]
-    if not rows:
-        return [f"{key}: no row for {dict(values)}"]
-    other = {name: rows[0].get(name) for name in values if rows[0].get(name) != values[name]}
-    return [f"{key}: {other} in place of {dict(values)}"] if other else []
+    world: World
+    module: str
+    table: str
+    known: Mapping[UUID, Row]
+    rows: Mapping[str, Row]
+
+    def differences(self) -> list[str]:
+        found = [f"{one['key']}: {one['state']} still" for one in self._present if _waits(one)]
+        missing = [one["key"] for one in self._records.values() if one["id"] not in self.known]
+        found += [f"{key}: never looked at" for key in missing]
+        for one in self._present:
+            found += self._of_record(one)
+        owned = {one["crm_key"] for one in self.known.values() if self._may_own(one)}
+        return found + [
+            f"{row[TABLES[self.table]]}: a row that is nobody's"
+            for key, row in self.rows.items()
+            if key not in owned and not self._may_stay(row)
+        ]
+
+    @property
+    def _records(self) -> dict[UUID, Any]:
+        everything = self.world.peer.records.items()
+        return {id_: one for id_, one in everything if one["module"] == self.module}
+
+    @property
+    def _present(self) -> list[Row]:
+        return [one for record, one in self.known.items() if record in self._records]
+
+    def _of_record(self, one: Row) -> list[str]:
+        key, code = one["key"], one["code"]
+        row = self.rows.get(folded(key))
+        wanted = self._wanted(one["record"])
+        match one["state"]:
+            case "ok":
+                return self._of_row(one, wanted)
+            case "empty":
+                filled = {name: value for name, value in wanted.items() if value is not None}
+                return [f"{key}: empty in spite of {filled}"] if filled else []
+            case "parked" if code == "key-taken":
+                return [] if row is not None else [f"{key}: parked, but nobody has its key"]
+            case "pending" | "retry":
+                return []
+        return [f"{key}: {one['state']} {code} {one['reason']}"]
+
+    def _of_row(self, one: Row, wanted: Row) -> list[str]:
+        row = self.rows.get(folded(one["key"]))
+        if row is None:
+            return [f"{one['key']}: no row for {dict(wanted)}"]
+        has = {name: row.get(name) for name in wanted}
+        found = [f"{one['key']}: {has} in place of {dict(wanted)}"] if has != wanted else []
+        before, now = self.world.ids.get(one["record"]), str(row[_IDS[self.table]])
+        if one["crm_id"] not in (None, now):
+            found.append(f"{one['key']}: believed to be {one['crm_id']}, is {now}")
+        if before not in (None, now, *self.world.lost):
+            found.append(f"{one['key']}: was the row {before}, is {now}")
+        return found
+
+    def _wanted(self, record: UUID) -> dict[str, Any]:
+        """What the columns have to hold; an empty text is nothing there."""
+        chosen = self.world.peer.choice[self.module]
+        fields, columns = self._records[record]["fields"], self.world.columns(self.module)
+        wanted = {columns[name]: fields.get(name) or None for name in chosen}
+        if wanted.get("parentcustomerid"):
+            wanted["parentcustomerid"] = self._parents()[wanted["parentcustomerid"]]
+        if self.world.policies.withdrawn == "clear":
+            wanted |= {columns[name]: None for name in columns if name not in chosen}
+        return wanted
+
+    def _parents(self) -> dict[str, Any]:
+        crm = self.world.crm
+        return {row[crm.KEY]: row["accountid"] for row in crm.records()}
+
+    def _may_own(self, one: Row) -> bool:
+        """Whose row is allowed to be there: present records', and those that cannot have their new
+        key, whose old row stays as it is."""
+        return one["record"] in self._records and one["state"] in ("ok", "parked", *_WAITING)
+
+    def _may_stay(self, row: Row) -> bool:
+        """The row of a record that is gone, by policy."""
+        match self.world.policies.deletions:
+            case "keep":
+                return row[TABLES[self.table]] in self.world.keys
+            case "deactivate":
+                return bool(row["statecode"] == 1)
+        return False
 
 
-async def _held(sync: Sync) -> set[str]:
-    """The CRM's keys of records that cannot have their new key: their rows stay as they are."""
-    async with sync.parts.db.read() as session:
-        return {folded(row["crm_key"]) for row in await session.all(_HELD)}
+def _waits(one: Row) -> bool:
+    return one["state"] in _WAITING
 
 
-def _expected(sync: Sync) -> dict[str, dict[str, Values]]:
-    """By the CRM's key: the records that have it, with a value for every mapped column."""
-    columns = sync.simulator.MAPPING["fields"]
-    chosen = sync.peer.choice.get("organisation", [])
-    found: dict[str, dict[str, Values]] = defaultdict(dict)
-    for record in sync.peer.records.values():
-        values = {
-            column: record["fields"].get(field) if field in chosen else None
-            for field, column in columns.items()
-        }
-        found[folded(record["key"])][record["key"]] = values
+async def both(world: World) -> list[Both]:
+    async with world.sync.parts.db.read() as session:
+        known = await session.all(_OUTGOING, {"connection": world.connection})
+    found = []
+    for module, mapping in world.mappings.items():
+        table = mapping["table"]
+        key = TABLES[table]
+        rows = {folded(row[key]): row for row in world.crm.rows(table) if row.get(key)}
+        mine = {one["record"]: dict(one) for one in known if one["module"] == module}
+        found.append(Both(world, module, table, mine, rows))
     return found
 
 
-def _rows(sync: Sync) -> dict[str, list[Values]]:
-    found: dict[str, list[Values]] = defaultdict(list)
-    for row in sync.simulator.records():
-        found[folded(row[sync.simulator.KEY])].append(row)
-    return found
+async def differences(world: World) -> list[str]:
+    """Sentences; none: both sides are equal."""
+    return [line for one in await both(world) for line in one.differences()]
 
 
-async def _states(sync: Sync, connection: str) -> dict[str, str]:
-    """What became of the records that are there, by their keys."""
-    there = {str(record) for record in sync.peer.records}
-    found: dict[str, str] = {}
-    cursor = ""
-    while True:
-        page = await sync.get(f"/{connection}/outcomes?limit=500{cursor}")
-        found |= {one["key"]: one["state"] for one in page["outcomes"] if one["record"] in there}
-        if page["cursor"] is None:
-            return found
-        cursor = f"&cursor={page['cursor']}"
+async def note_ids(world: World) -> None:
+    """Which row each record has, while all is calm."""
+    for one in await both(world):
+        for record, known in one.known.items():
+            if known["state"] == "ok" and known["crm_id"]:
+                world.ids[record] = known["crm_id"]
+            else:
+                world.ids.pop(record, None)

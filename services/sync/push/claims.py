@@ -20,7 +20,8 @@ class Claim(Enum):
 class Claims:
     """Who owns the CRM's row keeps it, else the oldest record has the key, after every restart.
 
-    `rivals` are all records that own a row with one of the keys, and the oldest with each of them.
+    `rivals` are all records that own a row with one of the keys, and the oldest with each of them
+    that may have something to send.
     """
 
     owners: dict[str, Rival] = field(default_factory=dict)

@@ -103,11 +103,12 @@ def _removed(item: Item, now: datetime, *, is_gone: bool = False) -> Settlement:
 
 
 def keys_left(rows: Mapping[UUID, DueRow], settled: Iterable[Settlement]) -> list[str]:
-    """Keys that other records may have had to wait for: of rows that are gone, or have another."""
+    """Keys that other records may have had to wait for: of rows that are gone, or have another, and
+    of records that have nothing to send."""
     left = set[str]()
     for one in settled:
         row = rows[one.record]
-        if one.state == "removed":
+        if one.state in ("removed", "empty"):
             left |= {key for key in (row.same_key, row.crm_key) if key is not None}
         elif one.owns and row.crm_key is not None and row.crm_key != one.crm_key:
             left.add(row.crm_key)

@@ -39,7 +39,10 @@ class Rival:
 async def rivals(
     session: ReadSession, connection: ConnectionId, module: str, same_keys: Sequence[str]
 ) -> list[Rival]:
-    """All records that have one of these keys or own the row with it, a few at most of each key."""
+    """All records that have one of these keys or own the row with it, a few at most of each key.
+
+    One that was found empty has nothing to send, so it keeps its key from nobody.
+    """
     of_module = (outgoing.c.connection == connection, outgoing.c.module == module)
     columns = [outgoing.c[one.name] for one in fields(Rival) if one.name != "is_gone"]
     is_gone = (outgoing.c.state == "removed").label("is_gone")
@@ -47,7 +50,8 @@ async def rivals(
     eldest = (
         select(*columns, is_gone)
         .ext(distinct_on(outgoing.c.same_key))
-        .where(*of_module, outgoing.c.same_key.in_(same_keys), outgoing.c.state != "removed")
+        .where(*of_module, outgoing.c.same_key.in_(same_keys))
+        .where(outgoing.c.state.not_in(("removed", "empty")))
         .order_by(outgoing.c.same_key, outgoing.c.record)
     )
     return [Rival(**row) for query in (owners, eldest) for row in await session.all(query)]

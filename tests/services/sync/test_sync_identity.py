@@ -211,6 +211,18 @@ async def test_a_record_of_which_all_chosen_fields_are_empty_is_not_counted_as_t
     await sync.settled(connection, ok=2)
 
 
+async def test_a_record_with_nothing_to_send_keeps_its_key_from_nobody(sync: Sync) -> None:
+    older, younger = by_age(2)
+    sync.peer.put("kq-1", id_=older, name=None)
+    sync.peer.put("KQ-1", id_=younger, name="Younger")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1, empty=1)
+    assert sync.simulator.by_key()["KQ-1"]["name"] == "Younger"
+    sync.peer.put("kq-1", id_=older, name="Older")  # too late: the row has an owner
+    await sync.settled(connection, ok=1, parked=1)
+    assert [row["name"] for row in sync.simulator.records()] == ["Younger"]
+
+
 async def test_rows_of_the_version_before_go_on_and_the_older_of_two_has_the_row(
     sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:

@@ -3,30 +3,24 @@ credentials. `make test` does a hundredth of what `make proof` does (python -m t
 
 import asyncio
 import contextlib
-import json
 import os
 import random
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx2
-from fastapi import FastAPI
 from sqlalchemy import text
 
-from kit.tokens import to_jwks
 from sandbox.dataverse.tokens import Secret
 from tests.eventually import eventually
 from tests.gateway.edge_parts import serving
 from tests.services.sync.peer_tenants import PeerTenants
-from tests.services.sync.running_sync import KEY, Sync, running_sync, token
-from tests.services.sync.simulated_crms import HOST, SimulatedCrm
+from tests.services.sync.running_sync import Sync, running_sync, token
+from tests.services.sync.simulated_crms import SimulatedCrm
+from tests.services.sync.sync_process import SyncProcess, services_of
 
 ROTATIONS = int(os.environ.get("ROTATIONS", "2"))
-ROOT = Path(__file__).parents[3]
 KEYS = 20
 # whatever ever stood as a reason of a connection, also for a moment
 WATCH = (
@@ -43,12 +37,10 @@ class Rotated:
     """A sync that survives, another one of the same installation that is killed, and their CRM."""
 
     survivor: Sync
-    services: str
-    free_port: Callable[[], int]
+    victim: SyncProcess
     chance: random.Random
     id: str = ""
     known: str = ""
-    _victim: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def known_there(self, *secrets: str) -> None:
         there = self.survivor.simulator
@@ -70,13 +62,11 @@ class Rotated:
         body = {"client_secret": secret, "when": when}
         path = f"{self.survivor.path}/{self.id}/credentials"
         headers = {"Authorization": f"Bearer {token(self.survivor.tenant)}"}
-        port = self.free_port()
-        base = f"http://127.0.0.1:{port}"
+        base = await self.victim.start()
         async with httpx2.AsyncClient(base_url=base, headers=headers, trust_env=False) as http:
-            await self._start(http, port)
             asking = asyncio.create_task(http.put(path, json=body))
             await asyncio.wait([asking], timeout=self.chance.uniform(0, 1.0))
-            self.kill()
+            self.victim.kill()
             try:
                 is_confirmed = (await asking).status_code == 204
             except httpx2.TransportError:
@@ -84,40 +74,6 @@ class Rotated:
         if not is_confirmed:
             again = await self.survivor.http.put(path, json=body)
             assert again.status_code == 204, again.text
-
-    async def _start(self, http: httpx2.AsyncClient, port: int) -> None:
-        given = self.survivor.settings.model_dump(mode="json", exclude_none=True)
-        changed = {"port": port, "tenants_url": self.services, "auth_url": self.services}
-        environment = {
-            f"BULKHEAD_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-            for name, value in (given | changed).items()
-        }
-        there = self.survivor.simulator
-        authority = self.survivor.settings.kek_file.with_name("authority.pem")
-        authority.write_bytes(there.authority.certificate)
-        log = authority.with_name("victim.log")
-        with log.open("wb") as stderr:
-            self._victim = subprocess.Popen(
-                [sys.executable, "-m", "ops.local.sync", HOST, str(there.port), str(authority)],
-                cwd=ROOT,
-                env=os.environ | environment,
-                stderr=stderr,
-            )
-        process = self._victim
-
-        async def answers() -> bool:
-            assert process.poll() is None, log.read_text()[-3000:]
-            with contextlib.suppress(httpx2.TransportError):
-                return (await http.get("/livez")).status_code == 200
-            return False
-
-        await eventually(answers, 60.0)
-
-    def kill(self) -> None:
-        if self._victim is not None:
-            self._victim.kill()
-            self._victim.wait()
-            self._victim = None
 
     async def _arrives(self, name: str) -> None:
         there = self.survivor.simulator
@@ -142,17 +98,6 @@ async def load(peer: PeerTenants) -> AsyncIterator[None]:
         await asyncio.gather(changing, return_exceptions=True)
 
 
-def services_of(peer: PeerTenants) -> FastAPI:
-    """What the killed process asks of others: tenants, and the keys of auth."""
-    app = peer.app()
-
-    @app.get("/.well-known/jwks.json")
-    async def keys() -> dict[str, Any]:
-        return to_jwks([KEY.public])
-
-    return app
-
-
 async def test_no_push_ends_for_a_reason_of_credentials(
     sync_url: str,
     tmp_path: Path,
@@ -166,7 +111,8 @@ async def test_no_push_ends_for_a_reason_of_credentials(
         serving(services_of(peer), services),
         running_sync(sync_url, tmp_path, simulator, peer) as survivor,
     ):
-        rotated = Rotated(survivor, f"http://127.0.0.1:{services}", free_port, random.Random(4711))
+        victim = SyncProcess(survivor, f"http://127.0.0.1:{services}", free_port)
+        rotated = Rotated(survivor, victim, random.Random(4711))
         rotated.id, rotated.known = await survivor.connect(), simulator.client_secret
         async with survivor.parts.db.write() as session:
             for statement in WATCH:
@@ -176,7 +122,7 @@ async def test_no_push_ends_for_a_reason_of_credentials(
                 for number in range(ROTATIONS):
                     await rotated.rotate(number)
         finally:
-            rotated.kill()
+            rotated.victim.kill()
         async with survivor.parts.db.read() as session:
             seen = await session.all(text("SELECT DISTINCT state, reason FROM seen"))
         assert [dict(row) for row in seen] == []
