@@ -7,14 +7,18 @@ from services.sync.egress import Call, CallLedger, Egress, Reply
 
 
 class HeldEgress(Egress):
-    """Holds the first batch before it leaves, and only that one; `held` says that it is here."""
+    """Holds the first batch before it leaves, and only that one; `held` says that it is here.
+
+    `holds` is the operation of the call that is held.
+    """
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
+        self.holds = "upsert-batch"
         self.held, self.let_go = asyncio.Event(), asyncio.Event()
 
     async def send(self, call: Call, ledger: CallLedger) -> Reply:
-        if call.operation == "upsert-batch" and not self.held.is_set():
+        if call.operation == self.holds and not self.held.is_set():
             self.held.set()
             await self.let_go.wait()
         return await super().send(call, ledger)

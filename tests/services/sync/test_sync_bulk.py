@@ -5,10 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from services.sync.crm.dataverse.operations import FIND_BATCH
 from tests.eventually import eventually
+from tests.services.sync.held_egress import HeldEgress
 from tests.services.sync.peer_tenants import PeerTenants
-from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.running_sync import LIMITS, Sync, injected_name, running_sync
 from tests.services.sync.simulated_crms import HOST, IN_BULK, SimulatedCrm
 
 
@@ -86,4 +89,40 @@ async def test_an_action_that_is_gone_is_done_without(sync: Sync) -> None:
         )
     )
     await sync.settled(connection, ok=20)
+    for number in range(20, 40):
+        sync.peer.put(f"K{number}", name="One")
+    await sync.settled(connection, ok=40)
     assert (await sync.get(f"/{connection}"))["state"] == "active"
+
+
+async def test_a_new_row_counts_only_when_the_crm_shows_its_id(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    held = HeldEgress.injecting(injected_name(simulator), limits=LIMITS)
+    held.holds = FIND_BATCH.name
+    peer.fill(20)
+    async with running_sync(sync_url, tmp_path, simulator, peer, egress=held) as sync:
+        connection = await sync.connect()
+        await eventually(held.held.is_set)
+        simulator.lose("K3", "K4")
+        held.let_go.set()
+        await sync.settled(connection, ok=20)
+    assert len(simulator.records()) == 20
+
+
+async def test_ids_are_told_apart_by_the_key_as_the_crm_compares_it(sync: Sync) -> None:
+    """A row that was there before keeps its own way of writing the key."""
+    rows = sync.simulator.simulation.organisation.rows
+    table = sync.simulator.simulation.organisation.schema.tables[sync.simulator.TABLE]
+    theirs = "99999999-9999-4999-8999-999999999999"
+    with rows.transaction():
+        rows.insert(table, theirs, {"name": "Was", sync.simulator.KEY: "k3"}, {"user": None})
+    sync.peer.fill(20)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=20)
+    ids = {row["name"]: row["accountid"] for row in sync.simulator.records()}
+    assert len(ids) == 20
+    assert ids["Name 3"] == theirs
+    async with sync.parts.db.read() as session:
+        found = await session.all(text("SELECT key, crm_id FROM outgoing"))
+    assert {row["key"].replace("K", "Name "): row["crm_id"] for row in found} == ids

@@ -101,6 +101,51 @@ async def test_when_the_owner_goes_whoever_waited_takes_its_row_over(sync: Sync)
     assert row.get(sync.simulator.HEADQUARTERS) is None
 
 
+async def test_whoever_waits_for_a_key_has_it_once_its_owner_has_another(sync: Sync) -> None:
+    old, young = by_age(2)
+    sync.peer.put("later", id_=old, name="Waits")
+    sync.peer.put("A", id_=young, name="Owner")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=2)
+    sync.peer.put("a", id_=old, name="Waits")
+    await sync.settled(connection, ok=1, parked=1)
+    sync.peer.put("B", id_=young, name="Owner")
+    await sync.settled(connection, ok=2)
+    assert {key: row["name"] for key, row in sync.simulator.by_key().items()} == {
+        "a": "Waits",
+        "B": "Owner",
+    }
+
+
+async def test_whoever_waits_for_a_key_has_it_once_an_older_record_without_a_row_leaves_it(
+    sync: Sync,
+) -> None:
+    old, young = by_age(2)
+    sync.peer.put("A", id_=old, name="x" * 300)  # longer than its column: it has no row
+    sync.peer.put("a", id_=young, name="Waits")
+    connection = await sync.connect()
+    await sync.settled(connection, parked=2)
+    sync.peer.put("B", id_=old)
+    await sync.settled(connection, ok=1, parked=1)
+    assert [row["name"] for row in sync.simulator.records()] == ["Waits"]
+
+
+async def test_a_row_whose_id_is_not_known_goes_by_its_key(sync: Sync, sync_url: str) -> None:
+    """A version before this one kept no ids."""
+    records = [sync.peer.put(key, name="One") for key in ("A", "B", "C")]
+    connection = await sync.connect(**mapping(sync, deletions="delete"))
+    await sync.settled(connection, ok=3)
+    db = Database(sync_url)
+    async with db.write() as session:
+        await session.run(text("UPDATE outgoing SET crm_id = NULL"))
+    await db.close()
+    sync.simulator.lose("B")
+    for record in records[:2]:
+        sync.peer.delete(record)
+    await sync.settled(connection, ok=1, removed=2)
+    assert sync.simulator.by_key().keys() == {"C"}
+
+
 async def test_a_record_that_is_made_again_wears_none_of_the_old_ones_values(sync: Sync) -> None:
     old = sync.peer.put("A", name="Old", sector="Energy")
     connection = await sync.connect()

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from contracts.ids import ConnectionId, new_id
 from kit.db import Database
 from sandbox.dataverse.tokens import Secret
+from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
@@ -45,6 +47,33 @@ async def test_a_secret_that_is_well_again_heals_the_connection_by_itself(
     await hurry(sync_url, LOOK)
     await sync.settled(connection, ok=3)
     assert (await sync.get(f"/{connection}"))["state"] == "active"
+    async with sync.parts.db.read() as session:
+        looks = "SELECT looks FROM connection WHERE look_at IS NULL"
+        assert await session.scalar(text(looks)) == 0  # the next one is early again
+
+
+async def test_a_look_is_taken_when_it_is_due_and_by_one_alone(sync_url: str) -> None:
+    db = Database(sync_url)
+    broken = (
+        "INSERT INTO connection (id, tenant, name, kind, state, address, modules, suspended)"
+        " VALUES (:id, :id, '', '', 'active', '{}', '{}', :suspended)"
+    )
+    due, later, suspended = (ConnectionId(new_id()) for _ in range(3))
+    async with db.write() as session:
+        for id_ in (due, later, suspended):
+            await session.run(text(broken), {"id": id_, "suspended": id_ == suspended})
+            assert await connections.set_state(session, id_, "broken", was=["active"])
+        assert await connections.take_look(session) is None
+        hurry = "UPDATE connection SET look_at = now() WHERE id <> :id"
+        await session.run(text(hurry), {"id": later})
+    async with db.write() as first, db.write() as second:
+        taken = await connections.take_look(first)
+        assert taken is not None
+        assert taken.id == due
+        assert await connections.take_look(second) is None
+    async with db.write() as session:
+        assert await connections.take_look(session) is None
+    await db.close()
 
 
 async def test_a_look_that_finds_nothing_better_waits_longer_for_the_next(
