@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections import defaultdict
+from functools import cache
 from typing import Any
 
 import pytest
@@ -29,11 +30,14 @@ ALL |= {"runs": [RUN], "certificate": CERTIFICATE, "expires_at": "2027-06-30T00:
 """An answer in which every verb finds what it looks for."""
 
 
+document = cache(openapi.document)
+
+
 def described() -> dict[str, tuple[str, str, dict[str, Any]]]:
     """The operations on connections: method, path and what the document says."""
     return {
         operation["operationId"]: (method.upper(), path, operation)
-        for path, entries in openapi.document()["paths"].items()
+        for path, entries in document()["paths"].items()
         if path.startswith(PREFIX)
         for method, operation in entries.items()
     }
@@ -63,7 +67,7 @@ def sayable(operation: dict[str, Any]) -> set[str]:
     names = {one["name"] for one in operation.get("parameters", []) if one["in"] == "query"}
     for content in operation.get("requestBody", {}).get("content", {}).values():
         (schema,) = re.findall(r"schemas/(\w+)", json.dumps(content["schema"]))
-        names |= openapi.document()["components"]["schemas"][schema]["properties"].keys()
+        names |= document()["components"]["schemas"][schema]["properties"].keys()
     return names
 
 
