@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+_IDS = {"id", "record"}
 Piece: TypeAlias = str | tuple[str, str]
 """A text, or a text and its style."""
 
@@ -50,7 +51,7 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Ids are for the next command: they are never cut short."""
     table = Table()
     for column in columns:
-        table.add_column(Text(escaped(column)), overflow="fold", no_wrap=column == "id")
+        table.add_column(Text(escaped(column)), overflow="fold", no_wrap=column in _IDS)
     for row in rows:
         table.add_row(*(Text(escaped(cell)) for cell in row))
     Console().print(table)

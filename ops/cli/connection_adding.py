@@ -7,12 +7,13 @@ from typing import Any
 import typer
 
 from ops.api import Api
-from ops.cli.ending import REFUSED, USAGE, fail
+from ops.cli import choices
+from ops.cli.ending import USAGE, fail
 from ops.cli.files import read_json, read_text, without_line_end
 from ops.cli.session import ask, session
 
 TENANT = typer.Option(..., help="tenant id or name")
-_WHAT = "definition"
+WHAT = "definition"
 
 
 def add(
@@ -26,45 +27,22 @@ def add(
     May be repeated: a connection that an earlier call has saved gets the choice that it lacks.
     """
     here = session(context)
-    body = read_json(definition, _WHAT)
-    choice = _choice(body, definition)
+    body = read_json(definition, WHAT)
+    choice = choices.taken_from(body, definition)
     login = here.tenant(tenant)
     base = f"/t/{login.tenant}/v1"
-    here.run(login, lambda api: _require_fields(api, base, choice))
-    _require_mapped(body.get("modules"), choice)
+    here.run(login, lambda api: choices.require_fields(api, base, choice))
+    choices.require_mapped(body.get("modules"), choice)
     body["client_secret"] = client_secret(secret_file)
 
     async def work(api: Api) -> Any:
         made, done = await _find(api, base, body), []
         if made is None:
             made, done = await api.post(f"{base}/connections", body), ["connection saved"]
-        for module, fields in choice.items():
-            path = f"{base}/field-choices/{made['id']}/{module}"
-            done += await _choose(api, path, module, fields)
+        done += await choices.choose(api, base, made["id"], choice, is_change=False)
         return dict(made) | {"done": done}
 
     here.show_one(here.run(login, work))
-
-
-def _choice(body: dict[str, Any], definition: Path) -> dict[str, list[str]]:
-    """Take the choice out of the definition."""
-    choice = body.pop("choose", {})
-    lists = choice.values() if isinstance(choice, dict) else [None]
-    if not all(isinstance(one, list) and all(isinstance(f, str) for f in one) for one in lists):
-        fail(f"`choose` in {definition} is not an object of modules and lists of fields", USAGE)
-    found: dict[str, list[str]] = choice
-    return found
-
-
-def _require_mapped(modules: Any, choice: Mapping[str, list[str]]) -> None:
-    """Refuse to choose what the definition does not map: it would be refused once it is saved."""
-    for module, fields in choice.items():
-        mapping = modules.get(module) if isinstance(modules, dict) else None
-        mapped = mapping.get("fields") if isinstance(mapping, dict) else None
-        for field in fields:
-            if not isinstance(mapped, dict) or field not in mapped:
-                which = f"{field} of {module}, which `modules` does not map"
-                fail(f"`choose` names {which}: nothing was done", REFUSED)
 
 
 def client_secret(file: Path | None) -> str:
@@ -74,22 +52,10 @@ def client_secret(file: Path | None) -> str:
     return secret or fail(f"the secret file {file} is empty", USAGE)
 
 
-async def _require_fields(api: Api, base: str, choice: Mapping[str, list[str]]) -> None:
-    """Refuse a module or field that is not there before anything is saved."""
-    known = {
-        module["module"]: {field["field"] for field in module["fields"]}
-        for module in (await api.get(f"{base}/modules"))["modules"]
-    }
-    for module, fields in choice.items():
-        if module not in known:
-            fail(f"`choose` names {module}, which is no module: nothing was done", REFUSED)
-        for strange in [field for field in fields if field not in known[module]]:
-            fail(f"`choose` names {strange}, no field of {module}: nothing was done", REFUSED)
-
-
 async def _find(api: Api, base: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
     """The connection that an earlier call saved from the same definition."""
-    given = {name: value for name, value in body.items() if name != "client_secret"}
+    secret = {"client_secret", "secret_expires_at"}
+    given = {name: value for name, value in body.items() if name not in secret}
     for one in (await api.get(f"{base}/connections"))["connections"]:
         if one["state"] != "removed" and _is_made_of(one, given):
             return dict(one)
@@ -101,15 +67,25 @@ def _is_made_of(made: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     ours, theirs = given.get("modules"), made["modules"]
     if not isinstance(ours, dict) or ours.keys() != theirs.keys():
         return False
-    full = {name: theirs[name] | one for name, one in ours.items() if isinstance(one, dict)}
-    return full == theirs and all(made.get(n) == v for n, v in given.items() if n != "modules")
+    like = all(_is_like(one, theirs[name]) for name, one in ours.items())
+    return like and all(
+        made.get(name) == value for name, value in given.items() if name != "modules"
+    )
 
 
-async def _choose(api: Api, path: str, module: str, fields: list[str]) -> list[str]:
-    present = (await api.get(path))["fields"]
-    if sorted(present) == sorted(set(fields)):
-        return []
-    if present:
-        fail(f"the connection has another choice of fields for {module} already", REFUSED)
-    await api.put(path, {"fields": fields})
-    return [f"fields of {module} chosen"]
+def _is_like(ours: Any, theirs: Mapping[str, Any]) -> bool:
+    if not isinstance(ours, dict):
+        return False
+    given = {**theirs, **ours, "fields": _whole(ours.get("fields"))}
+    return given == {**theirs, "fields": _whole(theirs["fields"])}
+
+
+def _whole(fields: Any) -> Any:
+    """Each field with all that can be said of it: a name is a column of which nothing is said."""
+    if not isinstance(fields, dict):
+        return fields
+    objects = {
+        name: {"column": one} if isinstance(one, str) else one for name, one in fields.items()
+    }
+    plain: dict[str, Any] = {"choices": {}, "lookup": None}
+    return {name: plain | one if isinstance(one, dict) else one for name, one in objects.items()}

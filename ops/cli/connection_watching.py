@@ -1,28 +1,36 @@
 """`bulkhead connection push`, `watch` and `export`: what takes its time, with how far it is."""
 
-import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from ops import printing
 from ops.api import Api, until
-from ops.cli.checks import id_
 from ops.cli.connection_adding import TENANT
+from ops.cli.connection_verbs import CONNECTION
 from ops.cli.ending import REFUSED, fail
+from ops.cli.files import written
 from ops.cli.session import session
 
-_ID = Annotated[str, typer.Argument(callback=id_, help="id of the connection")]
+CALLS = {
+    "from": "not before this time",
+    "to": "before this time",
+    "operation": "only such calls",
+    "table": "only to this table",
+    "host": "only to this host",
+    "answer": "1xx to 5xx, or none",
+}
+"""Which calls of the ledger: `ledger` and `export` take the same."""
 _SHOWN = ("id", "why", "state", "reason", "due", "sent", "unchanged", "parked", "retried")
 _UNENDED = {"asked", "running"}
 _GOES_ON = {"cut", "overtaken", "interrupted"}
 _DEADLINE_S = 24 * 3600.0
 
 
-def push(context: typer.Context, connection: _ID, tenant: str = TENANT) -> None:
+def push(context: typer.Context, connection: CONNECTION, tenant: str = TENANT) -> None:
     """Push what is due now, and show how far it is until it has ended."""
     here = session(context)
     login = here.tenant(tenant)
@@ -30,12 +38,12 @@ def push(context: typer.Context, connection: _ID, tenant: str = TENANT) -> None:
 
     async def work(api: Api) -> Any:
         asked = await api.post(f"{base}/runs")
-        return await _follow(api, f"{base}/runs/{asked['id']}")
+        return _succeeded(await _follow(api, f"{base}/runs/{asked['id']}"))
 
-    here.show_one(_succeeded(here.run(login, work)))
+    here.show_one(here.run(login, work))
 
 
-def watch(context: typer.Context, connection: _ID, tenant: str = TENANT) -> None:
+def watch(context: typer.Context, connection: CONNECTION, tenant: str = TENANT) -> None:
     """Show rows due, sent and parked, rate and time left, until the present run has ended."""
     here = session(context)
     login = here.tenant(tenant)
@@ -47,51 +55,41 @@ def watch(context: typer.Context, connection: _ID, tenant: str = TENANT) -> None
             view = await api.get(base)
             waiting = view["outcomes"].get("pending", 0)
             if ended["state"] not in _GOES_ON or not waiting or view["state"] != "active":
-                return ended
+                return _succeeded(ended)
 
-    here.show_one(_succeeded(here.run(login, work)))
+    here.show_one(here.run(login, work))
 
 
 def export(
     context: typer.Context,
-    connection: _ID,
+    connection: CONNECTION,
     tenant: str = TENANT,
     format_: str = typer.Option("csv", "--format", help="csv or jsonl"),
-    since: str | None = typer.Option(None, "--from", help="not before this time"),
-    until_: str | None = typer.Option(None, "--to", help="before this time"),
+    since: str | None = typer.Option(None, "--from", help=CALLS["from"]),
+    until_: str | None = typer.Option(None, "--to", help=CALLS["to"]),
+    operation: str | None = typer.Option(None, help=CALLS["operation"]),
+    table: str | None = typer.Option(None, help=CALLS["table"]),
+    host: str | None = typer.Option(None, help=CALLS["host"]),
+    answer: str | None = typer.Option(None, help=CALLS["answer"]),
     file: Path | None = typer.Option(None, help="write there, not to standard output"),
 ) -> None:
     """The whole ledger as a file; what could not be read to its end is said."""
     here = session(context)
     login = here.tenant(tenant)
     path = f"/t/{login.tenant}/v1/connections/{connection}/ledger/export"
-    query = {"format": format_, "from": since, "to": until_}
-    known = {name: value for name, value in query.items() if value is not None}
+    said = {"format": format_, "from": since, "to": until_, "operation": operation}
+    said |= {"table": table, "host": host, "answer": answer}
+    query = {name: value for name, value in said.items() if value is not None}
 
     async def work(api: Api) -> int:
-        with _opened(file) as target:
-            return await api.save(path, target, known)
+        if file is None:
+            return await api.save(path, sys.stdout.buffer, query)
+        with written(file) as target:
+            return await api.save(path, target, query)
 
     size = here.run(login, work)
     if file is not None:
         here.show_one({"file": str(file), "bytes": size})
-
-
-@contextlib.contextmanager
-def _opened(file: Path | None) -> Any:
-    """The file, which is there when it is whole; else standard output."""
-    if file is None:
-        yield sys.stdout.buffer
-        return
-    part = file.with_name(f".{file.name}.part")
-    try:
-        with part.open("wb") as target:
-            yield target
-        part.replace(file)
-    except OSError as error:
-        fail(f"{file} cannot be written: {error.strerror}", REFUSED)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 async def _follow(api: Api, path: str) -> Any:

@@ -1,10 +1,12 @@
-"""Files that an operator hands over: whatever is wrong with one is said in a sentence."""
+"""Files that an operator hands over or asks for: whatever is wrong is said in a sentence."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from ops.cli.ending import USAGE, fail
+from ops.cli.ending import REFUSED, USAGE, fail
 
 _MOST = 1 << 20
 
@@ -41,3 +43,18 @@ def read_json(path: Path, what: str, code: int = USAGE) -> dict[str, Any]:
 def without_line_end(text: str) -> str:
     """One line end is not part of a secret; blanks around it are."""
     return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+
+
+@contextlib.contextmanager
+def written(file: Path) -> Iterator[BinaryIO]:
+    """What becomes the file once the block has ended well; nothing is left of half a one."""
+    part = file.parent / f".{file.name}.part"
+    try:
+        with part.open("wb") as target:
+            yield target
+        part.replace(file)
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}", REFUSED)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

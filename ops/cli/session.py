@@ -82,7 +82,7 @@ class Session:
         if self.output is Output.JSON:
             printing.show_json(list(rows))
             return
-        cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+        cells = [[_cell({**row}.get(column)) for column in columns] for row in rows]
         printing.show_table(columns, cells)
 
     def show_one(self, row: Mapping[str, Any]) -> None:

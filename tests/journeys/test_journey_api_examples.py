@@ -156,12 +156,23 @@ async def syncing(play: Play) -> None:
     await play.by_admin("POST", f"{one}/credentials/certificate", {"days": 365})
     await play.by_admin("GET", f"{one}/credentials")
     await play.by_admin("DELETE", f"{one}/credentials/next")
-    for action in ("pause", "resume"):
-        await play.by_admin("POST", f"{one}/{action}")
+    await play.by_admin("POST", f"{one}/pause")
+    await move_one(play)
+    await play.by_admin("POST", f"{one}/dry-run", {"module": "organisation", "limit": 100})
+    await play.by_admin("POST", f"{one}/resume")
     await play.by_admin("POST", f"{one}/retry", {"code": "value-refused"})
     await play.by_admin("POST", f"{one}/resync", {"module": "organisation"})
     await play.by_admin("PATCH", one, {"name": "Sales"})
     await play.by_admin("DELETE", one)
+
+
+async def move_one(play: Play) -> None:
+    """One organisation has something to send."""
+    found = await play.admin.get(play.path("records/organisation"), sort="name", limit=1)
+    one = f"records/organisation/{found['records'][0]['id']}"
+    moved = {"fields": {"headquarters": "Oslo, Norway"}}
+    headers = {"If-Match": await tag(play, one)}
+    await play.admin.call("PATCH", play.path(one), json=moved, headers=headers)
 
 
 async def is_done(play: Play, place: str) -> bool:

@@ -1,72 +1,19 @@
 """What answers at the address is not trusted: its words neither act nor crash."""
 
-import asyncio
 import json
-import ssl
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from ops.cli import _run
 from ops.cli.ending import REFUSED, UNREACHABLE
-from tests.services.sync.tls_server import serving
+from tests.ops.told import ID, TENANT, TOKENS, answer
 
-TOKENS = {"access_token": "a", "expires_in": 300, "refresh_token": "r"}
-ID, TENANT = "01890000-0000-7000-8000-000000000000", "01890000-0000-7000-8000-00000000000a"
 HOSTILE = "Firm [/] \x1b[2J\u202e[bold]"
-
-
-def answer(body: bytes, status: str = "200 OK", kind: str = "application/json") -> bytes:
-    head = f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n"
-    return f"{head}connection: close\r\n\r\n".encode() + body
 
 
 def problem(**members: Any) -> bytes:
     return answer(json.dumps(members).encode(), "422 No", "application/problem+json")
-
-
-@pytest.fixture
-def context(ca) -> ssl.SSLContext:
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ca.issue_cert("127.0.0.1").configure_cert(made)
-    return made
-
-
-@pytest.fixture
-def asked_for() -> list[str]:
-    """The requests that the server of `told` has had."""
-    return []
-
-
-@pytest.fixture
-def told(tmp_path, ca, context, capsys, asked_for) -> Callable[..., Any]:
-    """Runs a command against a server that always gives this answer: code, stdout, stderr."""
-
-    def credentials(port: int, trusted: trustme.CA) -> Path:
-        trusted.cert_pem.write_to_path(tmp_path / "ca.pem")
-        login = {"email": "a@b.example", "password": "a long enough password"}
-        known = {"url": f"https://127.0.0.1:{port}", "ca": str(tmp_path / "ca.pem")}
-        file: Path = tmp_path / "credentials.json"
-        file.write_text(
-            json.dumps(known | {"operator": login, "tenants": {TENANT: login | {"name": "A"}}})
-        )
-        file.chmod(0o600)
-        return file
-
-    async def run(
-        bytes_: bytes, *words: str, trusted: trustme.CA = ca, tls: bool = True
-    ) -> tuple[int, str, str]:
-        async with serving(bytes_, context if tls else None) as server:
-            file = credentials(server.port, trusted)
-            code = await asyncio.to_thread(_run, ["--credentials", str(file), *words])
-        asked_for.extend(request.decode() for request in server.requests)
-        done = capsys.readouterr()
-        return code, done.out, done.err
-
-    return run
 
 
 async def test_a_certificate_of_another_authority_is_not_trusted(told):

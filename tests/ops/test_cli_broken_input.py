@@ -13,34 +13,8 @@ from typer.models import CommandInfo
 
 from ops.cli import _run, app
 from ops.cli.ending import REFUSED, UNREACHABLE, USAGE
+from tests.ops.told import COMMANDS, ID, LOGIN
 
-ID = "01890000-0000-7000-8000-000000000000"
-COMMANDS = {
-    "status": ["status"],
-    "logout": ["logout"],
-    "tenant create": ["tenant", "create", "Cedar", "--allow", "127.0.0.1/32"],
-    "tenant list": ["tenant", "list"],
-    "tenant suspend": ["tenant", "suspend", ID],
-    "tenant resume": ["tenant", "resume", ID],
-    "user invite": ["user", "invite", "a@b.example"],
-    "user accept": ["user", "accept", "a@b.example", "--generate"],
-    "user unlock": ["user", "unlock", ID],
-    "allowlist show": ["allowlist", "show", ID],
-    "allowlist set": ["allowlist", "set", ID, "127.0.0.1/32"],
-    "connection add": ["connection", "add", "DEFINITION", "--tenant", "A"],
-    "connection list": ["connection", "list", "--tenant", "A"],
-    "connection test": ["connection", "test", ID, "--tenant", "A"],
-    **{
-        f"connection {name}": ["connection", name, ID, "--tenant", "A"]
-        for name in (
-            *("show", "pause", "resume", "remove", "outcomes", "summary", "retry", "runs"),
-            *("ledger", "push", "watch", "export", "credentials"),
-        )
-    },
-    "backup run": ["backup", "run", "--tenant", "A"],
-    "backup list": ["backup", "list", "--tenant", "A"],
-    "backup restore": ["backup", "restore", ID, "--tenant", "A", "--yes"],
-}
 OF_THIS_MACHINE = {"run", "demo", "clean"}
 OF_THE_BROKER = {
     "letters list": ["letters", "list"],
@@ -48,7 +22,6 @@ OF_THE_BROKER = {
     "letters replay": ["letters", "replay", "sync", ID],
     "letters drop": ["letters", "drop", "unrouted", "--all"],
 }
-LOGIN = {"email": "a@b.example", "password": "a long enough password"}
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
@@ -97,7 +70,8 @@ def say(tmp_path, capsys, monkeypatch):
             text = content if isinstance(content, str | bytes) else json.dumps(content)
             file.write_bytes(text.encode() if isinstance(text, str) else text)
             file.chmod(mode)
-        words = [str(definition) if one == "DEFINITION" else one for one in COMMANDS[command]]
+        places = {"DEFINITION": str(definition), "FILE": str(tmp_path / "written")}
+        words = [places.get(one, one) for one in COMMANDS[command]]
         with (tmp_path / "stdin").open() as given, monkeypatch.context() as patch:
             patch.setattr(sys, "stdin", given)
             code = _run(["--credentials", str(file), *words])
