@@ -13,6 +13,7 @@ class Claim(Enum):
     HEIR = auto()  # this record takes over the row of one that is gone
     TAKEN = auto()  # another record has it, and keeps it
     LEAVING = auto()  # the row with it is another record's, which has another key by now
+    CIRCLE = auto()  # the same, and that key is, in the end, the one of this record's row
     BUSY = auto()  # something with this key is on its way
 
 
@@ -46,7 +47,24 @@ class Claims:
         if owner is not None and owner.record == record:
             return Claim.MINE, owner
         if owner is not None and not owner.is_gone:
-            return Claim.TAKEN if owner.same_key == same_key else Claim.LEAVING, owner
+            return self._of_owned(record, same_key, owner, busy), owner
         if self.oldest.get(same_key, record) != record:
             return Claim.TAKEN, owner
         return (Claim.MINE, None) if owner is None else (Claim.HEIR, owner)
+
+    def _of_owned(self, record: UUID, same_key: str, owner: Rival, busy: Collection[str]) -> Claim:
+        """Whoever leaves a key for one that another leaves may, in the end, wait for itself."""
+        if owner.same_key == same_key:
+            return Claim.TAKEN
+        seen = {same_key}
+        while owner.record != record:
+            if owner.is_gone or owner.same_key in seen:
+                return Claim.LEAVING
+            if owner.same_key in busy:
+                return Claim.BUSY
+            seen.add(owner.same_key)
+            following = self.owners.get(owner.same_key)
+            if following is None:
+                return Claim.LEAVING
+            owner = following
+        return Claim.CIRCLE

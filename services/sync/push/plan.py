@@ -41,6 +41,7 @@ class Item:
 
     `same_key` is the key of its row there once it is sent; `heir_of` is the vanished record whose
     row it takes over, `displaces` the one whose row is not there if this key is accepted.
+    With `steps_aside` its row has no key until the one that it wants is free.
     """
 
     row: DueRow
@@ -49,6 +50,7 @@ class Item:
     hashes: Mapping[str, str] = field(default_factory=dict, repr=False)
     heir_of: UUID | None = None
     displaces: UUID | None = None
+    steps_aside: bool = False
 
     @property
     def record(self) -> UUID:
@@ -157,7 +159,9 @@ def _present(
     claim, owner = claims.of(row.record, same_key, busy)
     if claim is Claim.BUSY or (row.crm_key is not None and row.crm_key in busy):
         return None
-    if claim in (Claim.TAKEN, Claim.LEAVING):
+    if claim is Claim.CIRCLE and (aside := _aside(row, rules)):
+        return aside
+    if claim in (Claim.TAKEN, Claim.LEAVING, Claim.CIRCLE):
         return parked(row, now, TAKEN, "key-taken")
     heir_of = displaces = None
     if claim is Claim.HEIR and owner is not None:
@@ -168,6 +172,16 @@ def _present(
     values = {**converted.values, **withdrawn(row.sent, record.fields, rules.mapping)}
     found = _changed(row, key, same_key, values, rules, heir_of)
     return replace(found, displaces=displaces) if found else _unchanged(row, now)
+
+
+def _aside(row: DueRow, rules: Rules) -> Item | None:
+    """The row without a key, so that the others of a circle of keys can move on; what stands for
+    the key here is the record's id, which nobody else has."""
+    if row.crm_id is None:
+        return None
+    key, column = str(row.record), rules.mapping.key_attribute
+    write = RowWrite("known", key, {column: None}, crm_id=row.crm_id)
+    return Item(row, write, rules.target.same_key(key), {column: IN_FLIGHT}, steps_aside=True)
 
 
 def _inheriting(row: DueRow, owner: Rival) -> DueRow:

@@ -70,7 +70,7 @@ def _accepted(item: Item, verdict: Verdict, now: datetime) -> Settlement:
     id_ = verdict.crm_id or item.row.crm_id
     return Settlement(
         item.record,
-        "ok",
+        "pending" if item.steps_aside else "ok",
         now,
         sent=item.hashes,
         owns=True,

@@ -83,3 +83,23 @@ async def test_a_key_that_changes_before_its_first_answer_leaves_no_row_behind(s
     await sync.http.post(f"{sync.path}/{connection}/resume")
     await named(sync, B="One")
     await sync.settled(connection, ok=1)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+async def test_records_that_exchange_their_keys_exchange_them_in_the_crm(
+    sync: Sync, count: int
+) -> None:
+    records, keys = by_age(count), ["A", "B", "C"][:count]
+    for record, key in zip(records, keys, strict=True):
+        sync.peer.put(key, id_=record, name=f"First {key}")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=count)
+    ids = {row["name"]: row["accountid"] for row in sync.simulator.records()}
+    await sync.http.post(f"{sync.path}/{connection}/pause")
+    for record, key in zip(records, [*keys[1:], keys[0]], strict=True):
+        sync.peer.put(key, id_=record)
+    await sync.http.post(f"{sync.path}/{connection}/resume")
+    turned = {new: f"First {old}" for old, new in zip(keys, [*keys[1:], keys[0]], strict=True)}
+    await named(sync, **turned)
+    await sync.settled(connection, ok=count)
+    assert {row["name"]: row["accountid"] for row in sync.simulator.records()} == ids
