@@ -22,7 +22,7 @@ _SECRET = typer.Option(None, help="holds the client secret; else asked for")
 _EXPIRES = typer.Option(None, help="when the secret ends, in UTC: a warning comes before")
 
 
-class Slot(StrEnum):
+class CredentialSlot(StrEnum):
     """Which one is forgotten: what is staged, or what was replaced."""
 
     NEXT = "next"
@@ -43,7 +43,7 @@ VERBS = (
         "DELETE",
         "/credentials/{slot}",
         "Forget the one that is staged (next), or the one that was replaced (previous).",
-        parts={"slot": Annotated[Slot, typer.Argument()]},
+        parts={"slot": Annotated[CredentialSlot, typer.Argument()]},
         done="credential dropped",
     ),
 )

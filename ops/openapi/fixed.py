@@ -64,6 +64,7 @@ PARAMETERS = {
     "user": "a user's id",
     "run": "a run's id",
     "cursor": "where the page before ended; absent: from the beginning",
+    "lift_wait": "also forget the wait that the CRM has asked for",
     "limit": "entries of a page",
     "slot": "which of a connection's credentials: in use, staged, or replaced",
     "state": "only what is in this state",

@@ -86,8 +86,8 @@ class Both:
         chosen = self.world.peer.choice[self.module]
         fields, columns = self._records[record]["fields"], self.world.columns(self.module)
         wanted = {columns[name]: fields.get(name) or None for name in chosen}
-        if wanted.get("parentcustomerid"):
-            wanted["parentcustomerid"] = self._parents()[wanted["parentcustomerid"]]
+        if parent := wanted.get("parentcustomerid"):
+            wanted["parentcustomerid"] = self._parents()[parent]
         if self.world.policies.withdrawn == "clear":
             wanted |= {columns[name]: None for name in columns if name not in chosen}
         return wanted
