@@ -61,10 +61,8 @@ async def test_whatever_is_done_on_both_sides_they_end_equal(
                 process.kill()
             await nothing_unchosen(world)
     await cluster.drop(url)
-    took = f"{trouble.calls} calls, {time.monotonic() - begun:.0f} s"
-    sys.stdout.write(
-        f"\nseed {seed}, {world.policies}, {in_bulk=}: {OPERATIONS} operations, {took}"
-    )
+    took = f"{OPERATIONS} operations, {trouble.calls} calls, {time.monotonic() - begun:.0f} s"
+    sys.stdout.write(f"\nseed {seed}, {world.policies}, {in_bulk=}: {took}")
     sys.stdout.write(f"; {dict(sorted(trouble.counted.items()))}\n")
 
 

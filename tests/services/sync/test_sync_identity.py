@@ -163,6 +163,24 @@ async def test_a_row_that_was_deleted_there_is_seen_and_never_comes_back_as_a_fr
         assert (row["name"], row[sync.simulator.SECTOR]) == ("One", "Materials")
 
 
+@pytest.mark.parametrize("missing", ["recreate", "park", "forget"])
+async def test_a_resync_makes_a_row_again_whatever_was_decided_when_it_was_missed(
+    sync: Sync, missing: str
+) -> None:
+    """The environment was restored, and something was pushed before its owner asked for all."""
+    sync.peer.put("A", name="One", sector="Energy")
+    connection = await sync.connect(missing=missing)
+    await sync.settled(connection, ok=1)
+    sync.simulator.lose("A")
+    calls = len(sync.batches())
+    sync.peer.put("A", sector="Materials")
+    await eventually(lambda: len(sync.batches()) > calls)
+    answer = await sync.http.post(f"{sync.path}/{connection}/resync", json={})
+    assert answer.status_code == 200
+    await arrived(sync, "A", name="One", **{sync.simulator.SECTOR: "Materials"})
+    await sync.settled(connection, ok=1)
+
+
 @pytest.mark.parametrize(("policy", "rows"), [("keep", [0]), ("delete", []), ("deactivate", [1])])
 async def test_what_becomes_of_a_deleted_records_row_is_the_modules_policy(
     sync: Sync, policy: str, rows: list[int]
