@@ -87,6 +87,7 @@ class Sending:
             module=module,
             hash_key=hash_key,
             parallel_hint=self.row.parallel_hint,
+            was_held=self.row.was_held,
         )
 
     async def _stop(self, fence: Fence, outcome: Outcome) -> None:
