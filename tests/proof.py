@@ -33,7 +33,7 @@ PROOFS = (
         ("--rotate", "3"),
     ),
     Proof("200 rotations, kill -9 in each", "tests.rotations", "no push ends for credentials"),
-    Proof("both sides end equal", "tests.convergence", "no difference in 2 x 10,000 steps"),
+    Proof("both sides end equal", "tests.convergence", "no difference in 10,000 steps"),
     Proof("what one tenant may cost another", "bench.neighbours", "p99 at most 2x, each attack"),
     Proof("what many tenants cost at once", "bench.many_tenants", "no more than one by one"),
 )

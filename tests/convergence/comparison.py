@@ -102,7 +102,10 @@ class Both:
         return one["record"] in self._records and one["state"] in ("ok", "parked", *_WAITING)
 
     def _may_stay(self, row: Row) -> bool:
-        """The row of a record that is gone, by policy."""
+        """The row of a record that is gone, by policy. A row that had been deleted and is there
+        again in a restored environment is told to nobody: a resync does not look for it."""
+        if row[_IDS[self.table]] in self.world.returned:
+            return True
         match self.world.policies.deletions:
             case "keep":
                 return row[TABLES[self.table]] in self.world.keys

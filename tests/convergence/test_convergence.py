@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from contracts.ids import TenantId, new_id
 from kit import clock
@@ -59,12 +60,11 @@ async def test_whatever_is_done_on_both_sides_they_end_equal(
                 await play(world, story, seed)
             finally:
                 process.kill()
-            await nothing_unchosen(world)
+            nothing_unchosen(world)
+            await ledger_has_all(world)
     await cluster.drop(url)
-    took = f"{trouble.calls} calls, {time.monotonic() - begun:.0f} s"
-    sys.stdout.write(
-        f"\nseed {seed}, {world.policies}, {in_bulk=}: {OPERATIONS} operations, {took}"
-    )
+    took = f"{OPERATIONS} operations, {trouble.calls} calls, {time.monotonic() - begun:.0f} s"
+    sys.stdout.write(f"\nseed {seed}, {world.policies}, {in_bulk=}: {took}")
     sys.stdout.write(f"; {dict(sorted(trouble.counted.items()))}\n")
 
 
@@ -98,6 +98,21 @@ async def settle(world: World, story: Story, seed: int) -> None:
     await note_ids(world)
 
 
-async def nothing_unchosen(world: World) -> None:
+def nothing_unchosen(world: World) -> None:
     sent = [request for request in world.crm.requests() if SECRET.encode() in request.body]
     assert not sent, "what is not chosen never leaves"
+
+
+async def ledger_has_all(world: World) -> None:
+    """Each call that arrived was written down before it left; one that was answered to us arrived.
+
+    Where replies were lost and processes killed, the ledger may have calls that did not arrive.
+    """
+    there = world.crm.requests()
+    arrived = (len(there), sum(len(one.body) for one in there))
+    query = text("SELECT status, request_bytes FROM ledger")
+    async with world.sync.parts.db.read() as session:
+        lines = await session.all(query)
+    told = [line["request_bytes"] for line in lines if line["status"] is not None]
+    ledger = (len(lines), sum(line["request_bytes"] for line in lines))
+    assert (len(told), sum(told)) <= arrived <= ledger

@@ -82,7 +82,9 @@ class TheirSide:
             return ""
         before = {row.id for table in TABLES for row in self._rows(table)}
         simulation.restore(self._chance.randint(1, len(simulation.snapshots)))
-        self._world.lost |= before - {row.id for table in TABLES for row in self._rows(table)}
+        after = {row.id for table in TABLES for row in self._rows(table)}
+        self._world.lost |= before - after
+        self._world.returned |= after - before
         return str(await self._world.ask("POST", "/resync", json={}))
 
     async def shorten(self) -> None:

@@ -55,7 +55,7 @@ class Trouble:
     """`DEEDS` are its methods with how often each comes; `counted` is what there was of each."""
 
     DEEDS: ClassVar[dict[str, int]] = {
-        "fault": 14,
+        "fault": 7,
         "forget_tokens": 1,
         "peer_down": 1,
         "peer_up": 2,
@@ -86,7 +86,7 @@ class Trouble:
         """Tell sync that there is something, and now and then let it do a call meanwhile."""
         if self._is_told:
             await self._world.sync.tell(JournalAdvanced(tenant=self._world.peer.tenant))
-        if self._chance.random() < 0.1:
+        if self._chance.random() < 0.2:
             await self._world.let_time_pass()
         if self._chance.random() < 0.4:
             before = self.calls

@@ -51,6 +51,7 @@ class World:
     connection: str = ""
     told: list[str] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
+    returned: set[str] = field(default_factory=set)  # that a restored environment has again
     keys: set[str] = field(default_factory=set)  # that records ever had
     ids: dict[UUID, str] = field(default_factory=dict)  # of their rows, when all was calm last
 

@@ -33,10 +33,14 @@ class Fence:
     generation: int
 
     @contextlib.asynccontextmanager
-    async def writing(self) -> AsyncIterator[WriteSession]:
-        """A transaction in which no other push begins; raises Overtaken where one has begun."""
+    async def writing(self, *, alone: bool = False) -> AsyncIterator[WriteSession]:
+        """A transaction in which no other push begins; raises Overtaken where one has begun.
+
+        Whoever writes to the connection's own row has to be `alone`: two batches that settle at
+        once would wait for each other for ever.
+        """
         async with self.db.write() as session:
-            if not await self._is_current(session):
+            if not await self._is_current(session, alone=alone):
                 raise Overtaken
             yield session
 

@@ -33,7 +33,10 @@ _REMOVING = ("delete", "deactivate")
 
 @dataclass
 class ModulePush:
-    """One push of one module. `sent_rows` counts those that the CRM has answered for."""
+    """One push of one module. `sent_rows` counts those that the CRM has answered for.
+
+    `was_held` where the connection has still to be released from a wait that is over.
+    """
 
     fence: Fence
     record: RunRecord
@@ -48,6 +51,7 @@ class ModulePush:
     size: BatchSize
     width: Width
     parallel_hint: int | None = None
+    was_held: bool = False
     sent_rows: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -247,7 +251,7 @@ class ModulePush:
             await settling.give_up_rows(session, self.connection.id, gone)
             await self._write_down(session, {item.record: item.row for item in items}, rows)
             await self.record.note(session, rows, called=True)
-            await connections.release(session, self.connection.id)
+        await self._release()
         for row in rows:
             _ROWS.labels(row.state).inc()
         self.sent_rows += len(rows)
@@ -258,6 +262,13 @@ class ModulePush:
         if all(verdict.meaning is Meaning.OK for verdict in verdicts):
             self.size.grow(len(items))
             self.width.widen()
+
+    async def _release(self) -> None:
+        """The CRM answers again, where the connection was held when the push began."""
+        if self.was_held:
+            self.was_held = False
+            async with self.fence.writing(alone=True) as session:
+                await connections.release(session, self.connection.id)
 
     async def _examined(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
         """What a doubted row was refused for: the CRM's own description of its table decides."""

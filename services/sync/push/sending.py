@@ -100,6 +100,7 @@ class Sending:
             size=self.paces.size(self.connection.id, module),
             width=self.paces.width(self.connection.id),
             parallel_hint=self.row.parallel_hint,
+            was_held=self.row.was_held,
         )
 
     async def _stop(self, fence: Fence, verdict: Verdict) -> None:

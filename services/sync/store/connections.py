@@ -71,6 +71,11 @@ class ConnectionRow(NewConnectionRow):
     created_at: datetime
     updated_at: datetime
 
+    @property
+    def was_held(self) -> bool:
+        """Whether there is a wait to be released from, once the CRM answers again."""
+        return self.failures > 0 or self.retry_at is not None or self.looks > 0
+
 
 _COLUMNS = [connection.c[one.name] for one in fields(ConnectionRow)]
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    or_,
     select,
     text,
     tuple_,
@@ -217,10 +218,12 @@ async def next_due(
 async def resync(
     session: WriteSession, connection: ConnectionId, module: str | None, same_key: str | None
 ) -> int:
-    """Nothing that was sent counts as there any more; how many records are sent whole again."""
-    query = update(outgoing).where(
-        outgoing.c.connection == connection, outgoing.c.state != "removed"
-    )
+    """Nothing that was sent counts as there any more; how many records are sent whole again.
+
+    Among them are those whose row was deleted in the CRM and that were forgotten for it.
+    """
+    is_there = or_(outgoing.c.state != "removed", outgoing.c.code == "row-deleted")
+    query = update(outgoing).where(outgoing.c.connection == connection, is_there)
     if module is not None:
         query = query.where(outgoing.c.module == module)
     if same_key is not None:

@@ -67,3 +67,23 @@ async def test_a_withdrawn_field_is_cleared_where_the_module_says_so(sync: Sync)
     await eventually(lambda: sync.simulator.records()[0].get(sync.simulator.SECTOR) is None)
     await sync.settled(connection, ok=1)
     assert sync.simulator.records()[0]["name"] == "One"
+
+
+@pytest.mark.parametrize("missing", ["recreate", "park", "forget"])
+async def test_a_resync_makes_a_row_again_whatever_was_decided_when_it_was_missed(
+    sync: Sync, missing: str
+) -> None:
+    """The environment was restored, and something was pushed before its owner asked for all."""
+    sync.peer.put("A", name="One", sector="Energy")
+    connection = await sync.connect(missing=missing)
+    await sync.settled(connection, ok=1)
+    sync.simulator.lose("A")
+    calls = len(sync.batches())
+    sync.peer.put("A", sector="Materials")
+    await eventually(lambda: len(sync.batches()) > calls)
+    answer = await sync.http.post(f"{sync.path}/{connection}/resync", json={})
+    assert answer.status_code == 200
+    await eventually(lambda: "A" in sync.simulator.by_key())
+    row = sync.simulator.by_key()["A"]
+    assert (row["name"], row[sync.simulator.SECTOR]) == ("One", "Materials")
+    await sync.settled(connection, ok=1)

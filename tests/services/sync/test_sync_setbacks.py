@@ -39,6 +39,25 @@ async def test_a_value_that_changed_back_after_a_lost_reply_is_sent_again(sync: 
     await eventually(lambda: sync.simulator.records()[0]["name"] == "A")
 
 
+async def test_batches_that_end_together_after_a_wait_do_not_stop_each_other(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    """Each of them finds that the wait is over; none may hold what another one writes."""
+    peer.fill(1)
+    small = {"batch_rows": 1, "parallel_batches": 16}
+    async with running_sync(sync_url, tmp_path, simulator, peer, **small) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=1)
+        for number in range(5):
+            simulator.switches.dop_hint = 16
+            simulator.add_fault(kind="status", status=503)
+            for key in range(16):
+                peer.put(f"K{key}", name=f"Name {number}.{key}")
+            await sync.settled(connection, 60.0, ok=16)
+        runs = (await sync.get(f"/{connection}/runs"))["runs"]
+    assert "failed" not in {run["state"] for run in runs}, runs
+
+
 async def test_a_race_with_another_writer_is_tried_again(sync: Sync) -> None:
     sync.simulator.add_fault(kind="race", table=sync.simulator.TABLE)
     sync.peer.fill(3)
