@@ -98,7 +98,10 @@ class DryRuns:
                 if one.module == module and one.op == "upsert" and len(found) < limit:
                     found.setdefault(one.id, DueRow(one.id))
             position, more, pages = page.position, page.more, pages + 1
-        return found
+        unread = found.keys() - {one.record for one in rows}
+        async with self.db.read() as session:
+            known = await outgoing.known(session, row.id, [*unread])
+        return found | {one.record: one for one in known}
 
 
 def _told(answer: _Answer | Verdict, module: str) -> _Answer:

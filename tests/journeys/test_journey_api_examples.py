@@ -159,10 +159,10 @@ async def syncing(play: Play) -> None:
     await play.by_admin("POST", f"{one}/pause")
     await move_one(play)
     await play.by_admin("POST", f"{one}/dry-run", {"module": "organisation", "limit": 100})
+    await play.by_admin("PATCH", one, {"name": "Sales"})
+    await play.by_admin("POST", f"{one}/resync", {"module": "organisation"})
     await play.by_admin("POST", f"{one}/resume")
     await play.by_admin("POST", f"{one}/retry", {"code": "value-refused"})
-    await play.by_admin("POST", f"{one}/resync", {"module": "organisation"})
-    await play.by_admin("PATCH", one, {"name": "Sales"})
     await play.by_admin("DELETE", one)
 
 

@@ -204,6 +204,16 @@ async def due(
     return [DueRow(**row) for row in rows]
 
 
+async def known(
+    session: ReadSession, connection: ConnectionId, records: Sequence[UUID]
+) -> list[DueRow]:
+    """Those of the records that were read before, whatever became of them."""
+    query = select(*(outgoing.c[one.name] for one in fields(DueRow))).where(
+        outgoing.c.connection == connection, outgoing.c.record.in_(records)
+    )
+    return [DueRow(**row) for row in await session.all(query)]
+
+
 async def next_due(
     session: ReadSession, connection: ConnectionId, modules: Sequence[str]
 ) -> datetime | None:

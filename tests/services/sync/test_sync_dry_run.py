@@ -78,6 +78,24 @@ async def test_what_would_be_made_changed_and_refused_is_said_before_anything_is
     assert (await sync.get(f"/{connection}"))["outcomes"] == {}
 
 
+async def test_of_a_row_that_is_known_only_what_differs_would_be_changed(sync: Sync) -> None:
+    """Also where the change itself was not read yet, because the connection is paused."""
+    sync.peer.choice = {"organisation": ["name", "sector"]}
+    for key in ("MOVED", "TOUCHED"):
+        sync.peer.put(key, name=key, sector="Energy")
+    connection = await sync.connect(modules={"organisation": MAPPING})
+    await sync.settled(connection, ok=2)
+    assert (await sync.http.post(f"{sync.path}/{connection}/pause")).status_code == 204
+    sync.peer.put("MOVED", name="Elsewhere", sector="Energy")
+    sync.peer.put("TOUCHED", name="TOUCHED", sector="Energy")
+    before = len(sync.simulator.requests())
+    found = await dry_run(sync, connection)
+    assert rows(found) == {("MOVED", "change", "name", "")}
+    assert (found["create"], found["change"], found["unchanged"]) == (0, 1, 1)
+    asked = [str(request.target) for request in sync.simulator.requests()[before:]]
+    assert not [one for one in asked if "MOVED" in one or "TOUCHED" in one]
+
+
 async def test_only_the_keys_of_what_would_be_written_leave_and_the_ledger_says_so(
     sync: Sync,
 ) -> None:
