@@ -33,10 +33,14 @@ class Fence:
     generation: int
 
     @contextlib.asynccontextmanager
-    async def writing(self) -> AsyncIterator[WriteSession]:
-        """A transaction in which no other push begins; raises Overtaken where one has begun."""
+    async def writing(self, *, alone: bool = False) -> AsyncIterator[WriteSession]:
+        """A transaction in which no other push begins; raises Overtaken where one has begun.
+
+        What changes the connection's row, while others may do so, has to be `alone`: of two that
+        share the row neither could write it.
+        """
         async with self.db.write() as session:
-            if not await self._is_current(session):
+            if not await self._is_current(session, alone=alone):
                 raise Overtaken
             yield session
 

@@ -55,7 +55,7 @@ class ModulePush:
         self._busy = dict[UUID, set[str]]()  # the keys of the records that are on their way
         self._stops = list[Verdict]()
         self._made_rows = 0
-        self._is_examined = False
+        self._is_examined = self._is_released = False
         self._fault: Verdict | None = None
         self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
 
@@ -247,7 +247,7 @@ class ModulePush:
             await settling.give_up_rows(session, self.connection.id, gone)
             await self._write_down(session, {item.record: item.row for item in items}, rows)
             await self.record.note(session, rows, called=True)
-            await connections.release(session, self.connection.id)
+        await self._release()
         for row in rows:
             _ROWS.labels(row.state).inc()
         self.sent_rows += len(rows)
@@ -258,6 +258,13 @@ class ModulePush:
         if all(verdict.meaning is Meaning.OK for verdict in verdicts):
             self.size.grow(len(items))
             self.width.widen()
+
+    async def _release(self) -> None:
+        """The CRM has answered: the waits of before are over. Once is enough."""
+        if not self._is_released:
+            self._is_released = True
+            async with self.fence.writing(alone=True) as session:
+                await connections.release(session, self.connection.id)
 
     async def _examined(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
         """What a doubted row was refused for: the CRM's own description of its table decides."""

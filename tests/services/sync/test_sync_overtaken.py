@@ -1,0 +1,49 @@
+"""What is decided at the same time as something else: nothing of either is lost or brought back."""
+
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import text
+
+from contracts.ids import ConnectionId
+from tests.eventually import eventually
+from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
+from tests.services.sync.strangers import is_quiet
+
+
+async def test_batches_that_are_settled_at_once_after_a_wait_do_not_stand_in_each_others_way(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    """Each of them has read the connection's row, and would write that the CRM answers again."""
+    simulator.switches.dop_hint = 4
+    peer.put("FIRST", name="tells the hint")
+    async with running_sync(
+        sync_url, tmp_path, simulator, peer, batch_rows=5, sweep_s=600.0
+    ) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=1)
+        await eventually(lambda: is_quiet(sync))
+        peer.fill(20)
+        async with sync.parts.db.write() as session:
+            await session.run(text("UPDATE connection SET failures = 1, retry_at = now()"))
+        simulator.switches.latency_s = 1.0
+        sync.parts.pusher.wake(sync.tenant, ConnectionId(UUID(connection)), 0.0)
+        await eventually(lambda: len(sync.batches()) == 5)
+        async with sync.parts.db.write() as session:
+            await session.run(text("SELECT FROM outgoing FOR UPDATE"))
+            await eventually(lambda: waiting(sync, 4))
+        await sync.settled(connection, ok=21)
+        await eventually(lambda: is_quiet(sync))
+        runs = (await sync.get(f"/{connection}/runs"))["runs"]
+        assert {run["state"] for run in runs} == {"done"}
+        assert len(sync.batches()) == 5
+
+
+async def waiting(sync: Sync, count: int) -> bool:
+    """Whether so many transactions wait for another one."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    of_this = " AND datname = current_database()"
+    async with sync.parts.db.read() as session:
+        return int(await session.scalar(text(query + of_this))) >= count
