@@ -1,5 +1,6 @@
 """What is decided at the same time as something else: nothing of either is lost or brought back."""
 
+import asyncio
 from pathlib import Path
 from uuid import UUID
 
@@ -11,6 +12,21 @@ from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
 from tests.services.sync.simulated_crms import SimulatedCrm
 from tests.services.sync.strangers import is_quiet
+
+
+async def test_of_two_changes_at_once_neither_undoes_the_other(sync: Sync) -> None:
+    connection = await sync.connect()
+    sync.simulator.switches.latency_s = 0.5
+    path = f"{sync.path}/{connection}"
+    mapping = sync.simulator.MAPPING | {"deletions": "delete"}
+    looks = len(sync.simulator.requests(sync.simulator.LOOK))
+    slow = asyncio.create_task(sync.http.patch(path, json={"modules": {"organisation": mapping}}))
+    await eventually(lambda: len(sync.simulator.requests(sync.simulator.LOOK)) > looks)
+    quick = await sync.http.patch(path, json={"name": "Renamed", "missing": "park"})
+    assert (quick.status_code, (await slow).status_code) == (200, 200)
+    body = await sync.get(f"/{connection}")
+    assert (body["name"], body["missing"]) == ("Renamed", "park")
+    assert body["modules"]["organisation"]["deletions"] == "delete"
 
 
 async def test_batches_that_are_settled_at_once_after_a_wait_do_not_stand_in_each_others_way(
