@@ -14,6 +14,30 @@ from tests.services.sync.simulated_crms import SimulatedCrm
 from tests.services.sync.strangers import is_quiet
 
 
+async def test_a_batch_that_a_change_of_key_column_overtakes_brings_no_old_row_back(
+    sync: Sync,
+) -> None:
+    """Its record would be a changed row of before, and not a row by the new key column."""
+    sync.peer.put("A", name="One")
+    connection = await sync.connect(missing="park")
+    await sync.settled(connection, ok=1)
+    sync.simulator.switches.latency_s = 1.0
+    sent = len(sync.batches())
+    sync.peer.put("A", name="Two")
+    await eventually(lambda: len(sync.batches()) == sent + 1)
+    sync.simulator.switches.latency_s = 0.0
+    mapping = sync.simulator.MAPPING | {"key_attribute": sync.simulator.another_key(1)}
+    changed = await sync.http.patch(
+        f"{sync.path}/{connection}", json={"modules": {"organisation": mapping}}
+    )
+    assert changed.status_code == 200, changed.text
+    await eventually(lambda: len(sync.simulator.records()) == 2)
+    await sync.settled(connection, ok=1)
+    columns = (sync.simulator.KEY, sync.simulator.another_key(1))
+    keys = [tuple(row.get(column) for column in columns) for row in sync.simulator.records()]
+    assert sorted(keys, key=str) == [("A", None), (None, "A")]
+
+
 async def test_of_two_changes_at_once_neither_undoes_the_other(sync: Sync) -> None:
     connection = await sync.connect()
     sync.simulator.switches.latency_s = 0.5
