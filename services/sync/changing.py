@@ -13,10 +13,13 @@ from kit.problems import NotFound
 from services.sync.crm import ConnectionChange, address_with, connection_of
 from services.sync.environments import Environments
 from services.sync.probes import Probes, require
+from services.sync.problems import ConnectionStateConflict
 from services.sync.schemas import Resync
 from services.sync.store import connections, outgoing, ownership
 from services.sync.store.connections import ConnectionRow
 from services.sync.targets import require_free
+
+_TIMES = 5  # somebody else changes it at the same moment: rarely once
 
 
 class Changes:
@@ -29,22 +32,36 @@ class Changes:
         """Probe with what is wanted, then save it; everything is compared anew.
 
         Raises NotFound, CrmAddressRefused, CrmTargetTaken, CrmProbeFailed, SecretMissing,
-        TooManyRequests.
+        TooManyRequests, ConnectionStateConflict.
         """
-        async with self._db.read() as reading:
-            row = await _get(reading, tenant, id_)
-            changed = _changed(row, wanted)
-            await require_free(reading, changed)
+        for _ in range(_TIMES):
+            async with self._db.read() as reading:
+                row = await _get(reading, tenant, id_)
+                changed = _changed(row, wanted)
+                await require_free(reading, changed)
+            await self._require_well(row, changed)
+            if await self._saved(row, changed):
+                return
+        raise ConnectionStateConflict("others change the connection at the same moment")
+
+    async def _require_well(self, row: ConnectionRow, changed: ConnectionRow) -> None:
         if (changed.address, changed.modules) != (row.address, row.modules):
             connection = connection_of(changed)
             known = self._environments.stored(connection, is_noted=False)
             require(await self._probes.look(connection, known))
+
+    async def _saved(self, row: ConnectionRow, changed: ConnectionRow) -> bool:
+        """False where somebody else has changed the row since: what was looked at is not it."""
+        tenant, id_ = changed.tenant, changed.id
         async with self._db.write() as session:
             await connections.only_changer(session, tenant)
+            if _changeable(await _get(session, tenant, id_)) != _changeable(row):
+                return False
             await require_free(session, changed)
             await connections.change(session, changed)
             await _forget_what_moved(session, row, changed)
             await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
+        return True
 
     async def resync(self, tenant: TenantId, id_: ConnectionId, wanted: Resync) -> int:
         """Take nothing that is known of the CRM's rows for granted; how many records it concerns.
@@ -65,6 +82,10 @@ async def _get(session: ReadSession, tenant: TenantId, id_: ConnectionId) -> Con
     if not found:
         raise NotFound
     return found[0]
+
+
+def _changeable(row: ConnectionRow) -> tuple[object, ...]:
+    return row.name, row.address, row.modules, row.missing
 
 
 def _changed(row: ConnectionRow, wanted: ConnectionChange) -> ConnectionRow:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from contracts.ids import ConnectionId
@@ -54,11 +54,15 @@ class Fence:
 
     async def doubt(self, intents: Sequence[Intent]) -> None:
         """What has just left may have reached the CRM after what another push has sent: it is in
-        flight once more, and looked at again. Raises Overtaken where there was another."""
+        flight once more, and looked at again. Raises Overtaken where there was another.
+
+        Whose row is whose was written down before it left, and may have been changed since.
+        """
         async with self.db.write() as session:
             if await self._is_current(session, alone=True):
                 return
-            await settling.intend(session, self.connection, intents)
+            unknown = [replace(intent, crm_key=None, crm_id=None) for intent in intents]
+            await settling.intend(session, self.connection, unknown)
             records = [intent.record for intent in intents]
             await outgoing.mark_again(session, self.connection, records)
         raise Overtaken

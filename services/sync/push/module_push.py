@@ -59,7 +59,6 @@ class ModulePush:
         self._busy = dict[UUID, set[str]]()  # the keys of the records that are on their way
         self._stops = list[Verdict]()
         self._made_rows = 0
-        self._is_examined = False
         self._fault: Verdict | None = None
         self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
 
