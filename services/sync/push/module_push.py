@@ -110,10 +110,11 @@ class ModulePush:
         id_ = self.connection.id
         rules = Rules(self._mapping, self.hash_key, target, found.chosen)
         keys = {target.same_key(key_of(one)) for one in found.rows}
+        # before the rivals: what ends between the two leaves a key, and wakes who is parked by then
+        busy = set[str]().union(*self._busy.values())
         async with self.fence.writing() as session:
             await self.record.begin(session, list(self.connection.modules))
             rivals = await ownership.rivals(session, id_, self.module, sorted(keys))
-            busy = set[str]().union(*self._busy.values())
             made = plan(due, present, rivals, rules, clock.now(), busy)
             await self._write_down(session, {row.record: row for row in due}, made.settled)
             await self.record.note(session, made.settled, called=False)
