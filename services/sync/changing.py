@@ -13,6 +13,7 @@ from kit.problems import NotFound
 from services.sync.crm import ConnectionChange, address_with, connection_of
 from services.sync.environments import Environments
 from services.sync.probes import Probes, require
+from services.sync.problems import ConnectionStateConflict
 from services.sync.schemas import Resync
 from services.sync.store import connections, outgoing, ownership
 from services.sync.store.connections import ConnectionRow
@@ -28,21 +29,26 @@ class Changes:
     async def change(self, tenant: TenantId, id_: ConnectionId, wanted: ConnectionChange) -> None:
         """Probe with what is wanted, then save it; everything is compared anew.
 
-        Raises NotFound, CrmAddressRefused, CrmTargetTaken, CrmProbeFailed, SecretMissing,
-        TooManyRequests.
+        A broken connection whose CRM is well with it is active again. Raises NotFound,
+        CrmAddressRefused, CrmTargetTaken, CrmProbeFailed, SecretMissing, TooManyRequests, and
+        ConnectionStateConflict where somebody else has changed mapping or address meanwhile.
         """
         async with self._db.read() as reading:
             row = await _get(reading, tenant, id_)
             changed = _changed(row, wanted)
             await require_free(reading, changed)
-        if (changed.address, changed.modules) != (row.address, row.modules):
+        is_looked_at = (changed.address, changed.modules) != (row.address, row.modules)
+        if is_looked_at:
             connection = connection_of(changed)
             known = self._environments.stored(connection, is_noted=False)
             require(await self._probes.look(connection, known))
         async with self._db.write() as session:
             await connections.only_changer(session, tenant)
+            changed = _changed(await _unmoved(session, row), wanted)
             await require_free(session, changed)
             await connections.change(session, changed)
+            if is_looked_at:
+                await connections.set_state(session, id_, "active", was=["broken"])
             await _forget_what_moved(session, row, changed)
             await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
 
@@ -65,6 +71,14 @@ async def _get(session: ReadSession, tenant: TenantId, id_: ConnectionId) -> Con
     if not found:
         raise NotFound
     return found[0]
+
+
+async def _unmoved(session: ReadSession, seen: ConnectionRow) -> ConnectionRow:
+    """The row as it is now; what was looked at has to be what it still says."""
+    row = await _get(session, seen.tenant, seen.id)
+    if (row.address, row.modules) != (seen.address, seen.modules):
+        raise ConnectionStateConflict("somebody else has changed the connection meanwhile")
+    return row
 
 
 def _changed(row: ConnectionRow, wanted: ConnectionChange) -> ConnectionRow:
