@@ -31,8 +31,9 @@ class Changes:
     async def change(self, tenant: TenantId, id_: ConnectionId, wanted: ConnectionChange) -> None:
         """Probe with what is wanted, then save it; everything is compared anew.
 
-        Raises NotFound, CrmAddressRefused, CrmTargetTaken, CrmProbeFailed, SecretMissing,
-        TooManyRequests, ConnectionStateConflict.
+        A broken connection whose CRM is well with it is active again. Raises NotFound,
+        CrmAddressRefused, CrmTargetTaken, CrmProbeFailed, SecretMissing, TooManyRequests,
+        ConnectionStateConflict.
         """
         for _ in range(_TIMES):
             async with self._db.read() as reading:
@@ -45,7 +46,7 @@ class Changes:
         raise ConnectionStateConflict("others change the connection at the same moment")
 
     async def _require_well(self, row: ConnectionRow, changed: ConnectionRow) -> None:
-        if (changed.address, changed.modules) != (row.address, row.modules):
+        if _is_looked_at(row, changed):
             connection = connection_of(changed)
             known = self._environments.stored(connection, is_noted=False)
             require(await self._probes.look(connection, known))
@@ -59,6 +60,8 @@ class Changes:
                 return False
             await require_free(session, changed)
             await connections.change(session, changed)
+            if _is_looked_at(row, changed):
+                await connections.set_state(session, id_, "active", was=["broken"])
             await _forget_what_moved(session, row, changed)
             await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
         return True
@@ -86,6 +89,11 @@ async def _get(session: ReadSession, tenant: TenantId, id_: ConnectionId) -> Con
 
 def _changeable(row: ConnectionRow) -> tuple[object, ...]:
     return row.name, row.address, row.modules, row.missing
+
+
+def _is_looked_at(row: ConnectionRow, changed: ConnectionRow) -> bool:
+    """Whether the CRM has to be well with what is wanted."""
+    return (changed.address, changed.modules) != (row.address, row.modules)
 
 
 def _changed(row: ConnectionRow, wanted: ConnectionChange) -> ConnectionRow:

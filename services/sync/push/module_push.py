@@ -59,6 +59,7 @@ class ModulePush:
         self._busy = dict[UUID, set[str]]()  # the keys of the records that are on their way
         self._stops = list[Verdict]()
         self._made_rows = 0
+        self._is_examined = False
         self._fault: Verdict | None = None
         self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
 
@@ -113,10 +114,11 @@ class ModulePush:
         id_ = self.connection.id
         rules = Rules(self._mapping, self.hash_key, target, found.chosen)
         keys = {target.same_key(key_of(one)) for one in found.rows}
+        # before the rivals: what ends between the two leaves a key, and wakes who is parked by then
+        busy = set[str]().union(*self._busy.values())
         async with self.fence.writing() as session:
             await self.record.begin(session, list(self.connection.modules))
             rivals = await ownership.rivals(session, id_, self.module, sorted(keys))
-            busy = set[str]().union(*self._busy.values())
             made = plan(due, present, rivals, rules, clock.now(), busy)
             await self._write_down(session, {row.record: row for row in due}, made.settled)
             await self.record.note(session, made.settled, called=False)

@@ -54,8 +54,10 @@ class Pull:
             self._task.result()
             return False
         page = spawn(self._has_page.wait(), "page")
-        await asyncio.wait({page, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        page.cancel()
+        try:
+            await asyncio.wait({page, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            page.cancel()  # also when the push is cut here: nothing else would ever end it
         if self._task.done():
             self._task.result()
         self._has_page.clear()

@@ -122,7 +122,8 @@ class Sending:
     async def _hold(self, session: WriteSession, verdict: Verdict) -> None:
         failures, wait = 0, timedelta(seconds=verdict.wait_s)
         if verdict.meaning is Meaning.BACK_OFF:
-            failures = self.row.failures + 1
+            # a CRM that has taken rows since this push began has not failed so often in a row
+            failures = (0 if self.sent_rows else self.row.failures) + 1
             wait = pause(failures, self.settings.backoff_s)
         until = clock.now() + wait
         await connections.hold(session, self.connection.id, until, verdict.reason, failures)

@@ -51,7 +51,8 @@ class Settler:
         return unaccepted(item.row, verdict, now, detail, most, backoff_s)
 
     def _missing(self, item: Item, now: datetime) -> Settlement:
-        if item.row.recreates or self.missing == "recreate":
+        """The policy is for records' own rows: what an heir found gone was another record's."""
+        if item.row.recreates or item.heir_of or self.missing == "recreate":
             return Settlement(item.record, "pending", now, reason=DELETED_THERE, owns=True)
         if self.missing == "park":
             return parked(item.row, now, DELETED_THERE, "row-deleted")

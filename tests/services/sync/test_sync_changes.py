@@ -1,9 +1,13 @@
 """A connection is changed in place, and what the CRM is believed to hold can be forgotten."""
 
+import asyncio
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
+import httpx2
 import pytest
+from sqlalchemy import text
 
 from contracts.ids import TenantId, new_id
 from tests.eventually import eventually
@@ -88,6 +92,51 @@ async def test_two_connections_of_a_tenant_never_write_the_same_rows(sync: Sync)
     await change(sync, second, name="Third")
     await sync.http.delete(f"{sync.path}/{first}")
     await change(sync, second, modules=mapped(sync))
+
+
+async def test_a_change_with_which_the_crm_is_well_makes_a_broken_connection_active(
+    sync: Sync,
+) -> None:
+    connection = await sync.connect()
+    schema = sync.simulator.simulation.organisation.schema
+    table = schema.tables[sync.simulator.TABLE]
+    columns = {name: one for name, one in table.columns.items() if name != sync.simulator.SECTOR}
+    schema.put(replace(table, columns=columns))
+    sync.peer.fill(3)
+
+    async def is_broken() -> bool:
+        return bool((await sync.get(f"/{connection}"))["state"] == "broken")
+
+    await eventually(is_broken)
+    assert (await change(sync, connection, name="Renamed"))["state"] == "broken"
+    await change(sync, connection, modules=mapped(sync, fields={"name": sync.simulator.NAME}))
+    await sync.settled(connection, ok=3)
+
+
+async def test_two_changes_at_once_are_both_kept_or_one_is_refused(sync: Sync) -> None:
+    """A look at the CRM may take minutes, and what was read before it may be so no more."""
+    connection = await sync.connect()
+    path, simulator = f"{sync.path}/{connection}", sync.simulator
+
+    async def looked_at(**wanted: Any) -> asyncio.Task[httpx2.Response]:
+        looks = len(simulator.requests(simulator.LOOK))
+        slow = asyncio.create_task(sync.http.patch(path, json=wanted))
+        await eventually(lambda: len(simulator.requests(simulator.LOOK)) > looks)
+        return slow
+
+    simulator.switches.latency_s = 1.0
+    slow = await looked_at(modules=mapped(sync, fields={"name": simulator.NAME}))
+    await change(sync, connection, name="Renamed")
+    assert (await slow).status_code == 200
+    body = await sync.get(f"/{connection}")
+    fields = {"name": simulator.NAME}
+    assert (body["name"], body["modules"]["organisation"]["fields"]) == ("Renamed", fields)
+    slow = await looked_at(modules=mapped(sync))
+    async with sync.parts.db.write() as session:
+        moved = 'UPDATE connection SET address = address || \'{"environment_url": "https://a.b"}\''
+        await session.run(text(moved))
+    assert (await slow).status_code == 409
+    assert (await sync.get(f"/{connection}"))["environment_url"] == "https://a.b"
 
 
 async def test_two_modules_never_write_the_same_rows(sync: Sync) -> None:

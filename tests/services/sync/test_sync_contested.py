@@ -103,3 +103,19 @@ async def test_records_that_exchange_their_keys_exchange_them_in_the_crm(
     await named(sync, **turned)
     await sync.settled(connection, ok=count)
     assert {row["name"]: row["accountid"] for row in sync.simulator.records()} == ids
+
+
+@pytest.mark.parametrize("missing", ["park", "forget"])
+async def test_what_becomes_of_rows_that_are_gone_is_no_matter_for_a_new_record(
+    sync: Sync, missing: str
+) -> None:
+    """The customer has cleared away the row of a record that was deleted here, not this one's."""
+    old = sync.peer.put("A", name="Old")
+    connection = await sync.connect(missing=missing)
+    await sync.settled(connection, ok=1)
+    sync.peer.delete(old)
+    await sync.settled(connection, removed=1)
+    sync.simulator.lose("A")
+    sync.peer.put("A", name="New")
+    await named(sync, A="New")
+    await sync.settled(connection, ok=1, removed=1)

@@ -1,6 +1,8 @@
 """Reading the journal: a page and its position are saved together, or not at all."""
 
+import asyncio
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -125,3 +127,22 @@ async def test_the_last_change_of_a_record_within_a_page_counts(sync: Sync) -> N
     sync.peer.put("OTHER", module="person", name="C")
     await sync.settled(connection, ok=1)
     assert [body for _, body in sync.sent()] == [{"name": "B"}]
+
+
+async def test_a_push_that_is_cut_while_it_waits_for_a_page_leaves_nothing_behind(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    changes: dict[str, Any] = {"sweep_s": 600.0, "settle_s": 600.0, "push_s": 0.5}
+    async with running_sync(sync_url, tmp_path, simulator, peer, **changes) as sync:
+        connection = await sync.connect()
+        let_go = asyncio.Event()
+
+        async def hang() -> None:
+            await let_go.wait()
+
+        peer.meanwhile = hang
+        sync.parts.pusher.wake(sync.tenant, ConnectionId(UUID(connection)), 0.0)
+        await eventually(lambda: peer.positions)
+        await eventually(lambda: is_quiet(sync))
+        await eventually(lambda: "page" not in {one.get_name() for one in asyncio.all_tasks()})
+        let_go.set()

@@ -3,11 +3,15 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from prometheus_client import REGISTRY
 
+from contracts.ids import ConnectionId, new_id
+from kit import clock
 from sandbox.dataverse import Limits
 from sandbox.dataverse.tokens import Secret
+from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
@@ -44,7 +48,7 @@ async def test_batches_that_end_together_after_a_wait_do_not_stop_each_other(
 ) -> None:
     """Each of them finds that the wait is over; none may hold what another one writes."""
     peer.fill(1)
-    small = {"batch_rows": 1, "parallel_batches": 16}
+    small: dict[str, Any] = {"batch_rows": 1, "parallel_batches": 16}
     async with running_sync(sync_url, tmp_path, simulator, peer, **small) as sync:
         connection = await sync.connect()
         await sync.settled(connection, ok=1)
@@ -202,3 +206,34 @@ async def test_a_wait_that_the_crm_asked_for_is_kept_until_a_person_lifts_it(syn
     assert await is_held()
     assert (await sync.http.post(f"{path}?lift_wait=true")).status_code == 204
     await sync.settled(connection, ok=3)
+
+
+async def test_a_crm_that_takes_rows_now_and_then_is_not_waited_for_longer_each_time(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    older, younger = sorted(new_id() for _ in range(2))
+    peer.put("ONE", id_=older, name="goes through")
+    peer.put("TWO", id_=younger, name="fails")
+    simulator.add_fault(
+        kind="refuse_row",
+        table=simulator.TABLE,
+        column="name",
+        value="fails",
+        status=500,
+        code="0x80040216",
+        times=None,
+    )
+    changes: dict[str, Any] = {"sweep_s": 600.0, "settle_s": 600.0, "backoff_s": 600.0, "batch_rows": 1}
+    async with running_sync(sync_url, tmp_path, simulator, peer, **changes) as sync:
+        id_ = ConnectionId(UUID(connection := await sync.connect()))
+        async with sync.parts.db.write() as session:
+            await connections.hold(session, id_, clock.now(), "has failed before", 5)
+        sync.parts.pusher.wake(sync.tenant, id_, 0.0)
+        await sync.settled(connection, ok=1, pending=1)
+
+        async def is_held() -> bool:
+            async with sync.parts.db.read() as session:
+                row = await connections.get(session, id_)
+            return row is not None and row.failures == 1
+
+        await eventually(is_held)
