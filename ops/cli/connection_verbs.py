@@ -24,8 +24,9 @@ class Verb:
     """One call on a connection; `path` is what follows it, with `parts` that have to be named.
 
     `said` are options that go into the query or body; `unsaid` is the body where none of them is
-    given. `rows` names the list in the answer and `columns` what is shown of it; an answer that is
-    one thing is shown whole, one without a body as `done`, and any other as `show` does.
+    given. `flags` go into the query whatever the method. `rows` names the list in the answer and
+    `columns` what is shown of it; an answer that is one thing is shown whole, one without a body as
+    `done`, and any other as `show` does.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Verb:
     help: str
     said: Mapping[str, str] = field(default_factory=dict)
     unsaid: Mapping[str, Any] | None = None
+    flags: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Any] = field(default_factory=dict)
     rows: str = ""
     columns: Sequence[str] = ()
@@ -59,8 +61,10 @@ def _command(verb: Verb) -> Callable[..., None]:
 
         async def work(api: Api) -> None:
             is_read = verb.method == "GET"
-            how = {"query": said} if is_read else {"json": said or verb.unsaid}
-            _show(here, verb, connection, await api.call(verb.method, path, **how))
+            query, body = (said, None) if is_read else ({}, said or verb.unsaid)
+            query |= {name: "true" for name in verb.flags if given[f"{name}_"]}
+            answer = await api.call(verb.method, path, query=query, json=body)
+            _show(here, verb, connection, answer)
 
         here.run(login, work)
 
@@ -71,6 +75,7 @@ def _command(verb: Verb) -> Callable[..., None]:
         _parameter("tenant", str, TENANT),
     ]
     options = [_option(name, what) for name, what in verb.said.items()]
+    options += [_flag(name, what) for name, what in verb.flags.items()]
     command.__signature__ = Signature([*fixed, *options])  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in [*fixed, *options]}
     command.__doc__ = verb.help
@@ -84,6 +89,11 @@ def _parameter(name: str, kind: Any, default: Any = Parameter.empty) -> Paramete
 def _option(name: str, what: str) -> Parameter:
     kind = int | None if name in _NUMBERS else str | None
     return _parameter(f"{name}_", kind, typer.Option(None, f"--{name}", help=what))
+
+
+def _flag(name: str, what: str) -> Parameter:
+    option = typer.Option(False, f"--{name.replace('_', '-')}", help=what)
+    return _parameter(f"{name}_", bool, option)
 
 
 def _show(here: Session, verb: Verb, connection: str, answer: Any) -> None:

@@ -29,7 +29,14 @@ _PAGE = {"limit": "entries of a page", "cursor": "last entry of the page before"
 VERBS = (
     Verb("show", "GET", "", "One connection: its state, reason and counts."),
     Verb("pause", "POST", "/pause", "Send nothing until it is resumed.", done="paused"),
-    Verb("resume", "POST", "/resume", "Send again what has waited.", done="resumed"),
+    Verb(
+        "resume",
+        "POST",
+        "/resume",
+        "Send again what has waited.",
+        flags={"lift_wait": "also where the CRM has asked to be left alone for longer"},
+        done="resumed",
+    ),
     Verb("remove", "DELETE", "", "Forget it and its secrets; the ledger is kept.", done="removed"),
     Verb(
         "test",

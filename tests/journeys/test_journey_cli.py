@@ -1,9 +1,12 @@
 """The command line as an operator uses it: through the gateway, JSON out, honest exit codes."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from ops.story.scene import CHOSEN
 from ops.story.syncing import KEY
@@ -76,11 +79,9 @@ async def test_a_connection_is_added_listed_and_tested(shell, tenant, stage, tmp
 
 
 async def test_a_connection_is_watched_repaired_read_and_removed_by_command(
-    shell, tenant, stage, tmp_path
+    shell, tenant, tmp_path
 ):
     [made] = await shell.json("connection", "list", "--tenant", NAME)
-    secret = tmp_path / "secret"
-    secret.write_text(stage.crm.credentials()["client_secret"])
 
     async def told(verb: str, *words: str) -> Any:
         return await shell.json("connection", verb, made["id"], "--tenant", NAME, *words)
@@ -95,7 +96,7 @@ async def test_a_connection_is_watched_repaired_read_and_removed_by_command(
     assert await told("retry", "--code", "value-refused") == {"retried": 0}
     calls = await told("ledger", "--answer", "2xx", "--limit", "500")
     assert {call["operation"] for call in calls} >= {"token", "who-am-i"}
-    await told("credentials", "--secret-file", str(secret))
+    assert (await told("run", pushed["id"])).items() >= pushed.items()
     await told("pause")
     assert (await shell.run("connection", "push", made["id"], "--tenant", NAME)).returncode == 1
     await told("resume")
@@ -105,6 +106,83 @@ async def test_a_connection_is_watched_repaired_read_and_removed_by_command(
     assert len(file.read_text().splitlines()) >= len(calls)
     await told("remove")
     assert (await shell.run("connection", "show", made["id"], "--tenant", NAME)).returncode == 1
+
+
+async def add_another(shell: Shell, stage: Any, folder: Path) -> Any:
+    """A connection that chooses one field; two are mapped."""
+    known = stage.crm.credentials()
+    mapped = {name: CHOSEN[name] for name in ("name", "sector")}
+    definition = {
+        "name": "CRM",
+        "environment_url": stage.crm_url,
+        "authority_url": stage.crm_url,
+        "directory_id": known["directory_id"],
+        "client_id": known["client_id"],
+        "modules": {"organisation": {"table": "accounts", "key_attribute": KEY, "fields": mapped}},
+        "choose": {"organisation": ["name"]},
+        "secret_expires_at": "2027-06-30T00:00:00Z",
+    }
+    (folder / "crm.json").write_text(json.dumps(definition))
+    (folder / "secret").write_text(known["client_secret"])
+    words = (str(folder / "crm.json"), "--secret-file", str(folder / "secret"))
+    return await shell.json("connection", "add", *words, "--tenant", NAME)
+
+
+async def test_a_connection_is_changed_looked_at_and_resynced_by_command(
+    shell, tenant, stage, tmp_path
+):
+    made = await add_another(shell, stage, tmp_path)
+    again = await add_another(shell, stage, tmp_path)
+    assert (again["id"], again["done"]) == (made["id"], [])
+
+    async def told(verb: str, *words: str) -> Any:
+        return await shell.json("connection", *verb.split(), made["id"], "--tenant", NAME, *words)
+
+    assert (await told("test"))["ok"] is True
+    assert [one["module"] for one in await told("dry-run", "--limit", "5")] == ["organisation"]
+    assert await told("compare") == [] or (await told("compare"))[0]["module"] == "organisation"
+    assert await told("resync", "--module", "organisation") == {"resynced": 0}
+    fields = {"name": CHOSEN["name"], "headquarters": CHOSEN["headquarters"]}
+    mapping = {"table": "accounts", "key_attribute": KEY, "fields": fields}
+    change = {"modules": {"organisation": mapping}, "choose": {"organisation": ["headquarters"]}}
+    (tmp_path / "change.json").write_text(json.dumps(change))
+    changed = await told("change", str(tmp_path / "change.json"), "--name", "Sales")
+    assert changed["done"] == ["connection changed", "fields of organisation chosen"]
+    assert (changed["name"], changed["modules"]["organisation"]["fields"]) == ("Sales", fields)
+    strange = await shell.run(
+        "connection", "change", made["id"], "--tenant", NAME, "--missing", "nothing"
+    )
+    assert strange.returncode == 1
+    assert (await told("show"))["missing"] == "recreate"
+    await told("remove")
+
+
+async def test_a_secret_is_staged_replaced_and_dropped_by_command(shell, tenant, stage, tmp_path):
+    made = await add_another(shell, stage, tmp_path)
+    secret = ("--secret-file", str(tmp_path / "secret"))
+
+    async def told(verb: str, *words: str) -> Any:
+        words = (*verb.split(), made["id"], *words, "--tenant", NAME)
+        return await shell.json("connection", "credentials", *words)
+
+    async def slots() -> dict[str, str]:
+        return {one["slot"]: one["kind"] for one in await told("list")}
+
+    file = tmp_path / "bulkhead.pem"
+    written = await told("certificate", "--file", str(file), "--days", "30")
+    certificate = x509.load_pem_x509_certificate(file.read_bytes())
+    assert certificate.fingerprint(hashes.SHA256()).hex().upper() == written["sha256"]
+    assert await slots() == {"current": "secret", "next": "certificate"}
+    await told("drop", "next")
+    (tmp_path / "other").write_text("one that the CRM does not know yet")
+    other = ("--secret-file", str(tmp_path / "other"))
+    await told("stage", *other, "--expires-at", "2027-06-30")
+    staged = {one["slot"]: one for one in await told("list")}
+    assert staged["next"]["expires_at"].startswith("2027-06-30T00:00:00")
+    await told("drop", "next")
+    await told("put", *secret)
+    assert (await slots())["current"] == "secret"
+    await shell.json("connection", "remove", made["id"], "--tenant", NAME)
 
 
 async def test_a_backup_runs_is_listed_and_restored(shell, tenant):

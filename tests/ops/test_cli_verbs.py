@@ -96,7 +96,8 @@ async def test_every_operation_has_a_verb_and_what_may_be_said_an_option(told, a
         assert verbs[name], f"no verb asks for {name}"
         if name in OF_A_FILE:
             continue
-        wanted = {f"--{one}" for one in sayable(operation) - UNSAID.get(name, set())}
+        names = sayable(operation) - UNSAID.get(name, set())
+        wanted = {f"--{one.replace('_', '-')}" for one in names}
         assert any(wanted <= options_of(command) for command in verbs[name]), f"{name}: {wanted}"
 
 
@@ -123,6 +124,19 @@ async def test_an_answer_that_lacks_what_is_shown_is_one_sentence(told, given, t
             assert (code, out) == (UNREACHABLE, ""), err
             assert len(err.strip().splitlines()) == 1
     assert "written" not in {one.name for one in tmp_path.iterdir()} or "export" in command
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["resume", ID], "/resume HTTP/1.1"),
+        (["resume", ID, "--lift-wait"], "/resume?lift_wait=true HTTP/1.1"),
+        (["outcomes", ID, "--code", "schema"], "/outcomes?code=schema HTTP/1.1"),
+    ],
+)
+async def test_what_is_said_is_asked(told, asked_for, words, line):
+    assert (await told(says(**ALL), "connection", *words, "--tenant", "A"))[0] == 0
+    assert asked_for[-1].split("\r\n")[0].endswith(line)
 
 
 async def test_a_probe_that_is_not_well_is_shown_and_refused(told):
