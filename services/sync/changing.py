@@ -4,6 +4,7 @@ is kept for as long as they are the same rows."""
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from contracts.events import ConnectionChanged
 from contracts.ids import ConnectionId, TenantId
@@ -19,6 +20,7 @@ from services.sync.store import connections, outgoing, ownership
 from services.sync.store.connections import ConnectionRow
 from services.sync.targets import require_free
 
+_AT_ONCE = 5000  # rows in a transaction: more would take too long for one statement
 _TIMES = 5  # somebody else changes it at the same moment: rarely once
 
 
@@ -71,13 +73,22 @@ class Changes:
 
         Their rows are written over whole, and made again where they are gone. Raises NotFound.
         """
+        key, after, resynced = None, UUID(int=0), 0
         async with self._db.write() as session:
             row = await _get(session, tenant, id_)
-            key = None
+            if wanted.module is not None and wanted.module not in row.modules:
+                raise NotFound("the connection has no such module")
             if wanted.key is not None:
                 key = self._environments.same_key(connection_of(row), wanted.key)
             await connections.start_over(session, id_)
-            return await outgoing.resync(session, id_, wanted.module, key)
+        while True:
+            async with self._db.write() as session:
+                await connections.alone(session, id_)
+                some = await outgoing.resync_some(session, id_, wanted.module, key, after, _AT_ONCE)
+            resynced += len(some)
+            if len(some) < _AT_ONCE:
+                return resynced
+            after = max(some)
 
 
 async def _get(session: ReadSession, tenant: TenantId, id_: ConnectionId) -> ConnectionRow:

@@ -6,6 +6,7 @@ from typing import Self
 from uuid import UUID
 
 from contracts.clients import ChangedRecord, ChangePage, TenantsClient
+from contracts.ids import ConnectionId
 from kit.db import Database, WriteSession
 from kit.supervisor import spawn
 from services.sync.connection import Connection
@@ -14,6 +15,8 @@ from services.sync.push.lock import Overtaken
 from services.sync.store import connections, outgoing
 from services.sync.store.connections import ConnectionRow
 from services.sync.store.outgoing import Marked
+
+_AT_ONCE = 5000
 
 
 class Pull:
@@ -70,10 +73,23 @@ class Pull:
             page = await self._tenants.changes(
                 connection.tenant, connection.id, position, self._page_rows
             )
+            if page.reset:
+                await _mark_all(self._db, connection.id, self._row.generation)
             await _save(self._db, connection, self._row.generation, page, self._same_key)
             position, more = page.position, page.more
             if page.rows or page.reset:
                 self._has_page.set()
+
+
+async def _mark_all(db: Database, connection: ConnectionId, generation: int) -> None:
+    """A part in each transaction, and all before the position says so: until then it is done anew
+    by whoever reads next. Raises Overtaken."""
+    after: UUID | None = UUID(int=0)
+    while after is not None:
+        async with db.write() as session:
+            if not await connections.is_current(session, connection, generation, alone=True):
+                raise Overtaken
+            after = await outgoing.mark_some(session, connection, after, _AT_ONCE)
 
 
 async def _save(
@@ -86,8 +102,6 @@ async def _save(
     async with db.write() as session:
         if not await connections.advance(session, connection.id, generation, page.position):
             raise Overtaken
-        if page.reset:
-            await outgoing.mark_all(session, connection.id)
         rows, gone = _sorted(page.rows, connection, same_key)
         await _wake_heirs(session, connection, rows)
         await outgoing.mark(session, connection.id, rows)

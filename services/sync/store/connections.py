@@ -150,6 +150,11 @@ async def is_current(
     return bool(await session.scalar(query.with_for_update(read=not alone)) == generation)
 
 
+async def alone(session: WriteSession, id_: ConnectionId) -> None:
+    """Until the transaction ends, no push of the connection begins or writes."""
+    await session.scalar(select(connection.c.id).where(connection.c.id == id_).with_for_update())
+
+
 async def set_state(
     session: WriteSession, id_: ConnectionId, state: str, reason: str = "", *, was: Sequence[str]
 ) -> bool:

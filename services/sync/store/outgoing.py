@@ -137,12 +137,29 @@ async def mark_again(
         await session.run(query.values(_AGAIN))
 
 
-async def mark_all(session: WriteSession, connection: ConnectionId) -> None:
-    """Compare everything again with what was sent, but for records that were found gone."""
-    query = update(outgoing).where(
-        outgoing.c.connection == connection, outgoing.c.state != "removed"
-    )
-    await session.run(query.values(_AGAIN))
+async def mark_some(
+    session: WriteSession, connection: ConnectionId, after: UUID, most: int
+) -> UUID | None:
+    """Compare the next records again with what was sent, but for those that were found gone; the
+    last of them, None where there are no more."""
+    marked = await _next(session, connection, after, most, [outgoing.c.state != "removed"], _AGAIN)
+    return max(marked) if len(marked) == most else None
+
+
+async def _next(
+    session: WriteSession,
+    connection: ConnectionId,
+    after: UUID,
+    most: int,
+    of_rows: Sequence[ColumnElement[bool]],
+    changes: Mapping[str, Any],
+) -> list[UUID]:
+    """Change the next rows, by record: all at once would take too long for one statement."""
+    of_connection = outgoing.c.connection == connection
+    some = select(outgoing.c.record).where(of_connection, *of_rows, outgoing.c.record > after)
+    some = some.order_by(outgoing.c.record).limit(most)
+    query = update(outgoing).where(of_connection, outgoing.c.record.in_(some)).values(changes)
+    return [row["record"] for row in await session.all(query.returning(outgoing.c.record))]
 
 
 async def wake_children(
@@ -225,20 +242,23 @@ async def next_due(
     return moment
 
 
-async def resync(
-    session: WriteSession, connection: ConnectionId, module: str | None, same_key: str | None
-) -> int:
-    """Nothing that was sent counts as there any more; how many records are sent whole again.
+async def resync_some(
+    session: WriteSession,
+    connection: ConnectionId,
+    module: str | None,
+    same_key: str | None,
+    after: UUID,
+    most: int,
+) -> list[UUID]:
+    """Nothing that was sent counts as there any more: the next records that are sent whole.
 
     Among them are those whose row was deleted in the CRM and that were forgotten for it.
     """
     is_there = or_(outgoing.c.state != "removed", outgoing.c.code == "row-deleted")
-    query = update(outgoing).where(outgoing.c.connection == connection, is_there)
-    if module is not None:
-        query = query.where(outgoing.c.module == module)
-    if same_key is not None:
-        query = query.where(outgoing.c.same_key == same_key)
-    return await session.run(query.values(**_AGAIN, sent=_UNKNOWN, recreates=True))
+    wanted = {outgoing.c.module: module, outgoing.c.same_key: same_key}
+    of_rows = [column == value for column, value in wanted.items() if value is not None]
+    changes = {**_AGAIN, "sent": _UNKNOWN, "recreates": True}
+    return await _next(session, connection, after, most, [is_there, *of_rows], changes)
 
 
 async def forget_modules(

@@ -98,7 +98,9 @@ async def test_a_record_that_changes_while_it_waits_has_waited_all_the_time(sync
     async def marked() -> float:
         async with sync.parts.db.write() as session:
             await outgoing.mark(session, ConnectionId(UUID(connection)), [changed])
-            await outgoing.mark_all(session, ConnectionId(UUID(connection)))
+            assert not await outgoing.mark_some(
+                session, ConnectionId(UUID(connection)), UUID(int=0), 100
+            )
         await run(sync, "UPDATE connection SET state = 'active', retry_at = now() + '1 day'")
         await looked(sync)
         await run(sync, "UPDATE connection SET state = 'paused'")

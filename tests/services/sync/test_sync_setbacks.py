@@ -223,8 +223,12 @@ async def test_a_crm_that_takes_rows_now_and_then_is_not_waited_for_longer_each_
         code="0x80040216",
         times=None,
     )
-    changes: dict[str, Any] = {"sweep_s": 600.0, "settle_s": 600.0, "backoff_s": 600.0}
-    changes["batch_rows"] = 1
+    changes: dict[str, Any] = {
+        "sweep_s": 600.0,
+        "settle_s": 600.0,
+        "backoff_s": 600.0,
+        "batch_rows": 1,
+    }
     async with running_sync(sync_url, tmp_path, simulator, peer, **changes) as sync:
         id_ = ConnectionId(UUID(connection := await sync.connect()))
         async with sync.parts.db.write() as session:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -74,7 +75,8 @@ async def test_a_row_that_is_gone_there_leaves_nothing_that_is_known_of_it(db: D
 
 async def test_a_row_is_made_again_until_it_was_accepted(db: Database) -> None:
     async with db.write() as session:
-        assert await outgoing.resync(session, CONNECTION, None, None) == 1
+        some = await outgoing.resync_some(session, CONNECTION, None, None, UUID(int=0), 100)
+        assert len(some) == 1
     [row] = await due(db)
     assert (row.sent, row.recreates) == ({"name": ""}, True)
     await settle(db, row.marked, state="retry")
