@@ -64,7 +64,7 @@ async def test_a_look_is_taken_when_it_is_due_and_by_one_alone(sync_url: str) ->
             await session.run(text(broken), {"id": id_, "suspended": id_ == suspended})
             assert await connections.set_state(session, id_, "broken", was=["active"])
         assert await connections.take_look(session) is None
-        hurry = "UPDATE connection SET look_at = now() WHERE id <> :id"
+        hurry = "UPDATE connection SET look_at = look_at - interval '1 h' WHERE id <> :id"
         await session.run(text(hurry), {"id": later})
     async with db.write() as first, db.write() as second:
         taken = await connections.take_look(first)
