@@ -36,6 +36,8 @@ def unaccepted(
     attempts, since = row.attempts + 1, row.failing_since or now
     if verdict.meaning not in (Meaning.RACED, Meaning.BACK_OFF):
         return parked(row, now, verdict.reason, verdict.code, detail)
+    if verdict.code == "not-run":  # it says nothing of the row, and another one was answered
+        attempts = row.attempts
     if is_exhausted(attempts, since, now, most):
         reason = f"{verdict.reason}; given up after {attempts} attempts"
         return parked(row, now, reason, verdict.code, detail)

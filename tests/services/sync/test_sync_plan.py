@@ -12,8 +12,9 @@ from contracts.clients import PresentRecord
 from contracts.ids import new_id
 from kit.backoff import is_exhausted, pause
 from services.sync.connection import ModuleMapping
-from services.sync.crm import Converted
+from services.sync.crm import Converted, Meaning, Verdict
 from services.sync.push.difference import difference
+from services.sync.push.patience import unaccepted
 from services.sync.push.plan import Rules, plan
 from services.sync.store.outgoing import DueRow
 from services.sync.store.ownership import Rival
@@ -274,6 +275,15 @@ def test_only_fields_that_were_chosen_are_cleared() -> None:
 def test_pauses_double_up_to_a_quarter_of_an_hour() -> None:
     pauses = [pause(failures, 1.0).total_seconds() for failures in (1, 2, 3, 10, 11, 1000)]
     assert pauses == [1, 2, 4, 512, 900, 900]
+
+
+def test_a_row_that_was_not_run_has_not_been_tried() -> None:
+    tried = row(RECORD, attempts=7)
+    unrun = Verdict(Meaning.BACK_OFF, "the CRM stopped before this row", code="not-run")
+    waits = unaccepted(tried, unrun, NOW, None, 8, 1.0)
+    assert (waits.state, waits.attempts) == ("retry", 7)
+    raced = Verdict(Meaning.RACED, "another writer", code="raced")
+    assert unaccepted(tried, raced, NOW, None, 8, 1.0).state == "parked"
 
 
 def test_a_row_is_given_up_after_too_many_attempts_or_too_long_a_time() -> None:
