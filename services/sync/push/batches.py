@@ -25,9 +25,9 @@ class BatchSize:
         if sent >= self.now:
             self.now = min(self.now * 2, self._most)
 
-    def shrink(self) -> None:
-        """A batch was too much, or one of its rows was the fault of all."""
-        self.now = max(1, self.now // 4)
+    def shrink(self, least: int = 1) -> None:
+        """A batch was too much, or one of its rows was the fault of all; not below `least`."""
+        self.now = min(self.now, max(least, self.now // 4))
 
 
 class Width:

@@ -27,6 +27,7 @@ from services.sync.store.settling import Settlement
 from services.sync.tenant_keys import TenantKeys
 
 _ROWS = Counter("bulkhead_sync_rows", "Rows sent to CRMs by what became of them.", ["state"])
+_TOLD_APART = 4  # rows
 _READ_AT_ONCE = 2000  # rows with their values
 _REMOVING = ("delete", "deactivate")
 
@@ -183,13 +184,20 @@ class ModulePush:
         judged = judge(sent, len(items))
         if judged.stop is not None:
             self._stops.append(judged.stop)
-            if judged.stop.meaning is Meaning.WAIT:
-                self.width.narrow()
+            self._go_slower(judged.stop)
         if judged.halve:
             self.size.shrink()
             await self._send_halves(items)
         elif judged.rows:
             await self._settle(items, judged.rows)
+
+    def _go_slower(self, stop: Verdict) -> None:
+        """A CRM that failed at a whole batch may fail at one row of it: of a few, each is told of,
+        and never of one alone, which could not be told from an outage."""
+        if stop.meaning is Meaning.WAIT:
+            self.width.narrow()
+        elif stop.meaning is Meaning.BACK_OFF:
+            self.size.shrink(least=_TOLD_APART)
 
     async def _send_halves(self, items: Sequence[Item]) -> None:
         middle = len(items) // 2

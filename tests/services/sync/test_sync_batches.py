@@ -23,6 +23,11 @@ def test_a_full_batch_that_was_accepted_lets_the_next_be_larger_and_a_refused_on
     for _ in range(9):
         size.shrink()
     assert size.now == 1
+    size.shrink(least=4)
+    assert size.now == 1
+    size = BatchSize(50, 300)
+    size.shrink(least=20)
+    assert size.now == 20
 
 
 def test_a_batch_has_rows_of_one_form_and_none_is_left_out() -> None:

@@ -126,3 +126,26 @@ async def test_ids_are_told_apart_by_the_key_as_the_crm_compares_it(sync: Sync) 
     async with sync.parts.db.read() as session:
         found = await session.all(text("SELECT key, crm_id FROM outgoing"))
     assert {row["key"].replace("K", "Name "): row["crm_id"] for row in found} == ids
+
+
+async def test_one_row_at_which_the_crm_fails_keeps_the_others_for_a_few_calls_only(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    peer.fill(40)
+    simulator.add_fault(
+        kind="refuse_row",
+        table=simulator.TABLE,
+        column="name",
+        value="Name 7",
+        status=500,
+        code="0x80040216",
+        times=None,
+    )
+    async with running_sync(sync_url, tmp_path, simulator, peer, max_attempts=3) as sync:
+        connection = await sync.connect()
+        await eventually(lambda: len(simulator.records()) == 39)
+        peer.put("K1", sector="Materials")  # so that the one is not alone
+        peer.put("K2", sector="Materials")
+        await eventually(lambda: simulator.by_key()["K2"].get(simulator.SECTOR) == "Materials")
+        counts = (await sync.get(f"/{connection}"))["outcomes"]
+        assert counts["ok"] >= 38
