@@ -113,7 +113,7 @@ async def test_a_change_with_which_the_crm_is_well_makes_a_broken_connection_act
     await sync.settled(connection, ok=3)
 
 
-async def test_of_two_changes_at_once_both_are_kept_or_the_later_one_is_looked_at_again(sync: Sync) -> None:
+async def test_of_two_changes_at_once_both_are_kept_or_one_is_looked_at_again(sync: Sync) -> None:
     """A look at the CRM may take minutes, and what was read before it may be so no more."""
     connection = await sync.connect()
     path, simulator = f"{sync.path}/{connection}", sync.simulator
