@@ -95,8 +95,8 @@ async def change_connection(
 ) -> crm.ConnectionView:
     """Change name, mapping, policies or address in place, if the CRM is well with them.
 
-    Everything is compared anew. Rows of another CRM, table or key column are other rows: nothing is
-    known of them, and those of before stay as they are.
+    Everything is compared anew, and a broken connection goes on. Rows of another CRM, table or key
+    column are other rows: nothing is known of them, and those of before stay as they are.
     """
     await parts.changes.change(tenant, connection, wanted)
     await parts.known_mappings.tell(connection)
