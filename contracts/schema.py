@@ -67,7 +67,7 @@ def at_most(limit: int) -> BeforeValidator:
 def time_text(value: datetime) -> str:
     """RFC 3339 in UTC with all six digits: such texts sort like the times."""
     if value.tzinfo is None:
-        raise TypeError("a time without its offset")
+        raise Refused("a time without its offset")
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 

@@ -31,9 +31,9 @@ async def play(scene: Scene, tell: Teller) -> None:
         proved(await _change(scene))
 
 
-def connection_body(scene: Scene, url: str) -> dict[str, Any]:
+def connection_body(scene: Scene, url: str, key: str = KEY) -> dict[str, Any]:
     """A connection to the CRM at `url`, which also issues its tokens."""
-    return bodies.connection(url, scene.crm.credentials(), KEY, CHOSEN)
+    return bodies.connection(url, scene.crm.credentials(), key, CHOSEN)
 
 
 async def _refusals(scene: Scene) -> list[str]:
@@ -68,9 +68,13 @@ async def _connect(scene: Scene) -> None:
     scene.connection = await connect(scene, scene.a)
 
 
-async def connect(scene: Scene, tenant: SceneTenant) -> str:
-    """Connect a tenant to the CRM and choose the five fields; the connection's id."""
-    made = await tenant.api.post(tenant.path("connections"), connection_body(scene, scene.crm_url))
+async def connect(scene: Scene, tenant: SceneTenant, key: str = KEY) -> str:
+    """Connect a tenant to the CRM and choose the five fields; the connection's id.
+
+    Two connections of a tenant need two key columns: each has rows of its own.
+    """
+    body = connection_body(scene, scene.crm_url, key)
+    made = await tenant.api.post(tenant.path("connections"), body)
     must(scene.crm.credentials()["client_secret"] not in str(made), "the secret is not shown again")
     path = tenant.path(f"field-choices/{made['id']}/organisation")
     await tenant.api.put(path, bodies.field_choice(list(CHOSEN)))

@@ -162,7 +162,7 @@ async def _things(stage: Scene, tenant: SceneTenant) -> dict[str, str]:
     await tenant.invite("somebody@described.example", level=25)
     users = (await tenant.api.get(tenant.path("users")))["users"]
     return {
-        "connection": await connect(stage, tenant),
+        "connection": await connect(stage, tenant, "accountnumber"),
         "record": record,
         "backup": str(asked["id"]),
         "restore": str(planned["id"]),

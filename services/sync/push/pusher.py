@@ -141,8 +141,8 @@ class Pusher:
             _log.warning("push failed", **extra, slug=problem.slug)
         except Exception:
             _log.exception("push failed", **extra)
-        was_quick = record.sent > 0 and self._now() < end
-        await self._wake_when_due(tenant, connection, also_at_once=record.sent > 0)
+        was_quick = record.answered > 0 and self._now() < end
+        await self._wake_when_due(tenant, connection, also_at_once=record.answered > 0)
         return record.sent, was_quick
 
     def _record(self, connection: ConnectionId) -> RunRecord:

@@ -63,6 +63,11 @@ class RunRecord:
         """How many rows the CRM has taken, or taken away."""
         return self._counts["sent"]
 
+    @property
+    def answered(self) -> int:
+        """For how many rows the CRM has answered, whatever it was."""
+        return self.sent + self._counts["parked"] + self._counts["retried"]
+
     async def take_over(self, session: WriteSession) -> None:
         """What another process has left is ended; the run that was asked for is this one."""
         self._id = await runs.take_over(session, self._connection)

@@ -21,8 +21,8 @@ _LINE = (
     " :connection, 'h', 'POST', 'old', '{}', 0, 0 FROM generate_series(1, :count)"
 )
 _ROW = (
-    "INSERT INTO outgoing (connection, record, module, key, state, updated_at)"
-    " SELECT :connection, gen_random_uuid(), 'organisation', 'K', :state,"
+    "INSERT INTO outgoing (connection, record, module, key, same_key, state, updated_at)"
+    " SELECT :connection, gen_random_uuid(), 'organisation', 'K', 'k', :state,"
     " now() - CAST(:age AS interval) FROM generate_series(1, :count)"
 )
 
