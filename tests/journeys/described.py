@@ -23,6 +23,7 @@ SHUTTING = {*LOCKED_OUT, "suspend_tenant", "replace_tenant_allowlist"}
 MEANING = {
     "accept_as_operator": "a password that is too easy",
     "accept_as_user": "a password that is too easy",
+    "change_connection": "the CRM is looked at first",
     "change_record": "fields are of the tenant's own modules",
     "choose_fields": "fields are of the tenant's own modules",
     "create_connection": "the CRM is looked at first",
@@ -40,6 +41,8 @@ MEANING = {
     "replace_allowlist": "host bits in a range",
     "replace_global_allowlist": "host bits in a range",
     "replace_tenant_allowlist": "host bits in a range",
+    "resync_connection": "a key without its module",
+    "retry_parked": "more ways than one, or none, to say which records",
     "upsert_records": "fields are of the tenant's own modules",
 }
 """Operations that may refuse (422) what their schema allows, and what a schema cannot say of it."""
