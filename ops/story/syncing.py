@@ -32,7 +32,8 @@ async def play(scene: Scene, tell: Teller) -> None:
 
 
 def connection_body(scene: Scene, url: str, key: str = KEY) -> dict[str, Any]:
-    """A connection to the CRM at `url`, which also issues its tokens."""
+    """A connection to the CRM at `url`, which also issues its tokens; another one of the tenant
+    needs another key column."""
     return bodies.connection(url, scene.crm.credentials(), key, CHOSEN)
 
 
@@ -68,13 +69,9 @@ async def _connect(scene: Scene) -> None:
     scene.connection = await connect(scene, scene.a)
 
 
-async def connect(scene: Scene, tenant: SceneTenant, key: str = KEY) -> str:
-    """Connect a tenant to the CRM and choose the five fields; the connection's id.
-
-    Two connections of a tenant need two key columns: each has rows of its own.
-    """
-    body = connection_body(scene, scene.crm_url, key)
-    made = await tenant.api.post(tenant.path("connections"), body)
+async def connect(scene: Scene, tenant: SceneTenant) -> str:
+    """Connect a tenant to the CRM and choose the five fields; the connection's id."""
+    made = await tenant.api.post(tenant.path("connections"), connection_body(scene, scene.crm_url))
     must(scene.crm.credentials()["client_secret"] not in str(made), "the secret is not shown again")
     path = tenant.path(f"field-choices/{made['id']}/organisation")
     await tenant.api.put(path, bodies.field_choice(list(CHOSEN)))

@@ -11,7 +11,7 @@ from ops import bodies
 from ops.api import Login, until
 from ops.story.opening import sign_up
 from ops.story.scene import Scene, SceneTenant, new_password
-from ops.story.syncing import connect
+from ops.story.syncing import connect, connection_body
 from tests.journeys.schemathesis_callers import LOCKED_OUT
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +75,12 @@ parameters = {{ "path.tenant" = "{shut}" }}
 [[operations]]
 include-operation-id = {meaning}
 checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 404, 409, 412, 422, 429]
+
+# it asks another service, which may be restoring the tenant at that moment
+[[operations]]
+include-operation-id = ["compare_counts", "dry_run_connection"]
+checks.not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", 503]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 403, 404, 409, 412, 422, 429, 503]
 """
 
 
@@ -161,11 +167,14 @@ async def _things(stage: Scene, tenant: SceneTenant) -> dict[str, str]:
         return bool(found["state"] == "verified")
 
     await until("the backup is verified", verified)
+    # of a key column of its own, and without a choice: the CRM is shared, and nothing may leave
+    body = connection_body(stage, stage.crm_url, "accountnumber")
+    made = await tenant.api.post(tenant.path("connections"), body)
     planned = await tenant.api.post(tenant.path("restores"), bodies.restore(asked["id"]))
     await tenant.invite("somebody@described.example", level=25)
     users = (await tenant.api.get(tenant.path("users")))["users"]
     return {
-        "connection": await connect(stage, tenant, "accountnumber"),
+        "connection": str(made["id"]),
         "record": record,
         "backup": str(asked["id"]),
         "restore": str(planned["id"]),
