@@ -17,7 +17,7 @@ import schemathesis
 
 KEPT_FOR_S = 200.0
 NOBODY = "no-token"
-LOCKED_OUT = {"replace_allowlist"}
+LOCKED_OUT = {"execute_restore", "replace_allowlist"}
 _kept: dict[str, tuple[str, float]] = {}
 
 
