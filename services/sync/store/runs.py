@@ -76,9 +76,10 @@ async def ask(session: WriteSession, connection: ConnectionId) -> UUID:
     waiting = select(run.c.id).where(run.c.connection == connection, run.c.state == "asked")
     if found := await session.scalar(waiting.limit(1)):
         return UUID(str(found))
-    row = {"id": new_id(), "connection": connection, "why": "demand", "state": "asked"}
+    id_ = new_id()
+    row = {"id": id_, "connection": connection, "why": "demand", "state": "asked"}
     await session.run(insert(run).values(row))
-    return row["id"]  # type: ignore[return-value]
+    return id_
 
 
 async def take_over(session: WriteSession, connection: ConnectionId) -> UUID | None:

@@ -24,7 +24,7 @@ async def test_a_lost_reply_duplicates_nothing(sync: Sync) -> None:
     sync.simulator.add_fault(kind="half_reply", path=sync.simulator.BATCH)
     connection = await sync.connect()
     await sync.settled(connection, ok=10)
-    assert [len(batch) for batch in sync.batches()][:2] == [10, 10]
+    assert sorted(len(batch) for batch in sync.batches()) == [2, 4, 4, 10, 10]
     assert len(sync.simulator.records()) == 10
 
 
