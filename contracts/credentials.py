@@ -16,7 +16,7 @@ from contracts.access import Grants
 from contracts.ids import SessionId, TenantId, UserId
 from contracts.permissions import ALL_PERMISSIONS, fingerprint
 from contracts.settings import ServiceSettings
-from kit import clock
+from kit import clock, telemetry
 from kit.problems import DependencyDown, NotAuthenticated
 from kit.sealing import SigningKey, VerifyKey
 from kit.tokens import KeySet, Signer, TokenRefused, UnknownKey, Verifier, from_jwks
@@ -157,8 +157,10 @@ def access_verifier(settings: ServiceSettings) -> AccessVerifier:
     """The verifier that loads auth's key set over HTTP."""
 
     async def fetch() -> dict[str, VerifyKey]:
-        async with httpx2.AsyncClient(trust_env=False, timeout=2.0) as client:
-            answer = await client.get(settings.jwks_url)
+        with telemetry.span("fetch key set", "client", peer="auth", method="GET") as span:
+            async with httpx2.AsyncClient(trust_env=False, timeout=2.0) as client:
+                answer = await client.get(settings.jwks_url)
+            span.note(status=answer.status_code)
             answer.raise_for_status()
             return from_jwks(answer.content)
 

@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 metadata = MetaData()
-_NOW, _ZERO = text("now()"), text("0")
+_NOW, _ZERO, _EMPTY = text("now()"), text("0"), text("''")
 
 
 def _at(name: str) -> Column[object]:
@@ -57,6 +57,7 @@ backup = Table(
     Column("proved", Text),
     _at("checked_at"),
     Column("base", Uuid, ForeignKey("snapshot.backup")),
+    Column("trace", Text, nullable=False, server_default=_EMPTY),
 )
 
 restore = Table(
@@ -74,6 +75,7 @@ restore = Table(
     Column("executed_by", Uuid),
     _at("started_at"),
     _at("finished_at"),
+    Column("trace", Text, nullable=False, server_default=_EMPTY),
 )
 
 turn = Table(

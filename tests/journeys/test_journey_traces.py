@@ -19,6 +19,7 @@ CANARY = f"canary{secrets.token_hex(6)}"
 CLIENTS = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
 ADVANCED = "tenants.journal.advanced.v1"
 RECORDS = "/t/{tenant}/v1/records/{module}"
+BACKUPS = "/t/{tenant}/v1/backups"
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,7 @@ async def test_a_write_is_followed_into_the_crm_and_nothing_of_it_is_told(
         headers={"content-type": "application/x-ndjson"},
     )
     await until("five rows arrive", arrived(tenant, connection, ok=5))
+    await eventually(lambda: led_to(collector, f"POST {RECORDS}/bulk", "push"))  # all is read
     await stage.crm.add_fault(
         kind="status", path="$batch", status=503, message=f"no {CANARY}", times=1
     )
@@ -107,7 +109,7 @@ async def test_a_write_is_followed_into_the_crm_and_nothing_of_it_is_told(
     await refusals(stage, tenant)
     await back_up(tenant)
     await eventually(lambda: joined(collector, tenant))
-    await eventually(lambda: collector.named("run full", "backup"))
+    await eventually(lambda: led_to(collector, f"POST {BACKUPS}", "run full"))
     secret = stage.crm.credentials()["client_secret"]
     told = b"".join(collector.raw)
     assert {one.service for one in collector.spans} >= {
@@ -115,6 +117,12 @@ async def test_a_write_is_followed_into_the_crm_and_nothing_of_it_is_told(
     }
     for word in (CANARY, tenant.login.password, secret, CRM_NAME, "example.com", "SELECT"):
         assert word.encode() not in told, word
+
+
+def led_to(collector: Collector, request: str, work: str) -> bool:
+    """Whether work that has ended points to the request that asked for it."""
+    traces = {one.trace for one in collector.named(request)}
+    return any(link.trace in traces for one in collector.named(work) for link in one.links)
 
 
 def joined(collector: Collector, tenant: SceneTenant) -> bool:

@@ -96,7 +96,7 @@ class Runs:
             task.add_done_callback(self._ended)
 
     async def _run(self, kind: Kind, job: Job, turn: Turn) -> None:
-        with telemetry.trace(f"run {kind}", tenant=job.tenant):
+        with telemetry.trace(f"run {kind}", link=job.trace, tenant=job.tenant):
             await self._works[kind].run(job, turn)
 
     async def stop(self) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, Select, delete, exists, false, func, select, 
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import BackupId, TenantId, UserId, new_id
+from kit import telemetry
 from kit.db import ReadSession, WriteSession
 from services.backup.failures import FailureReason
 from services.backup.store.run_queue import RunQueue
@@ -52,11 +53,16 @@ class FullJob:
     backup: BackupId
     attempts: int
     started_at: datetime
+    trace: str = ""
 
 
 def _job(row: RowMapping) -> FullJob:
     return FullJob(
-        TenantId(row["tenant"]), BackupId(row["backup"]), row["attempts"], row["started_at"]
+        TenantId(row["tenant"]),
+        BackupId(row["backup"]),
+        row["attempts"],
+        row["started_at"],
+        row["trace"],
     )
 
 
@@ -70,7 +76,8 @@ async def ask(
     user: UserId | None = None,
 ) -> BackupRow:
     """Queue a full; where one is queued or running already, that one is the answer."""
-    values = {"backup": new_id(), "tenant": tenant, "cause": cause, "requested_by": user}
+    asked = {"cause": cause, "requested_by": user, "trace": telemetry.sampled_trace()}
+    values = {"backup": new_id(), "tenant": tenant, **asked}
     await session.run(insert(table).values(values).on_conflict_do_nothing())
     row = await session.first(_rows().where(table.c.tenant == tenant, table.c.state.in_(_OPEN)))
     if row is None:  # the one in our way has just finished

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from contracts.ids import BackupId, RestoreId, TenantId, UserId
+from kit import telemetry
 from kit.db import ReadSession, WriteSession
 from services.backup.store.run_queue import RunQueue
 from services.backup.store.turns import FencedSession
@@ -43,6 +44,7 @@ class RestoreJob:
     backup: BackupId
     target: str | None
     is_swapping: bool
+    trace: str = ""
 
 
 def _job(row: RowMapping) -> RestoreJob:
@@ -52,6 +54,7 @@ def _job(row: RowMapping) -> RestoreJob:
         BackupId(row["backup"]),
         row["target"],
         row["state"] == "swapping",
+        row["trace"],
     )
 
 
@@ -106,7 +109,7 @@ async def newest(session: ReadSession, tenant: TenantId) -> list[RestoreRow]:
 async def queue(session: WriteSession, restore: RestoreId, user: UserId) -> bool:
     """Planned -> queued; False where it is not planned any more, RestoreOpen for a second one."""
     where = (table.c.restore == restore, table.c.state == "planned")
-    values = {"state": "queued", "executed_by": user}
+    values = {"state": "queued", "executed_by": user, "trace": telemetry.sampled_trace()}
     try:
         return await session.run(update(table).where(*where).values(values)) == 1
     except IntegrityError:

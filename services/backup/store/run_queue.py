@@ -15,10 +15,14 @@ from services.backup.store.turns import FencedSession
 
 
 class Job(Protocol):
-    """A run that was claimed; each kind knows more of it."""
+    """A run that was claimed; each kind knows more of it. `trace` is that of who asked for it,
+    empty where nothing of that is kept."""
 
     @property
     def tenant(self) -> TenantId: ...
+
+    @property
+    def trace(self) -> str: ...
 
 
 J = TypeVar("J", bound=Job, covariant=True)

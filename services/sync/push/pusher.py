@@ -21,6 +21,7 @@ from services.sync.push.queue import PushQueue
 from services.sync.push.record import CutShort, RunRecord, Whys, recorded
 from services.sync.push.sending import Sending
 from services.sync.push.unkeyed import give_keys
+from services.sync.push.unread import Unread
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing
 from services.sync.tenant_keys import TenantKeys
@@ -51,7 +52,7 @@ class Pusher:
         self._queue = PushQueue(max(1, settings.workers // 2))
         self._timers: dict[ConnectionId, asyncio.TimerHandle] = {}
         self._reasons: dict[ConnectionId, str] = {}
-        self._whys = Whys()
+        self._whys, self._unread = Whys(), Unread()
         self._paces = Paces(
             settings.batch_rows, settings.batch_rows_most, settings.parallel_batches
         )
@@ -65,11 +66,15 @@ class Pusher:
     ) -> None:
         """Push the tenant's connection soon; several wakes before that are one.
 
-        The push has a trace of its own, which points to that of the last wake.
+        The push has a trace of its own, which points to that of the last wake; to a push's own,
+        whose rows are due again, only where nothing else has asked for it.
         """
         if reason := telemetry.sampled_trace():
-            self._reasons[connection] = reason
+            known = self._reasons.get(connection) if why == "due" else None
+            self._reasons[connection] = known or reason
         self._whys.note(connection, why)
+        if why == "notice":
+            self._unread.note(connection)
         delay = self._settings.settle_s if after_s is None else after_s
         loop = asyncio.get_running_loop()
         timer = self._timers.get(connection)
@@ -101,6 +106,7 @@ class Pusher:
         self._timers.clear()
         self._reasons.clear()
         self._whys.clear()
+        self._unread.clear()
 
     def _ask(self, tenant: TenantId, connection: ConnectionId) -> None:
         self._timers.pop(connection, None)
@@ -132,7 +138,8 @@ class Pusher:
         end = self._now() + self._settings.quick_s
         try:
             async with recorded(record):
-                await self._push_in_time(tenant, connection, record)
+                with self._unread.read(connection):
+                    await self._push_in_time(tenant, connection, record)
         except Stopped as stopped:
             _log.warning("push stopped", **extra, reason=str(stopped))
         except Overtaken:
@@ -233,6 +240,7 @@ class Pusher:
             async with self._db.read() as session:
                 row = await connections.get(session, id_)
                 if row is None or row.state != "active" or row.suspended:
+                    self._unread.forget(id_)
                     return
                 due = await outgoing.next_due(session, id_, list(row.modules))
         except Exception:

@@ -3,13 +3,17 @@
 import math
 from uuid import UUID
 
+import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
+from contracts.events import JournalAdvanced
 from contracts.ids import ConnectionId
 from services.sync.lag import Lag
+from services.sync.push.unread import Unread
 from services.sync.store import outgoing
 from services.sync.store.outgoing import Marked
+from tests.eventually import eventually
 from tests.services.sync.running_sync import Sync
 
 HOUR = 3600
@@ -140,3 +144,32 @@ async def test_a_look_costs_by_connections_and_not_by_what_waits(sync: Sync) -> 
 
     few = await cost(1_000)
     assert await cost(20_000) < 3 * few
+
+
+async def test_changes_that_nobody_has_read_yet_grow_old(sync: Sync) -> None:
+    sync.peer.fill(1)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    await eventually(lambda: gauge("unread_seconds") == 0)
+    sync.peer.down = True
+    sync.peer.put("K-late", name="Late")
+    await sync.tell(JournalAdvanced(tenant=sync.tenant))
+    await eventually(lambda: gauge("unread_seconds") > 0.5)
+    await sync.settled(connection, ok=1)
+    sync.peer.down = False
+    await sync.settled(connection, ok=2)
+    await eventually(lambda: gauge("unread_seconds") == 0)
+
+
+async def test_what_was_told_while_it_was_read_is_still_to_be_read() -> None:
+    unread, connection = Unread(), ConnectionId(UUID(int=1))
+    unread.note(connection)
+    with unread.read(connection):
+        unread.note(connection)
+    assert gauge("unread_seconds") > 0
+    with pytest.raises(ConnectionError), unread.read(connection):
+        raise ConnectionError
+    assert gauge("unread_seconds") > 0
+    with unread.read(connection):
+        assert gauge("unread_seconds") > 0
+    assert gauge("unread_seconds") == 0

@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from contracts.events import JournalAdvanced
+from contracts.ids import ConnectionId
 from kit import telemetry
 from tests.eventually import eventually
 from tests.otlp_collector import Collected, Collector
@@ -100,3 +102,18 @@ async def test_a_push_tells_no_value_no_host_and_no_secret(woken: Sync) -> None:
     assert len(words) > 8
     for word in words:
         assert word.encode() not in told, word
+
+
+async def test_rows_that_are_due_again_do_not_hide_who_has_asked_since(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    async with running_sync(sync_url, tmp_path, simulator, peer, sweep_s=3600) as sync:
+        connection = ConnectionId(UUID(await sync.connect()))
+        pusher = sync.parts.pusher
+        with recorded() as collector:
+            with telemetry.trace("asked"):
+                pusher.wake(sync.tenant, connection, 0.2)
+            with telemetry.trace("push of its own"):
+                pusher.wake(sync.tenant, connection, 0.1, "due")
+            await eventually(lambda: collector.named("push"))
+    assert [link.trace for link in collector.one("push").links] == [collector.one("asked").trace]
