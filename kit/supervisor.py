@@ -19,6 +19,7 @@ from kit.causes import NotReady
 PAUSES_S = (0.1, 0.5, 2.0, 5.0, 15.0, 30.0)
 STEADY_S = 60.0  # after so long the falls before are forgotten
 STOP_DEADLINE_S = 15.0
+CANCEL_AGAIN_S = 5.0
 
 _T = TypeVar("_T")
 Run = Callable[[], Coroutine[Any, Any, None]]
@@ -78,10 +79,22 @@ class Loop:
             await asyncio.wait({self._work}, timeout=grace_s)
         if self._work is not None:
             self._work.cancel()
-        _, late = await asyncio.wait({self._attendant}, timeout=STOP_DEADLINE_S)
-        if late:
+        if not await self._has_ended():
             _log.error("loop does not stop", loop=self.name)
             self._attendant.cancel()
+
+    async def _has_ended(self) -> bool:
+        """A cancellation can get lost in what the work awaits: it is told again while it goes on,
+        with time in between to end in good order."""
+        assert self._attendant is not None
+        pauses = int(STOP_DEADLINE_S / CANCEL_AGAIN_S)
+        for _ in range(pauses):
+            ended, _ = await asyncio.wait({self._attendant}, timeout=CANCEL_AGAIN_S)
+            if ended:
+                return True
+            if self._work is not None:
+                self._work.cancel()
+        return False
 
     async def _attend(self) -> None:
         try:

@@ -16,6 +16,7 @@ from ops import bodies
 from ops.answers import ApiRefused, Unreachable, decoded, why_not
 
 _RENEW_BEFORE_S = 30
+_TIMEOUT = httpx2.Timeout(60.0, connect=10.0)
 
 
 class GaveUp(Exception):
@@ -69,7 +70,7 @@ class Api:
         context = ssl.create_default_context(cafile=str(ca)) if isinstance(ca, Path) else ca
         transport = httpx2.AsyncHTTPTransport(verify=context, local_address=source)
         self._client = httpx2.AsyncClient(
-            base_url=url, transport=transport, timeout=60.0, trust_env=False
+            base_url=url, transport=transport, timeout=_TIMEOUT, trust_env=False
         )
 
     async def __aenter__(self) -> Self:

@@ -180,11 +180,11 @@ async def test_letters_are_kept_however_often_they_are_looked_at_and_unrouted_on
 async def test_a_consumer_takes_no_more_than_a_few_messages_ahead(
     broker: AmqpBroker, raw: AbstractChannel, queue: str
 ) -> None:
-    begun = asyncio.Event()
+    begun, let_go = asyncio.Event(), asyncio.Event()
 
     async def hang(_: Message) -> None:
         begun.set()
-        await asyncio.Event().wait()
+        await let_go.wait()
 
     away = await broker.consume(queue, [queue], ignore)
     await away.close()
@@ -198,6 +198,7 @@ async def test_a_consumer_takes_no_more_than_a_few_messages_ahead(
         return declared.declaration_result.message_count == 3
 
     await eventually(the_others_wait)
+    let_go.set()
 
 
 async def test_the_pause_before_a_repetition_grows_with_the_deliveries(

@@ -124,6 +124,25 @@ async def test_stopping_does_not_wait_for_a_pause():
         await loop.stop()
 
 
+async def test_work_that_a_library_keeps_from_its_cancellation_is_cancelled_again(monkeypatch):
+    monkeypatch.setattr(supervisor, "CANCEL_AGAIN_S", 0.05)
+    waits = 0
+
+    async def run() -> None:
+        nonlocal waits
+        while True:
+            waits += 1
+            with contextlib.suppress(asyncio.CancelledError if waits == 1 else ConnectionError):
+                await asyncio.Event().wait()
+
+    loop = Loop("test", run)
+    loop.start()
+    await eventually(lambda: waits == 1)
+    async with asyncio.timeout(5):
+        await loop.stop()
+    assert waits == 2
+
+
 async def test_a_loop_may_end_by_itself_within_its_grace():
     told, finished = asyncio.Event(), False
 

@@ -1,14 +1,16 @@
 """A push that has lost its lock, and with it the connection that held it, undoes no other push."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
-from contracts.ids import ConnectionId
+from contracts.ids import ConnectionId, new_id
 from kit.db import Database
+from services.sync.push.lock import locked
 from services.sync.store import connections, outgoing
 from tests.eventually import eventually
 from tests.services.sync.held_egress import HeldEgress
@@ -127,3 +129,30 @@ async def test_what_was_read_before_another_push_began_settles_nothing(
         await eventually(lambda: peer.once_read is None)
         await eventually(lambda: is_quiet(sync))
         await sync.settled(connection, pending=1)
+
+
+async def test_a_push_that_is_ended_while_it_asks_for_its_lock_ends(sync_url: str) -> None:
+    """Its cancellation must not get lost in the connection that it breaks."""
+    db, asked = Database(sync_url), asyncio.Event()
+    event.listen(db._engine.sync_engine, "before_cursor_execute", lambda *_: asked.set())
+
+    async def push() -> None:
+        async with locked(db, ConnectionId(new_id())):
+            raise AssertionError("it was ended before")
+
+    running = asyncio.create_task(push())
+    await asked.wait()
+    running.cancel()
+    await asyncio.wait({running})
+    assert running.cancelled()
+    await db.close()
+
+
+async def test_what_ends_a_push_comes_out_of_its_lock_and_the_lock_is_free(sync_url: str) -> None:
+    db, connection = Database(sync_url), ConnectionId(new_id())
+    with pytest.raises(ConnectionResetError):
+        async with locked(db, connection):
+            raise ConnectionResetError
+    async with locked(db, connection) as is_free:
+        assert is_free
+    await db.close()

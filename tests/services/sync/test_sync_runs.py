@@ -96,11 +96,10 @@ async def test_a_run_whose_process_has_died_is_ended_by_the_next_push(
     sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     peer.fill(10)
-    simulator.switches.latency_s = 3.0
+    simulator.add_fault(kind="hang", path=simulator.BATCH)
     async with running_sync(sync_url, tmp_path, simulator, peer) as sync:
         connection = await sync.connect()
         await eventually(lambda: len(sync.batches()) > 0)
-    simulator.switches.latency_s = 0.0
     async with running_sync(sync_url, tmp_path, simulator, peer) as sync:
         await sync.settled(connection, ok=10)
         await ended(sync, connection)

@@ -99,14 +99,14 @@ async def test_a_connection_that_is_paused_while_a_batch_is_refused_sends_no_hal
 ) -> None:
     sync.peer.fill(8)
     simulator = sync.simulator
-    simulator.switches.latency_s = 2.0
+    simulator.add_fault(kind="slow", path=simulator.BATCH, seconds=1.0)
     most, simulator.switches.max_body_bytes = simulator.switches.max_body_bytes, 1000
     connection = await sync.connect()
     await eventually(lambda: len(sync.batches()) == 1)
     assert (await sync.http.post(f"{sync.path}/{connection}/pause")).status_code == 204
     await eventually(lambda: is_quiet(sync))
     assert len(sync.batches()) == 1
-    simulator.switches.latency_s, simulator.switches.max_body_bytes = 0.0, most
+    simulator.switches.max_body_bytes = most
     await sync.http.post(f"{sync.path}/{connection}/resume")
     await sync.settled(connection, ok=8)
 

@@ -6,6 +6,8 @@ import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+_GREETING = b"\x16"  # a TLS record of the type "handshake"
+
 
 @dataclass
 class TlsServer:
@@ -19,14 +21,16 @@ class TlsServer:
 
 @contextlib.asynccontextmanager
 async def serving(answer: bytes, context: ssl.SSLContext | None) -> AsyncIterator[TlsServer]:
-    """Without a context it speaks plain HTTP."""
+    """Without a context it speaks plain HTTP, and answers a greeting in TLS as a bad request."""
     running = TlsServer()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         running.connections += 1
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while True:
-                running.requests.append(await reader.readuntil(b"\r\n\r\n"))
+                begun = await reader.readexactly(1)
+                if begun != _GREETING:
+                    running.requests.append(begun + await reader.readuntil(b"\r\n\r\n"))
                 writer.write(answer)
                 await writer.drain()
                 if not running.keeps:
