@@ -15,7 +15,7 @@ Missing = Literal["recreate", "park", "forget"]
 RunState = Literal[
     "asked", "running", "done", "stopped", "cut", "overtaken", "failed", "interrupted"
 ]
-RunWhy = Literal[
+RunWhy = Literal[  # of several, the last in this list is told
     "sweep",
     "due",
     "notice",

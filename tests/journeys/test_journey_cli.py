@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes
 
 from ops.story.scene import CHOSEN
 from ops.story.syncing import KEY
+from tests.journeys.connection_files import written
 from tests.journeys.shell import Shell
 
 NAME = "Command line"
@@ -56,23 +57,9 @@ async def test_an_allowlist_is_shown_and_set(shell, tenant):
 
 
 async def test_a_connection_is_added_listed_and_tested(shell, tenant, stage, tmp_path):
-    known = stage.crm.credentials()
-    definition = {
-        "name": "CRM",
-        "environment_url": stage.crm_url,
-        "authority_url": stage.crm_url,
-        "directory_id": known["directory_id"],
-        "client_id": known["client_id"],
-        "modules": {"organisation": {"table": "accounts", "key_attribute": KEY, "fields": CHOSEN}},
-        "choose": {"organisation": ["name"]},
-    }
-    file, secret = tmp_path / "crm.json", tmp_path / "secret"
-    file.write_text(json.dumps(definition))
-    secret.write_text(known["client_secret"])
-    made = await shell.json(
-        "connection", "add", str(file), "--tenant", NAME, "--secret-file", str(secret)
-    )
-    assert known["client_secret"] not in str(made)
+    words = written(tmp_path, stage, choose={"organisation": ["name"]})
+    made = await shell.json("connection", "add", *words, "--tenant", NAME)
+    assert stage.crm.credentials()["client_secret"] not in str(made)
     listed = await shell.json("connection", "list", "--tenant", NAME)
     assert [one["id"] for one in listed] == [made["id"]]
     await shell.json("connection", "test", made["id"], "--tenant", NAME)
@@ -110,21 +97,14 @@ async def test_a_connection_is_watched_repaired_read_and_removed_by_command(
 
 async def add_another(shell: Shell, stage: Any, folder: Path) -> Any:
     """A connection that chooses one field; two are mapped."""
-    known = stage.crm.credentials()
     mapped = {name: CHOSEN[name] for name in ("name", "sector")}
-    definition = {
-        "name": "CRM",
-        "environment_url": stage.crm_url,
-        "authority_url": stage.crm_url,
-        "directory_id": known["directory_id"],
-        "client_id": known["client_id"],
-        "modules": {"organisation": {"table": "accounts", "key_attribute": KEY, "fields": mapped}},
-        "choose": {"organisation": ["name"]},
-        "secret_expires_at": "2027-06-30T00:00:00Z",
-    }
-    (folder / "crm.json").write_text(json.dumps(definition))
-    (folder / "secret").write_text(known["client_secret"])
-    words = (str(folder / "crm.json"), "--secret-file", str(folder / "secret"))
+    words = written(
+        folder,
+        stage,
+        modules={"organisation": {"table": "accounts", "key_attribute": KEY, "fields": mapped}},
+        choose={"organisation": ["name"]},
+        secret_expires_at="2027-06-30T00:00:00Z",
+    )
     return await shell.json("connection", "add", *words, "--tenant", NAME)
 
 

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from ops.story.scene import CHOSEN
-from ops.story.syncing import KEY
+from tests.journeys.connection_files import written
 from tests.journeys.shell import Shell
 
 RANGE = "127.0.0.1/32"
@@ -77,22 +76,9 @@ async def joined(shell) -> str:
 async def test_a_connection_with_a_wrong_choice_is_not_saved_and_a_half_one_is_finished(
     shell, joined, stage, tmp_path
 ):
-    known = stage.crm.credentials()
-    definition = {
-        "name": "CRM",
-        "environment_url": stage.crm_url,
-        "authority_url": stage.crm_url,
-        "directory_id": known["directory_id"],
-        "client_id": known["client_id"],
-        "modules": {"organisation": {"table": "accounts", "key_attribute": KEY, "fields": CHOSEN}},
-    }
-    file, secret = tmp_path / "crm.json", tmp_path / "secret"
-    secret.write_text(known["client_secret"] + "\n")
-    words = ("connection", "add", str(file), "--tenant", "Repeats", "--secret-file", str(secret))
-
     async def added(**choose: list[str]):
-        file.write_text(json.dumps(definition | {"choose": choose}))
-        return await shell.run(*words)
+        words = written(tmp_path, stage, choose=choose)
+        return await shell.run("connection", "add", *words, "--tenant", "Repeats")
 
     unmapped = {"person": ["email"]}
     for wrong in ({"organisation": ["nmae"]}, {"organization": ["name"]}, unmapped):

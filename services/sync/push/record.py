@@ -8,7 +8,7 @@ import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, get_args
 from uuid import UUID
 
 from contracts.ids import ConnectionId, new_id
@@ -22,18 +22,7 @@ from services.sync.store import runs
 
 _log = logs.get(__name__)
 _EVERY_S = 1.0
-_WEIGHT: tuple[RunWhy, ...] = (
-    "sweep",
-    "due",
-    "notice",
-    "resumed",
-    "created",
-    "probed",
-    "changed",
-    "resync",
-    "retry",
-    "demand",
-)
+_WEIGHT: tuple[RunWhy, ...] = get_args(RunWhy)
 _COUNTED_AS = {"ok": "sent", "removed": "sent", "parked": "parked", "retry": "retried"}
 
 
