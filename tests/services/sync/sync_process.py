@@ -47,7 +47,7 @@ class SyncProcess:
         there = self.beside.simulator
         authority = self.beside.settings.kek_file.with_name("authority.pem")
         authority.write_bytes(there.authority.certificate)
-        log = authority.with_name("victim.log")
+        log = authority.with_name(f"sync-{port}.log")
         with log.open("wb") as stderr:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "ops.local.sync", HOST, str(there.port), str(authority)],

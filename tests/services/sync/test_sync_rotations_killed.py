@@ -34,13 +34,20 @@ WATCH = (
 
 @dataclass
 class Rotated:
-    """A sync that survives, another one of the same installation that is killed, and their CRM."""
+    """A sync that survives, others of the same installation that are killed, and their CRM.
+
+    `make` makes the next victim, which begins while the one before it is rotated.
+    """
 
     survivor: Sync
-    victim: SyncProcess
+    make: Callable[[], SyncProcess]
     chance: random.Random
-    id: str = ""
-    known: str = ""
+    id: str
+    known: str
+
+    def __post_init__(self) -> None:
+        self._victim = self.make()
+        self._beginning = asyncio.create_task(self._victim.start())
 
     def known_there(self, *secrets: str) -> None:
         there = self.survivor.simulator
@@ -62,11 +69,11 @@ class Rotated:
         body = {"client_secret": secret, "when": when}
         path = f"{self.survivor.path}/{self.id}/credentials"
         headers = {"Authorization": f"Bearer {token(self.survivor.tenant)}"}
-        base = await self.victim.start()
+        victim, base = await self._begun()
         async with httpx2.AsyncClient(base_url=base, headers=headers, trust_env=False) as http:
             asking = asyncio.create_task(http.put(path, json=body))
             await asyncio.wait([asking], timeout=self.chance.uniform(0, 1.0))
-            self.victim.kill()
+            victim.kill()
             try:
                 is_confirmed = (await asking).status_code == 204
             except httpx2.TransportError:
@@ -74,6 +81,17 @@ class Rotated:
         if not is_confirmed:
             again = await self.survivor.http.put(path, json=body)
             assert again.status_code == 204, again.text
+
+    async def _begun(self) -> tuple[SyncProcess, str]:
+        begun = self._victim, await self._beginning
+        self._victim = self.make()
+        self._beginning = asyncio.create_task(self._victim.start())
+        return begun
+
+    async def end(self) -> None:
+        self._beginning.cancel()
+        await asyncio.gather(self._beginning, return_exceptions=True)
+        self._victim.kill()
 
     async def _arrives(self, name: str) -> None:
         there = self.survivor.simulator
@@ -111,9 +129,13 @@ async def test_no_push_ends_for_a_reason_of_credentials(
         serving(services_of(peer), services),
         running_sync(sync_url, tmp_path, simulator, peer) as survivor,
     ):
-        victim = SyncProcess(survivor, f"http://127.0.0.1:{services}", free_port)
-        rotated = Rotated(survivor, victim, random.Random(4711))
-        rotated.id, rotated.known = await survivor.connect(), simulator.client_secret
+        rotated = Rotated(
+            survivor,
+            lambda: SyncProcess(survivor, f"http://127.0.0.1:{services}", free_port),
+            random.Random(4711),
+            await survivor.connect(),
+            simulator.client_secret,
+        )
         async with survivor.parts.db.write() as session:
             for statement in WATCH:
                 await session.run(text(statement))
@@ -122,7 +144,7 @@ async def test_no_push_ends_for_a_reason_of_credentials(
                 for number in range(ROTATIONS):
                     await rotated.rotate(number)
         finally:
-            rotated.victim.kill()
+            await rotated.end()
         async with survivor.parts.db.read() as session:
             seen = await session.all(text("SELECT DISTINCT state, reason FROM seen"))
         assert [dict(row) for row in seen] == []
