@@ -33,6 +33,7 @@ PROOFS = (
         ("--rotate", "3"),
     ),
     Proof("200 rotations, kill -9 in each", "tests.rotations", "no push ends for credentials"),
+    Proof("100,000 rows across kills", "tests.long_load", "all once, memory at most 1.3x"),
     Proof("both sides end equal", "tests.convergence", "no difference in 10,000 steps"),
     Proof("what one tenant may cost another", "bench.neighbours", "p99 at most 2x, each attack"),
     Proof("what many tenants cost at once", "bench.many_tenants", "no more than one by one"),

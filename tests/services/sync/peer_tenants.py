@@ -4,6 +4,7 @@ It applies the field choice and the mapping at the source, as the real one does;
 tenants/test_tenants_client*.py hold both to the same.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal
@@ -52,6 +53,7 @@ class PeerTenants:
         self.mapped: dict[UUID, dict[str, list[str]]] = {}  # what connections map, as told
         self.told: list[tuple[str, UUID]] = []  # each time that it was
         self.deaf = False  # to that alone
+        self._in_order, self._in_order_at = list[UUID](), (0, 0, 0)
         self._mapping: dict[UUID, int] = {}  # how often a mapping was replaced by another one
         self._seen_at: dict[tuple[UUID, str], object] = {}  # what decided on a view, by position
 
@@ -64,8 +66,7 @@ class PeerTenants:
     def put(
         self, key: str, *, module: str = "organisation", id_: UUID | None = None, **fields: Any
     ) -> UUID:
-        known = next((r["id"] for r in self.records.values() if r["key"] == key), None)
-        record = id_ or known or new_id()
+        record = id_ or self._known(key) or new_id()
         old = self.records.get(record, {"fields": {}, "version": 0})
         self.records[record] = {
             "id": record,
@@ -76,6 +77,9 @@ class PeerTenants:
         }
         self.journal.append(record)
         return record
+
+    def _known(self, key: str) -> UUID | None:
+        return next((r["id"] for r in self.records.values() if r["key"] == key), None)
 
     def delete(self, record: UUID) -> None:
         self.gone[record] = self.records.pop(record)
@@ -175,13 +179,20 @@ class PeerTenants:
         if reset:
             index, last = str(len(self.journal)), str(UUID(int=0))
         if not last:
-            ids = self.journal[int(index) :][:limit]
+            ids = self.journal[int(index) : int(index) + limit]
             position = f"{self.chain}:{int(index) + len(ids)}"
             return self._answer(connection, position, ids, reset=False)
-        ids = sorted(one for one in self.records if one > UUID(last))
+        ids = self._present_after(UUID(last), limit + 1)
         place = f".{ids[limit - 1]}" if len(ids) > limit else ""
         position = f"{self.chain}:{index}{place}"
         return self._answer(connection, position, ids[:limit], reset=reset)
+
+    def _present_after(self, last: UUID, most: int) -> list[UUID]:
+        at = id(self.records), len(self.records), len(self.journal)
+        if at != self._in_order_at:
+            self._in_order, self._in_order_at = sorted(self.records), at
+        begin = bisect_right(self._in_order, last)
+        return self._in_order[begin : begin + most]
 
     def _answer(
         self, connection: UUID, position: str, ids: Iterable[UUID], *, reset: bool

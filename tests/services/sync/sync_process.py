@@ -67,6 +67,12 @@ class SyncProcess:
             await eventually(answers, 60.0)
         return url
 
+    def peak_kib(self) -> int:
+        """The most memory that it has had so far."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0])
+
     def kill(self) -> None:
         """As `kill -9` does."""
         if self._process is not None:
