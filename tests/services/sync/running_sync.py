@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,8 +91,8 @@ class Sync:
 
     def as_user(self, tenant: TenantId, *permissions: str) -> httpx2.AsyncClient:
         transport = httpx2.ASGITransport(self.app, raise_app_exceptions=False)
-        headers = {"Authorization": f"Bearer {token(tenant, *permissions)}"}
-        return httpx2.AsyncClient(transport=transport, base_url="http://sync", headers=headers)
+        user = User(tenant, *permissions)
+        return httpx2.AsyncClient(transport=transport, base_url="http://sync", auth=user)
 
     @property
     def parts(self) -> SyncParts:
@@ -170,12 +170,21 @@ def _columns(target: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in target.items() if name != "@odata.type"}
 
 
-def token(tenant: TenantId, *permissions: str) -> str:
-    grants = Grants(PERMISSIONS, dict.fromkeys(permissions or PERMISSIONS, Scope.ALL))
-    actor = Actor("tenant", UserId(new_id()), tenant, SessionId(new_id()), 80, grants)
-    now = int(clock.now().timestamp())
-    times = {"iss": ISSUER, "aud": "bulkhead", "iat": now, "exp": now + 300}
-    return Signer(KEY, _KEY_ID).sign(claims_of(actor, 1) | times)
+class User(httpx2.Auth):
+    """One person's session, with a fresh token at every request: a long run outlives each."""
+
+    def __init__(self, tenant: TenantId, *permissions: str) -> None:
+        grants = Grants(PERMISSIONS, dict.fromkeys(permissions or PERMISSIONS, Scope.ALL))
+        self._actor = Actor("tenant", UserId(new_id()), tenant, SessionId(new_id()), 80, grants)
+
+    def auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        now = int(clock.now().timestamp())
+        times = {"iss": ISSUER, "aud": "bulkhead", "iat": now, "exp": now + 300}
+        token = Signer(KEY, _KEY_ID).sign(claims_of(self._actor, 1) | times)
+        request.headers["Authorization"] = f"Bearer {token}"
+        yield request
 
 
 @contextlib.asynccontextmanager

@@ -17,7 +17,7 @@ from contracts.ids import new_id
 from tests.eventually import eventually
 from tests.gateway.edge_parts import serving
 from tests.services.sync.peer_tenants import PeerTenants
-from tests.services.sync.running_sync import Sync, running_sync, token
+from tests.services.sync.running_sync import Sync, User, running_sync
 from tests.services.sync.simulated_crms import HOST, IN_BULK, SimulatedCrm
 from tests.services.sync.sync_process import SyncProcess, services_of
 
@@ -49,11 +49,10 @@ class Load:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[httpx2.AsyncClient]:
         """A process until the end of the block, and its peak of memory."""
-        headers = {"Authorization": f"Bearer {token(self.sync.tenant)}"}
-        base = await self.process.start()
+        base, user = await self.process.start(), User(self.sync.tenant)
         try:
             async with httpx2.AsyncClient(
-                base_url=base, headers=headers, trust_env=False, timeout=30.0
+                base_url=base, auth=user, trust_env=False, timeout=30.0
             ) as http:
                 yield http
             self.peaks_kib.append(self.process.peak_kib())

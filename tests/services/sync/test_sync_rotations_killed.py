@@ -16,7 +16,7 @@ from sandbox.dataverse.tokens import Secret
 from tests.eventually import eventually
 from tests.gateway.edge_parts import serving
 from tests.services.sync.peer_tenants import PeerTenants
-from tests.services.sync.running_sync import Sync, running_sync, token
+from tests.services.sync.running_sync import Sync, User, running_sync
 from tests.services.sync.simulated_crms import SimulatedCrm
 from tests.services.sync.sync_process import SyncProcess, services_of
 
@@ -68,9 +68,9 @@ class Rotated:
         """By the victim, which dies meanwhile; whoever got no answer asks once more, elsewhere."""
         body = {"client_secret": secret, "when": when}
         path = f"{self.survivor.path}/{self.id}/credentials"
-        headers = {"Authorization": f"Bearer {token(self.survivor.tenant)}"}
+        user = User(self.survivor.tenant)
         victim, base = await self._begun()
-        async with httpx2.AsyncClient(base_url=base, headers=headers, trust_env=False) as http:
+        async with httpx2.AsyncClient(base_url=base, auth=user, trust_env=False) as http:
             asking = asyncio.create_task(http.put(path, json=body))
             await asyncio.wait([asking], timeout=self.chance.uniform(0, 1.0))
             victim.kill()
