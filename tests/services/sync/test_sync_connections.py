@@ -218,8 +218,7 @@ async def test_the_ledger_is_read_in_pages(sync: Sync) -> None:
 
 async def test_the_addresses_for_firewalls_are_public(sync: Sync) -> None:
     async with sync.as_user(sync.tenant) as client:
-        client.auth = None
-        answer = await client.get("/v1/egress-addresses")
+        answer = await client.get("/v1/egress-addresses", auth=None)
     assert answer.json() == {"addresses": ["198.51.100.7"]}
 
 
