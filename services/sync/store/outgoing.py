@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 from contracts.ids import ConnectionId
 from kit.db import ReadSession, WriteSession
 from services.sync.connection import OutcomeState
-from services.sync.store.arrays import Types, arrays_of, given_rows
+from services.sync.store.arrays import Types, among, arrays_of, given_rows
 from services.sync.tables import outgoing
 
 _WAITING = outgoing.c.state.in_(("pending", "retry"))
@@ -121,7 +121,7 @@ async def same_keys(
     session: ReadSession, connection: ConnectionId, records: Sequence[UUID]
 ) -> dict[UUID, str]:
     """The keys that these records had when they were marked last, as the CRM compares them."""
-    of_records = (outgoing.c.connection == connection, outgoing.c.record.in_(records))
+    of_records = (outgoing.c.connection == connection, among(outgoing.c.record, records))
     query = select(outgoing.c.record, outgoing.c.same_key).where(*of_records)
     return {row["record"]: row["same_key"] for row in await session.all(query)}
 
@@ -132,7 +132,7 @@ async def mark_again(
     """Look at these records once more, whatever became of them; unknown ones stay unknown."""
     if records:
         query = update(outgoing).where(
-            outgoing.c.connection == connection, outgoing.c.record.in_(records)
+            outgoing.c.connection == connection, among(outgoing.c.record, records)
         )
         await session.run(query.values(_AGAIN))
 
@@ -191,7 +191,7 @@ async def wake_parked(
     """Look again at parked records with these keys: whoever owned the row has left it."""
     if same_keys:
         of_module = (outgoing.c.connection == connection, outgoing.c.module == module)
-        waiting = (outgoing.c.same_key.in_(same_keys), outgoing.c.state == "parked")
+        waiting = (among(outgoing.c.same_key, same_keys), outgoing.c.state == "parked")
         await session.run(update(outgoing).where(*of_module, *waiting).values(_AGAIN))
 
 
@@ -226,7 +226,7 @@ async def known(
 ) -> list[DueRow]:
     """Those of the records that were read before, whatever became of them."""
     query = select(*(outgoing.c[one.name] for one in fields(DueRow))).where(
-        outgoing.c.connection == connection, outgoing.c.record.in_(records)
+        outgoing.c.connection == connection, among(outgoing.c.record, records)
     )
     return [DueRow(**row) for row in await session.all(query)]
 

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from contracts.ids import ConnectionId
 from kit.db import ReadSession, WriteSession
+from services.sync.store.arrays import among
 from services.sync.tables import outgoing
 
 
@@ -46,11 +47,11 @@ async def rivals(
     of_module = (outgoing.c.connection == connection, outgoing.c.module == module)
     columns = [outgoing.c[one.name] for one in fields(Rival) if one.name != "is_gone"]
     is_gone = (outgoing.c.state == "removed").label("is_gone")
-    owners = select(*columns, is_gone).where(*of_module, outgoing.c.crm_key.in_(same_keys))
+    owners = select(*columns, is_gone).where(*of_module, among(outgoing.c.crm_key, same_keys))
     eldest = (
         select(*columns, is_gone)
         .ext(distinct_on(outgoing.c.same_key))
-        .where(*of_module, outgoing.c.same_key.in_(same_keys))
+        .where(*of_module, among(outgoing.c.same_key, same_keys))
         .where(outgoing.c.state.not_in(("removed", "empty")))
         .order_by(outgoing.c.same_key, outgoing.c.record)
     )
@@ -70,7 +71,7 @@ async def owned(
 ) -> set[tuple[str, str]]:
     """Module and key of the CRM's rows that have an owner, among these keys."""
     query = select(outgoing.c.module, outgoing.c.crm_key)
-    of_keys = (outgoing.c.connection == connection, outgoing.c.crm_key.in_(crm_keys))
+    of_keys = (outgoing.c.connection == connection, among(outgoing.c.crm_key, crm_keys))
     return {(row["module"], row["crm_key"]) for row in await session.all(query.where(*of_keys))}
 
 

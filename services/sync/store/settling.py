@@ -28,7 +28,7 @@ from sqlalchemy.types import TypeEngine
 from contracts.ids import ConnectionId
 from kit.db import WriteSession
 from services.sync.connection import OutcomeState
-from services.sync.store.arrays import arrays_of, given_rows
+from services.sync.store.arrays import among, arrays_of, given_rows
 from services.sync.tables import outgoing
 
 
@@ -153,6 +153,6 @@ async def give_up_rows(
 ) -> None:
     """These vanished records own no row of the CRM any more: others take theirs over."""
     if records:
-        where = (outgoing.c.connection == connection, outgoing.c.record.in_(records))
+        where = (outgoing.c.connection == connection, among(outgoing.c.record, records))
         nothing = {"crm_key": None, "crm_id": None, "is_inactive": False, "sent": _NOTHING}
         await session.run(update(outgoing).where(*where).values(nothing))
