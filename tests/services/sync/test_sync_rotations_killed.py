@@ -96,7 +96,15 @@ class Rotated:
     async def _arrives(self, name: str) -> None:
         there = self.survivor.simulator
         self.survivor.peer.put("MARK", name=name)
-        await eventually(lambda: any(row.get(there.NAME) == name for row in there.records()), 60.0)
+        try:
+            await eventually(lambda: there.by_key().get("MARK", {}).get(there.NAME) == name, 60.0)
+        except AssertionError:
+            told = (await self.survivor.get(f"/{self.id}"), await self._outcomes())
+            raise AssertionError(f"{name} has not arrived: {told}") from None
+
+    async def _outcomes(self) -> object:
+        found = await self.survivor.get(f"/{self.id}/outcomes?key=MARK")
+        return found, await self.survivor.get(f"/{self.id}/runs")
 
 
 @contextlib.asynccontextmanager
