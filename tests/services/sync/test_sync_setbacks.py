@@ -161,6 +161,19 @@ async def test_a_token_that_ends_during_the_push_is_renewed_once(
     )  # the probe's, the push's, the renewed one
 
 
+async def test_tokens_that_end_before_the_crm_answers_break_no_connection(sync: Sync) -> None:
+    """A slow way to the CRM: it says 401 of a token that had lived when the call left."""
+    sync.simulator.switches.token_lifetime_s = 1
+    sync.simulator.add_fault(kind="slow", path=sync.simulator.BATCH, seconds=1.3, times=2)
+    connection = await sync.connect()
+    sync.peer.fill(3)
+    await sync.settled(connection, ok=3)
+    answers = [request.status for request in sync.simulator.requests(sync.simulator.BATCH)]
+    assert answers[:2] == [401, 401]
+    reasons = {run["reason"] for run in (await sync.get(f"/{connection}/runs"))["runs"]}
+    assert reasons == {"", "the CRM's token had ended before the CRM answered"}
+
+
 async def test_a_connection_whose_secret_ended_waits_for_a_person_and_loses_nothing(
     sync: Sync,
 ) -> None:

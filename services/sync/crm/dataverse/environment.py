@@ -32,6 +32,8 @@ _HEADERS = {
     "If-None-Match": "null",
 }
 
+_TOO_SLOW = Verdict(Meaning.BACK_OFF, "the CRM's token had ended before the CRM answered")
+
 
 class TableMissing(Exception):
     """The environment has no table of that name."""
@@ -117,12 +119,19 @@ class Environment:
         return await self.authorised(self.new_call(operation, path, table=table))
 
     async def authorised(self, call: Call) -> Reply:
-        """Send with a token; a 401 is answered once with a fresh one (nothing was carried out)."""
+        """Send with a token; a 401 is answered once with a fresh one (nothing was carried out).
+
+        Raises SignInRefused where that one has ended before its answer came, too: a 401 that names
+        no living token says nothing of its user.
+        """
         token = await self._token()
         reply = await self._with_token(call, token)
         if reply.status == 401:
             self.tokens.forget(self.connection.id, token)
-            reply = await self._with_token(call, await self._token())
+            token = await self._token()
+            reply = await self._with_token(call, token)
+            if reply.status == 401 and not self.tokens.lives(self.connection.id, token):
+                raise SignInRefused(_TOO_SLOW)
         return reply
 
     async def _with_token(self, call: Call, token: str) -> Reply:

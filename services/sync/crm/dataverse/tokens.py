@@ -71,6 +71,11 @@ class Tokens:
         if held is not None and held.token == token:
             del self._held[connection]
 
+    def lives(self, connection: ConnectionId, token: str) -> bool:
+        """Whether it is held, and not near its end."""
+        held = self._held.get(connection)
+        return held is not None and held.token == token and self._monotonic() < held.until
+
     async def _sign_in(self, connection: Connection, credentials: Credentials, send: Send) -> _Held:
         """With the first credential that is let in; broken only after all others and new ones."""
         refused: dict[UUID, Verdict] = {}
