@@ -22,6 +22,14 @@ from kit.problems import MAX_FAULTS
 TIME_PATTERN = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"
 
 
+def _as_whole(given: Any) -> Any:
+    return int(given) if isinstance(given, float) and given.is_integer() else given
+
+
+WHOLE = BeforeValidator(_as_whole)
+"""Stands at every whole number in a request: JSON knows one kind of numbers, and 2.0 is 2."""
+
+
 class Refused(ValueError):
     """What a validator refuses; `public` says why to whoever has sent it, without the value."""
 

@@ -1,7 +1,7 @@
 """HEAD wherever GET is, and a 405 that names every method of its path (RFC 9110 9.3.2, 15.5.6)."""
 
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
@@ -9,27 +9,43 @@ from starlette.datastructures import MutableHeaders
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kit.http.errors import render
+from kit.problems import MethodNotAllowed
+
+
+@dataclass(frozen=True)
+class _Described:
+    """One route: which paths are its, by how many places that any text may take."""
+
+    path: re.Pattern[str]
+    places: int
+    methods: frozenset[str]
+
 
 class Methods:
-    """Answers HEAD like GET without the body; completes Allow, which knows one route only."""
+    """Answers HEAD like GET without the body; a path has the methods of those routes that describe
+    it most closely: `/records/bulk` is no `/records/{record}`."""
 
     def __init__(self, app: ASGIApp, *, of: FastAPI) -> None:
         self._app, self._of = app, of
-        self._table: list[tuple[re.Pattern[str], frozenset[str]]] = []
+        self._table: list[_Described] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_head = scope["method"] == "HEAD"
+        is_head, allowed = scope["method"] == "HEAD", self._allowed(scope["path"])
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 405:
-                MutableHeaders(scope=message)["allow"] = ", ".join(self._allowed(scope["path"]))
+                MutableHeaders(scope=message)["allow"] = ", ".join(allowed)
             elif message["type"] == "http.response.body" and is_head:
                 message = {**message, "body": b""}
             await send(message)
 
+        if allowed and scope["method"] not in allowed:
+            await render(MethodNotAllowed())(scope, receive, answer)
+            return
         if not is_head:
             await self._app(scope, receive, answer)
             return
@@ -40,14 +56,20 @@ class Methods:
             scope["route"] = inner.get("route")
 
     def _allowed(self, path: str) -> list[str]:
+        """Nothing where no route of the document has the path."""
         if not self._table:
-            self._table = list(_table(self._of))
-        found = {name for path_is, names in self._table if path_is.match(path) for name in names}
-        return sorted(found | ({"HEAD"} if "GET" in found else set()))
+            self._table = _table(self._of)
+        found = [one for one in self._table if one.path.match(path)]
+        fewest = min((one.places for one in found), default=0)
+        methods = {name for one in found if one.places == fewest for name in one.methods}
+        return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
-def _table(app: FastAPI) -> Iterator[tuple[re.Pattern[str], frozenset[str]]]:
+def _table(app: FastAPI) -> list[_Described]:
+    found = list[_Described]()
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if isinstance(route, APIRoute):
-            yield compile_path(context.path or "")[0], frozenset(route.methods or ())
+            path, _, places = compile_path(context.path or "")
+            found.append(_Described(path, len(places), frozenset(route.methods or ())))
+    return found

@@ -7,13 +7,13 @@ from pydantic import Field, SecretStr
 
 from contracts.credentials import ACCESS_LIFETIME_S
 from contracts.ids import TenantId
-from contracts.schema import Strict, Time
+from contracts.schema import WHOLE, Strict, Time
 from services.auth.email_address import EmailAddress
 from services.auth.levels import LEVELS, Realm
 
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=1024)]
 _LEVELS: dict[str, Any] = {"enum": sorted({*LEVELS["tenant"], *LEVELS["operators"]})}
-LevelNumber = Annotated[int, Field(ge=1, le=99, json_schema_extra=_LEVELS)]
+LevelNumber = Annotated[int, Field(ge=1, le=99, json_schema_extra=_LEVELS), WHOLE]
 
 
 class LoginRequest(Strict):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from contracts.schema import Strict, Time
+from contracts.schema import WHOLE, Strict, Time
 from services.sync.credential import CredentialKind, Slot, thumbprint
 from services.sync.schemas import Ending, Secret
 from services.sync.store.credentials import CredentialRow
@@ -24,7 +24,7 @@ class NewCredentials(Strict):
 class NewCertificate(Strict):
     """`days` is how long it will be valid."""
 
-    days: Annotated[int, Field(ge=1, le=730)] = 365
+    days: Annotated[int, Field(ge=1, le=730), WHOLE] = 365
 
 
 class CertificateView(BaseModel):

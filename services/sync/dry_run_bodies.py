@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from contracts.schema import Strict
+from contracts.schema import WHOLE, Strict
 from services.sync.schemas import Ours
 
 
@@ -13,7 +13,7 @@ class DryRunWanted(Strict):
     """Of which module, or of all; at most so many records of each are looked at."""
 
     module: Ours | None = None
-    limit: Annotated[int, Field(ge=1, le=500)] = 100
+    limit: Annotated[int, Field(ge=1, le=500), WHOLE] = 100
 
 
 class DryRunRow(BaseModel):

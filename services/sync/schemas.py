@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from contracts.schema import Refused, Strict, Time, at_most
+from contracts.schema import WHOLE, Refused, Strict, Time, at_most
 from kit.display_text import DisplayText
 from services.sync.connection import (
     ConnectionState,
@@ -41,7 +41,7 @@ Ending = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_in_this_c
 Choices = Annotated[
     dict[
         Annotated[str, StringConstraints(min_length=1, max_length=200)],
-        Annotated[int, Field(ge=-(2**31), lt=2**31)],
+        Annotated[int, Field(ge=-(2**31), lt=2**31), WHOLE],
     ],
     Field(max_length=500),
     at_most(500),

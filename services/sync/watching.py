@@ -11,7 +11,6 @@ from pydantic import AfterValidator, AwareDatetime, StringConstraints
 from contracts.authorise import needs
 from contracts.credentials import Actor
 from contracts.ids import ConnectionId, TenantId
-from contracts.schema import Refused
 from kit import clock
 from kit.db import ReadSession
 from kit.http import Read
@@ -26,6 +25,7 @@ from services.sync.store.ledger import LedgerFilter
 from services.sync.store.outcomes import OutcomeFilter
 
 watching_routes = APIRouter(prefix="/t/{tenant}/v1/connections/{connection}", tags=["connections"])
+_REACH = datetime(1971, 1, 1, tzinfo=UTC), datetime(8999, 1, 1, tzinfo=UTC)
 _EVERYTHING = watching_bodies.Retry(all=True)
 _TEXT = {"schema": {"type": "string"}}
 _FILES: dict[int | str, dict[str, Any]] = {
@@ -34,9 +34,9 @@ _FILES: dict[int | str, dict[str, Any]] = {
 
 
 def _in_reach(moment: datetime) -> datetime:
-    """Times that every part of the way can compute with."""
-    if not 1970 < moment.year < 9000:
-        raise Refused("is a time of no call")
+    """As near as every part of the way can compute with: no call was before or will be after."""
+    if moment.year < _REACH[0].year or moment.year > _REACH[1].year:
+        return _REACH[moment.year > _REACH[1].year]
     return moment.astimezone(UTC)
 
 

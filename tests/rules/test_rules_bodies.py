@@ -1,12 +1,14 @@
-"""No request model makes many faults of one body: they are bounded where they are found."""
+"""No request model makes many faults of one body: they are bounded where they are found; and each
+takes every form that JSON has for a whole number."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any, get_origin
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from contracts.schema import WHOLE
 from kit.problems import MAX_FAULTS
 
 MANY = 9_000
@@ -44,3 +46,31 @@ def test_a_body_of_many_faults_makes_few(apps):
                     bound = AT_MOST if get_origin(field.annotation) is dict else MAX_FAULTS
                     assert found <= bound + required, f"{model}.{name}"
     assert seen > 15
+
+
+def numbers(model: type[BaseModel]) -> Iterator[tuple[str, Sequence[Any]]]:
+    """The whole numbers of a model and of those in it, each with what its type says besides."""
+    for name, field in model.model_fields.items():
+        yield from (
+            (f"{model.__name__}.{name}", said) for said in _whole(field.annotation, field.metadata)
+        )
+
+
+def _whole(annotation: Any, said: Sequence[Any] = ()) -> Iterator[Sequence[Any]]:
+    if annotation is int:
+        yield said
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield from (one for _, one in numbers(annotation))
+    elif get_origin(annotation) is Annotated:
+        inner, *rest = get_args(annotation)
+        yield from _whole(inner, rest)
+    else:
+        for inner in get_args(annotation):
+            yield from _whole(inner, said)
+
+
+def test_every_whole_number_of_a_body_may_be_written_with_a_point(apps):
+    """A JSON schema's integer may be: 2.0 is 2."""
+    found = [one for app in apps.values() for model in bodies(app) for one in numbers(model)]
+    assert len(found) > 4
+    assert [name for name, said in found if WHOLE not in said] == []

@@ -131,7 +131,7 @@ async def test_no_push_ends_for_a_reason_of_credentials(
     peer: PeerTenants,
     free_port: Callable[[], int],
 ) -> None:
-    simulator.switches.token_lifetime_s = 1  # every second somebody signs in anew
+    simulator.switches.token_lifetime_s = 3  # every few seconds somebody signs in anew
     services = free_port()
     async with (
         serving(services_of(peer), services),
