@@ -1,5 +1,5 @@
-"""What happened to accounts, one log line each (ASVS 5.0 16.3.1): events and reasons are closed
-sets; a user is an id, an address a truncated one; never a name, a password or a token.
+"""What happened to accounts, one log line and one count each (ASVS 5.0 16.3.1): events and reasons
+are closed sets; a user is an id, an address a truncated one; never a name, a password or a token.
 """
 
 from enum import StrEnum

@@ -1,4 +1,5 @@
-"""Making and changing connections: looked at before saved, secrets sealed, never shown again."""
+"""Making, testing, pausing, retrying and removing connections: looked at before saved, secrets
+sealed, never shown again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -15,7 +15,6 @@ from services.sync.egress.backend import GuardedBackend
 from services.sync.egress.calls import Call, CallLedger, Reply
 from services.sync.egress.exchange import exchange
 from services.sync.egress.injected import InjectedName, InjectedResolver, InjectedTrust
-from services.sync.egress.judging import Judge
 from services.sync.egress.limits import CallLimits, ListLimits
 from services.sync.egress.list_fetching import ListFetcher
 from services.sync.egress.list_shelf import ListShelf
@@ -23,10 +22,11 @@ from services.sync.egress.pools import Pools
 from services.sync.egress.recorded import recorded
 from services.sync.egress.refusals import AddressRefused
 from services.sync.egress.resolving import FewLookups, Resolver, SystemResolver
+from services.sync.egress.revoked import Judge
 from services.sync.egress.urls import Destination, target
 from services.sync.revocation import Finding
 
-_METHODS = frozenset({"GET", "POST", "PATCH"})
+_METHODS = frozenset({"GET", "POST", "PATCH"})  # a DELETE travels inside of a $batch
 
 
 class Egress:

@@ -2,7 +2,8 @@
 
 Of a connection's credentials the one in use is shown first; where it is refused, the others. What
 was refused is never shown again in the same sign-in, and a connection is broken only when all that
-are present at the end of it were refused.
+are present at the end of it were refused. A token that the CRM refuses is given up, and asked for
+anew, in environment.py.
 """
 
 import asyncio
