@@ -17,6 +17,7 @@ FaultKind = Literal[
     "hang",
     "drip",
     "refuse_row",
+    "hide_row",
     "race",
 ]
 FaultBody = Literal["html", "json", "foreign", "entra", "text", "empty"]
@@ -35,6 +36,7 @@ class Fault:
     slow: wait `seconds` before the work. hang: never answer. drip: one byte each `seconds`.
     refuse_row: refuse writes (400, code of a plug-in) that leave `column` of a row in `table`
     equal to `value`.
+    hide_row: leave such rows out of lists, as if the user may not read them.
     race: another writer creates the row between lookup and create of the matching upsert.
     `retry_after` is sent as it stands, on any status; `retry_after_s` is the usual form.
     """
@@ -114,6 +116,14 @@ class Faults:
             if fault.kind == "refuse_row" and fault.matches_row(table, values):
                 self._counted(fault)
                 raise plug_in_refusal(fault)
+
+    def hides(self, table: str, values: dict[str, Any]) -> bool:
+        """Whether a list leaves the row out: whoever may write it need not be able to read it."""
+        for fault in self._waiting():
+            if fault.kind == "hide_row" and fault.matches_row(table, values):
+                self._counted(fault)
+                return True
+        return False
 
     def take_race(self, table: str, values: dict[str, Any]) -> bool:
         for fault in self._waiting():

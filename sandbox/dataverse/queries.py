@@ -101,7 +101,8 @@ def _filtered(organisation: Organisation, table: Table, options: dict[str, str])
     rows = organisation.rows.within(table, *found.within) if found.within else None
     if rows is None:
         rows = organisation.rows.all(table.set)
-    return [row for row in rows if found.keep(row.values)]
+    kept = [row for row in rows if found.keep(row.values)]
+    return [row for row in kept if not organisation.faults.hides(table.set, row.values)]
 
 
 def _ordered(table: Table, rows: list[Row], order: str | None) -> list[Row]:

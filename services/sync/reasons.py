@@ -8,6 +8,7 @@ class ReasonCode(StrEnum):
 
     DUPLICATE = "duplicate"
     EMPTY = "empty"
+    FAILED = "failed"
     GONE = "gone"
     KEY_REFUSED = "key-refused"
     KEY_TAKEN = "key-taken"

@@ -13,6 +13,7 @@ class Meaning(Enum):
     OK = auto()
     WAIT = auto()  # nothing more before wait_s has passed
     BACK_OFF = auto()  # the CRM cannot now: try again, later each time
+    UNSEEN = auto()  # accepted, and not shown when it was asked for: try the row again
     RACED = auto()  # another writer was at the row: try the row again
     REJECTED = auto()  # park the row with its reason
     GONE = auto()  # the row that was to be changed is not there any more

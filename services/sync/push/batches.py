@@ -10,6 +10,7 @@ from services.sync.push.plan import Item
 
 _FORMS: tuple[RowForm, ...] = ("new", "known", "deactivate", "delete")
 _REMEMBERED = 10_000
+FEW = 4  # rows: so few are told of one by one, and say together whether one of them is at fault
 _Key = TypeVar("_Key", bound=Hashable)
 _Pace = TypeVar("_Pace")
 

@@ -1,7 +1,7 @@
 """One module's due rows on their way: reading and sending overlap, nothing is held for long."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from prometheus_client import Counter
@@ -12,14 +12,17 @@ from kit.db import WriteSession
 from services.sync.announcing import rows_parked
 from services.sync.connection import Connection, Missing
 from services.sync.crm import Crm, Meaning, Target, Verdict
-from services.sync.push.batches import BatchSize, Width, cut
+from services.sync.push.batches import FEW, BatchSize, Width, cut
+from services.sync.push.examination import Examination
 from services.sync.push.fence import Fence
-from services.sync.push.judging import STOPPING, gravest, judge
+from services.sync.push.finding import locate
+from services.sync.push.judging import STOPPING, Judgement, gravest, judge
 from services.sync.push.lanes import Lanes
 from services.sync.push.lock import Overtaken
 from services.sync.push.plan import Item, PushPlan, Rules, key_of, plan
 from services.sync.push.record import RunRecord
-from services.sync.push.settlements import Settler, keys_left, sought_again
+from services.sync.push.settlements import Settler, keys_left
+from services.sync.push.suspects import Suspects, at_this_row
 from services.sync.settings import SyncSettings
 from services.sync.store import connections, outgoing, ownership, settling
 from services.sync.store.outgoing import DueRow
@@ -27,9 +30,7 @@ from services.sync.store.settling import Settlement
 from services.sync.tenant_keys import TenantKeys
 
 _ROWS = Counter("bulkhead_sync_rows", "Rows sent to CRMs by what became of them.", ["state"])
-_TOLD_APART = 4  # rows
 _READ_AT_ONCE = 2000  # rows with their values
-_REMOVING = ("delete", "deactivate")
 
 
 @dataclass
@@ -60,8 +61,8 @@ class ModulePush:
         self._busy = dict[UUID, set[str]]()  # the keys of the records that are on their way
         self._stops = list[Verdict]()
         self._made_rows = 0
-        self._is_examined = False
-        self._fault: Verdict | None = None
+        self._examination = Examination(self.crm, self._mapping)
+        self._suspects = Suspects()
         self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
 
     async def run(self, target: Target) -> Verdict | None:
@@ -94,6 +95,7 @@ class ModulePush:
                 progressed = progressed or bool(made.items or made.settled)
                 await self._send_all(made.items, lanes)
             await lanes.drain()
+        await self._end_suspicion()
         return progressed
 
     def _batches_at_once(self) -> int:
@@ -176,13 +178,13 @@ class ModulePush:
 
     async def _send(self, items: Sequence[Item]) -> None:
         """Send the rows, in halves where they are refused as a whole."""
-        items = await self._identified(await self._unsought(items))
+        items = await self._located(items)
         if not items:
             return
         sent = await self.crm.write(self._mapping, [item.write for item in items])
         self.parallel_hint = sent.parallel_hint or self.parallel_hint
         judged = judge(sent, len(items))
-        if judged.stop is not None:
+        if judged.stop is not None and not await self._are_suspected(items, judged):
             self._stops.append(judged.stop)
             self._go_slower(judged.stop)
         if judged.halve:
@@ -190,14 +192,39 @@ class ModulePush:
             await self._send_halves(items)
         elif judged.rows:
             await self._settle(items, judged.rows)
+            if any(one.meaning is not Meaning.BACK_OFF for one in judged.rows):
+                await self._settle_suspects()
 
     def _go_slower(self, stop: Verdict) -> None:
-        """A CRM that failed at a whole batch may fail at one row of it: of a few, each is told of,
-        and never of one alone, which could not be told from an outage."""
+        """A CRM that failed at a whole batch may fail at one row of it: a few are told apart."""
         if stop.meaning is Meaning.WAIT:
             self.width.narrow()
         elif stop.meaning is Meaning.BACK_OFF:
-            self.size.shrink(least=_TOLD_APART)
+            self.size.shrink(least=FEW)
+
+    async def _are_suspected(self, items: Sequence[Item], judged: Judgement) -> bool:
+        """Whether the rows are set aside, and the others go on: the CRM failed at them, and answers
+        what depends on no row. Raises Overtaken."""
+        stop = judged.stop
+        if stop is None or judged.rows or not self._suspects.may_take(items, stop):
+            return False
+        if fault := await self._examination.fault():
+            self._stops.append(fault)
+            return False
+        await self.fence.doubt([item.intent for item in items])  # what is said of them comes later
+        self._suspects.take(items, stop)
+        return True
+
+    async def _end_suspicion(self) -> None:
+        """All has been sent: few rows are at fault themselves, at many the CRM does not write."""
+        if outage := self._suspects.outage():
+            self._stops.append(outage)
+        if not self._stops:
+            await self._settle_suspects()
+
+    async def _settle_suspects(self) -> None:
+        if suspects := self._suspects.let_go():
+            await self._settle([one.item for one in suspects], [one.verdict for one in suspects])
 
     async def _send_halves(self, items: Sequence[Item]) -> None:
         middle = len(items) // 2
@@ -210,48 +237,37 @@ class ModulePush:
         async with self.fence.db.read() as session:
             await self.fence.require_permission(session)
 
-    async def _unsought(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Without those whose row was sent by another key and never told of: they are planned anew,
-        with its id or as new ones."""
-        sought = [item for item in items if item.is_sought and item.row.crm_key]
-        if not sought:
-            return items
-        found = await self.crm.find(self._mapping, [item.row.crm_key or "" for item in sought])
+    async def _located(self, items: Sequence[Item]) -> Sequence[Item]:
+        """With the ids that have to be asked for; whose row is not there is settled."""
+        found = await locate(self.crm, self._mapping, items, clock.now())
         if isinstance(found, Verdict):
             self._stops.append(found)
             return []
-        now = clock.now()
-        rows = [sought_again(item, found.get(item.row.crm_key or ""), now) for item in sought]
-        async with self.fence.writing() as session:
-            await self._write_down(session, {item.record: item.row for item in sought}, rows)
-        return [item for item in items if not item.is_sought]
-
-    async def _identified(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Rows that are to go away, by the CRM's id; whose row is not there is settled."""
-        unknown = [item for item in items if item.write.form in _REMOVING and not item.write.crm_id]
-        if not unknown:
-            return items
-        found = await self.crm.find(self._mapping, [item.write.key for item in unknown])
-        if isinstance(found, Verdict):
-            self._stops.append(found)
-            return []
-        gone = [item for item in unknown if item.same_key not in found]
-        await self._settle(gone, [Verdict(Meaning.GONE)] * len(gone))
-        absent = {item.record for item in gone}
-        ids = {item.record: found[item.same_key] for item in unknown if item.record not in absent}
-        return [
-            item.identified(ids.get(item.record)) for item in items if item.record not in absent
-        ]
+        await self._write(found.asked, found.settled)
+        return found.items
 
     async def _settle(self, items: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
         """Write down what became of the rows; one that the connection has to wait for stays due."""
-        verdicts = await self._examined(verdicts)
+        verdicts, fault = await self._examination.decided([at_this_row(one) for one in verdicts])
+        if fault is not None:
+            self._stops.append(fault)
         now = clock.now()
         rows = [
             await self._settler.settlement(item, verdict, now)
             for item, verdict in zip(items, verdicts, strict=True)
             if verdict.meaning not in STOPPING
         ]
+        await self._write(items, rows)
+        self._made_rows += sum(
+            item.write.form == "new" and verdict.meaning is Meaning.OK
+            for item, verdict in zip(items, verdicts, strict=True)
+        )
+        if all(verdict.meaning is Meaning.OK for verdict in verdicts):
+            self.size.grow(len(items))
+            self.width.widen()
+
+    async def _write(self, items: Sequence[Item], rows: Sequence[Settlement]) -> None:
+        """In one transaction, and the connection's wait is over."""
         if not rows:
             return
         async with self.fence.writing() as session:
@@ -264,13 +280,6 @@ class ModulePush:
         for row in rows:
             _ROWS.labels(row.state).inc()
         self.sent_rows += len(rows)
-        self._made_rows += sum(
-            item.write.form == "new" and verdict.meaning is Meaning.OK
-            for item, verdict in zip(items, verdicts, strict=True)
-        )
-        if all(verdict.meaning is Meaning.OK for verdict in verdicts):
-            self.size.grow(len(items))
-            self.width.widen()
 
     async def _release(self) -> None:
         """The CRM answers again, where the connection was held when the push began."""
@@ -278,18 +287,3 @@ class ModulePush:
             self.was_held = False
             async with self.fence.writing(alone=True) as session:
                 await connections.release(session, self.connection.id)
-
-    async def _examined(self, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
-        """What a doubted row was refused for: the CRM's own description of its table decides."""
-        if not any(verdict.meaning is Meaning.DOUBTED for verdict in verdicts):
-            return verdicts
-        if not self._is_examined:
-            self._is_examined, self._fault = True, await self.crm.examine(self._mapping)
-        fault = self._fault
-        if fault is not None:
-            self._stops.append(fault)
-        stands = Meaning.REJECTED if fault is None else Meaning.BROKEN
-        return [
-            replace(one, meaning=stands) if one.meaning is Meaning.DOUBTED else one
-            for one in verdicts
-        ]

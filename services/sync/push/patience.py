@@ -8,6 +8,7 @@ from services.sync.store.outgoing import DueRow
 from services.sync.store.settling import Settlement
 
 _SLOWLY_S, _SLOWEST = 3600.0, timedelta(days=1)
+_PASSING = (Meaning.RACED, Meaning.UNSEEN, Meaning.BACK_OFF)  # by itself, perhaps
 
 
 def second_look(attempts: int) -> timedelta:
@@ -34,7 +35,7 @@ def unaccepted(
 ) -> Settlement:
     """The row as it waits after a verdict other than OK: soon again, or parked."""
     attempts, since = row.attempts + 1, row.failing_since or now
-    if verdict.meaning not in (Meaning.RACED, Meaning.BACK_OFF):
+    if verdict.meaning not in _PASSING:
         return parked(row, now, verdict.reason, verdict.code, detail)
     if verdict.code == "not-run":  # it says nothing of the row, and another one was answered
         attempts = row.attempts

@@ -86,6 +86,11 @@ def sought_again(item: Item, crm_id: str | None, now: datetime) -> Settlement:
     return Settlement(item.record, "pending", now, owns=True, crm_key=crm_key, crm_id=crm_id)
 
 
+def not_there(item: Item, now: datetime) -> Settlement:
+    """Its row was to go away, and is not there under its key."""
+    return _removed(item, now, is_gone=True)
+
+
 def _removed(item: Item, now: datetime, *, is_gone: bool = False) -> Settlement:
     if item.write.form == "delete" or is_gone:
         return Settlement(item.record, "removed", now, reason=REMOVED, code="gone", owns=True)

@@ -19,6 +19,7 @@ class SimulatedDataverse(DataverseSimulator):
     """Dataverse, with what a connection to it is made of."""
 
     BATCH, LOOK, SIGN_IN = "$batch", "WhoAmI", "oauth2"  # in the path of such a request
+    TABLE_LOOK = "EntityDefinitions?"  # the first of those that describe a table
     TABLE, KEY = "accounts", "bulkhead_symbol"
     NAME, SECTOR, HEADQUARTERS = "name", "bulkhead_sector", "bulkhead_headquarters"
     MAPPING: ClassVar[dict[str, Any]] = {

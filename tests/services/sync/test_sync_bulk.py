@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -153,3 +154,27 @@ async def test_one_row_at_which_the_crm_fails_keeps_the_others_for_a_few_calls_o
             return bool(outcomes.get("ok") == 39)
 
         await eventually(all_others_are_settled)
+
+
+async def test_rows_that_are_never_shown_wait_for_themselves_and_say_why(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    """Whoever may write a row need not be able to read it; a whole batch of them holds nobody."""
+    where = {"table": simulator.TABLE, "column": simulator.SECTOR, "value": "Hidden"}
+    fault = simulator.add_fault(kind="hide_row", times=None, **where)
+    for number in range(20):
+        peer.put(f"H{number}", name="Hidden", sector="Hidden")
+    for number in range(20):
+        peer.put(f"K{number}", name="Seen", sector="Energy")
+    small: dict[str, Any] = {"batch_rows": 10, "max_attempts": 3}
+    async with running_sync(sync_url, tmp_path, simulator, peer, **small) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=20, parked=20)
+        rows = (await sync.get(f"/{connection}/outcomes?state=parked"))["outcomes"]
+        assert {row["code"] for row in rows} == {"not-shown"}
+        runs = (await sync.get(f"/{connection}/runs"))["runs"]
+        assert "stopped" not in {run["state"] for run in runs}
+        simulator.simulation.organisation.faults.remove(fault.id)
+        await sync.http.post(f"{sync.path}/{connection}/retry", json={"code": "not-shown"})
+        await sync.settled(connection, ok=40)
+        assert len(simulator.records()) == 40

@@ -165,14 +165,14 @@ async def test_an_outage_inside_of_the_parts_holds_the_connection_and_parks_no_r
     fault = simulator.add_fault(
         kind="refuse_row", table=simulator.TABLE, status=500, code="0x80040216", times=None
     )
-    peer.fill(4)
+    peer.fill(12)
     async with running_sync(sync_url, tmp_path, simulator, peer, max_attempts=2) as sync:
         connection = await sync.connect()
-        await eventually(lambda: len(sync.batches()) >= 6)
+        await eventually(lambda: len(sync.batches()) >= 12)
         body = await sync.get(f"/{connection}")
-        assert body["outcomes"] == {"pending": 4}
+        assert body["outcomes"] == {"pending": 12}
         simulator.simulation.organisation.faults.remove(fault.id)
-        await sync.settled(connection, ok=4)
+        await sync.settled(connection, ok=12)
 
 
 async def test_a_row_that_always_fails_there_is_told_from_an_outage_and_parked(

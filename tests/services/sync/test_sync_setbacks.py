@@ -54,7 +54,7 @@ async def test_batches_that_end_together_after_a_wait_do_not_stop_each_other(
         await sync.settled(connection, ok=1)
         for number in range(5):
             simulator.switches.dop_hint = 16
-            simulator.add_fault(kind="status", status=503)
+            simulator.add_fault(kind="status", status=429, body="json", retry_after="0")
             for key in range(16):
                 peer.put(f"K{key}", name=f"Name {number}.{key}")
             await sync.settled(connection, 60.0, ok=16)
@@ -224,9 +224,10 @@ async def test_a_wait_that_the_crm_asked_for_is_kept_until_a_person_lifts_it(syn
 async def test_a_crm_that_takes_rows_now_and_then_is_not_waited_for_longer_each_time(
     sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
-    older, younger = sorted(new_id() for _ in range(2))
-    peer.put("ONE", id_=older, name="goes through")
-    peer.put("TWO", id_=younger, name="fails")
+    oldest, *younger = sorted(new_id() for _ in range(6))
+    peer.put("ONE", id_=oldest, name="goes through")
+    for number, record in enumerate(younger):  # more than could be at fault themselves
+        peer.put(f"TWO{number}", id_=record, name="fails")
     simulator.add_fault(
         kind="refuse_row",
         table=simulator.TABLE,
@@ -247,7 +248,7 @@ async def test_a_crm_that_takes_rows_now_and_then_is_not_waited_for_longer_each_
         async with sync.parts.db.write() as session:
             await connections.hold(session, id_, clock.now(), "has failed before", 5)
         sync.parts.pusher.wake(sync.tenant, id_, 0.0)
-        await sync.settled(connection, ok=1, pending=1)
+        await sync.settled(connection, ok=1, pending=5)
 
         async def is_held() -> bool:
             async with sync.parts.db.read() as session:

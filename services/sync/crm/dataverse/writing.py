@@ -27,7 +27,9 @@ from services.sync.egress import Reply
 
 _FEWEST_IN_BULK = 8  # fewer are told of one by one, which costs about the same
 _NOT_RUN = Verdict(Meaning.BACK_OFF, "the CRM stopped before this row", code="not-run")
-_NOT_FOUND = Verdict(Meaning.BACK_OFF, "the CRM does not show the row yet", code="not-shown")
+_NOT_FOUND = Verdict(
+    Meaning.UNSEEN, "the CRM accepts the row, and does not show it to us", code="not-shown"
+)
 _JSON = "application/json"
 
 
