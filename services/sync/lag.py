@@ -13,7 +13,7 @@ from prometheus_client import Gauge
 
 from kit import clock
 from kit.db import Database
-from services.sync.store import connections, outgoing
+from services.sync.store import connections, outgoing_counts
 
 _OVER_S = (60, 600, 3600)
 _STATES = ("active", "broken", "paused")
@@ -50,7 +50,7 @@ class Lag:
     async def look(self) -> None:
         """Ask for the oldest of each connection: as much work as there are connections."""
         async with self._db.read() as session:
-            self._since = await outgoing.waiting_since(session)
+            self._since = await outgoing_counts.waiting_since(session)
             self._counts = await connections.count_states(session)
         self._looked_at = clock.now()
 

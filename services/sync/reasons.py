@@ -13,6 +13,7 @@ class ReasonCode(StrEnum):
     KEY_REFUSED = "key-refused"
     KEY_TAKEN = "key-taken"
     NO_ACCESS = "no-access"
+    NOT_CHOSEN = "not-chosen"
     NOT_RUN = "not-run"
     NOT_SHOWN = "not-shown"
     RACED = "raced"

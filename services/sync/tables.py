@@ -129,6 +129,7 @@ outgoing = Table(
     Column("marked", Integer, nullable=False, server_default=_ZERO),
     Column("recreates", Boolean, nullable=False, server_default=_FALSE),
     Column("code", Text, nullable=False, server_default=_EMPTY),
+    _moment("doubted_at", nullable=True),
 )
 
 run = Table(

@@ -18,9 +18,11 @@ _REMOVING = ("delete", "deactivate")
 
 @dataclass(frozen=True)
 class Located:
-    """`items` can be sent; of `asked` it is known what became of them."""
+    """`items` can be sent, those that are `learnt` by an id that was not known; of `asked` it is
+    known what became of them."""
 
     items: Sequence[Item]
+    learnt: Sequence[Item] = ()
     asked: Sequence[Item] = ()
     settled: Sequence[Settlement] = ()
 
@@ -51,7 +53,8 @@ async def _unsought(
     if isinstance(found, Verdict):
         return found
     settled = [sought_again(item, found.get(item.row.crm_key or ""), now) for item in sought]
-    return Located([item for item in items if not item.is_sought], sought, settled)
+    left = [item for item in items if not item.is_sought]
+    return Located(left, asked=sought, settled=settled)
 
 
 async def _identified(
@@ -62,10 +65,6 @@ async def _identified(
     if isinstance(found, Verdict):
         return found
     gone = [item for item in unknown if item.same_key not in found]
-    absent = {item.record for item in gone}
-    left = [
-        item.identified(found[item.same_key]) if is_unknown(item) else item
-        for item in items
-        if item.record not in absent
-    ]
-    return Located(left, gone, [not_there(item, now) for item in gone])
+    learnt = [item.identified(found[item.same_key]) for item in unknown if item.same_key in found]
+    known = [item for item in items if not is_unknown(item)]
+    return Located([*known, *learnt], learnt, gone, [not_there(item, now) for item in gone])

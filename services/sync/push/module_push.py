@@ -244,6 +244,10 @@ class ModulePush:
             self._stops.append(found)
             return []
         await self._write(found.asked, found.settled)
+        if found.learnt:  # before they go: afterwards there may be another row with the key
+            async with self.fence.writing() as session:
+                intents = [item.intent for item in found.learnt]
+                await settling.intend(session, self.connection.id, intents)
         return found.items
 
     async def _settle(self, items: Sequence[Item], verdicts: Sequence[Verdict]) -> None:

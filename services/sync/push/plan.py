@@ -67,9 +67,9 @@ class Item:
         had = self.row.crm_key
         return self.write.form == "new" and had is not None and had != self.same_key
 
-    def identified(self, crm_id: str | None) -> "Item":
-        """With the CRM's id of its row, where that has just been learnt."""
-        return self if crm_id is None else replace(self, write=replace(self.write, crm_id=crm_id))
+    def identified(self, crm_id: str) -> "Item":
+        """With the CRM's id of its row, which has just been learnt."""
+        return replace(self, write=replace(self.write, crm_id=crm_id))
 
     @property
     def intent(self) -> Intent:
@@ -80,7 +80,7 @@ class Item:
             self.record,
             known | dict.fromkeys(self.hashes, IN_FLIGHT),
             self.same_key if is_new else self.row.crm_key,
-            self.row.crm_id,
+            self.row.crm_id or self.write.crm_id or None,
         )
 
 
@@ -132,8 +132,8 @@ def _vanished(
     policy = rules.mapping.deletions
     stays = policy == "keep" or not rules.is_chosen or row.crm_key is None
     if stays or (policy == "deactivate" and row.is_inactive):
-        reason = GONE if rules.is_chosen else NOT_CHOSEN
-        return Settlement(row.record, "removed", now, reason=reason, code="gone")
+        reason, code = (GONE, "gone") if rules.is_chosen else (NOT_CHOSEN, "not-chosen")
+        return Settlement(row.record, "removed", now, reason=reason, code=code)
     assert row.crm_key is not None
     if row.crm_key in busy:
         return None

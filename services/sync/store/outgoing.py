@@ -18,7 +18,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    text,
     tuple_,
     update,
 )
@@ -66,19 +65,6 @@ _UNKNOWN = func.coalesce(
     select(func.jsonb_object_agg(_SENT.c.name, "")).select_from(_SENT).scalar_subquery(),
     literal({}, JSONB),
 )
-
-_WAITING_SINCE = text("""
-SELECT min(oldest.waiting_since) AS since
-FROM connection
-CROSS JOIN LATERAL jsonb_object_keys(connection.modules) AS mapped (module)
-CROSS JOIN LATERAL (
-    SELECT waiting_since FROM outgoing
-    WHERE outgoing.connection = connection.id AND outgoing.module = mapped.module
-        AND outgoing.state IN ('pending', 'retry')
-    ORDER BY waiting_since LIMIT 1
-) AS oldest
-WHERE connection.state = 'active' AND NOT connection.suspended
-GROUP BY connection.id ORDER BY since""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +127,12 @@ async def mark_some(
     session: WriteSession, connection: ConnectionId, after: UUID, most: int
 ) -> UUID | None:
     """Compare the next records again with what was sent, but for those that were found gone; the
-    last of them, None where there are no more."""
-    marked = await _next(session, connection, after, most, [outgoing.c.state != "removed"], _AGAIN)
+    last of them, None where there are no more.
+
+    Whoever was only not chosen may be gone as well: nobody was told while the module was withdrawn.
+    """
+    is_open = or_(outgoing.c.state != "removed", outgoing.c.code == "not-chosen")
+    marked = await _next(session, connection, after, most, [is_open], _AGAIN)
     return max(marked) if len(marked) == most else None
 
 
@@ -286,8 +276,3 @@ async def forget_vanished(session: WriteSession, before: datetime, most: int) ->
     )
     locked = old.order_by(outgoing.c.updated_at).limit(most).with_for_update(skip_locked=True)
     return await session.run(delete(outgoing).where(tuple_(*key).in_(locked)))
-
-
-async def waiting_since(session: ReadSession) -> list[datetime]:
-    """Since when the oldest unsent change waits, of each active connection that has one."""
-    return [row["since"] for row in await session.all(_WAITING_SINCE)]

@@ -7,6 +7,7 @@ nothing of Dataverse then run for the new kind as well.
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any, ClassVar, TypeAlias
+from uuid import uuid4
 
 from sandbox.dataverse import DataverseSimulator
 from sandbox.dataverse.columns import Column
@@ -51,6 +52,15 @@ class SimulatedDataverse(DataverseSimulator):
 
     def by_key(self) -> dict[str, dict[str, Any]]:
         return {row[self.KEY]: row for row in self.records()}
+
+    def make(self, **names: str) -> None:
+        """Somebody makes rows there, by their keys."""
+        rows = self.simulation.organisation.rows
+        table = self.simulation.organisation.schema.tables[self.TABLE]
+        with rows.transaction():
+            for key, name in names.items():
+                written = {self.KEY: key, self.NAME: name}
+                rows.insert(table, str(uuid4()), written, {"user": None})
 
     def lose(self, *keys: str) -> None:
         """Somebody deletes these rows there; all, where no key is given."""

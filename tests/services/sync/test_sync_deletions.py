@@ -1,11 +1,15 @@
 """What becomes of rows whose record, choice or CRM row is gone: as the policies say, never more."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.eventually import eventually
-from tests.services.sync.running_sync import Sync
+from tests.services.sync.peer_tenants import PeerTenants
+from tests.services.sync.running_sync import Sync, running_sync
+from tests.services.sync.simulated_crms import SimulatedCrm
 
 
 def mapping(sync: Sync, **policies: str) -> dict[str, Any]:
@@ -57,6 +61,80 @@ async def test_no_row_is_deleted_because_its_module_was_withdrawn(sync: Sync) ->
     sync.peer.choice = {}
     await sync.settled(connection, removed=3)
     assert len(sync.simulator.records()) == 3
+
+
+async def test_who_was_deleted_while_the_module_was_withdrawn_goes_when_it_is_chosen_again(
+    sync: Sync,
+) -> None:
+    sync.peer.fill(3)
+    gone = next(iter(sync.peer.records))
+    connection = await sync.connect(**mapping(sync, deletions="delete"))
+    await sync.settled(connection, ok=3)
+    chosen, sync.peer.choice = sync.peer.choice, {}
+    await sync.settled(connection, removed=3)
+    rows = (await sync.get(f"/{connection}/outcomes"))["outcomes"]
+    assert {row["code"] for row in rows} == {"not-chosen"}
+    sync.peer.delete(gone)
+    sync.peer.choice = chosen
+    await sync.settled(connection, ok=2, removed=1)
+    assert len(sync.simulator.records()) == 2
+
+
+async def test_a_policy_holds_for_deletions_that_were_not_carried_out_before(sync: Sync) -> None:
+    """What was kept stays; what was waiting goes as it says by then."""
+    kept, waits = sync.peer.put("A", name="One"), sync.peer.put("B", name="Two")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=2)
+    sync.peer.delete(kept)
+    await sync.settled(connection, ok=1, removed=1)
+    await sync.http.post(f"{sync.path}/{connection}/pause")
+    sync.peer.delete(waits)
+    body = mapping(sync, deletions="delete")
+    assert (await sync.http.patch(f"{sync.path}/{connection}", json=body)).status_code == 200
+    await sync.http.post(f"{sync.path}/{connection}/resume")
+    await sync.settled(connection, removed=2)
+    assert [row[sync.simulator.KEY] for row in sync.simulator.records()] == ["A"]
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_the_row_of_a_record_whose_key_changed_before_it_was_deleted_goes(
+    sync: Sync, is_known: bool
+) -> None:
+    """Also where the answer that told its id was lost."""
+    if not is_known:
+        sync.simulator.add_fault(kind="lost_reply", path=sync.simulator.BATCH)
+    record = sync.peer.put("A", name="One")
+    connection = await sync.connect(**mapping(sync, deletions="delete"))
+    await eventually(sync.simulator.records)
+    if is_known:
+        await sync.settled(connection, ok=1)
+    await sync.http.post(f"{sync.path}/{connection}/pause")
+    sync.peer.put("B", id_=record, name="One")
+    sync.peer.delete(record)
+    await sync.http.post(f"{sync.path}/{connection}/resume")
+    await sync.settled(connection, removed=1)
+    assert sync.simulator.records() == []
+
+
+async def test_a_deletion_whose_answer_was_lost_never_takes_a_strangers_row(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    """The CRM's id was not known; somebody makes a row of the same key there meanwhile."""
+    record = peer.put("A", name="Ours")
+    async with running_sync(sync_url, tmp_path, simulator, peer, backoff_s=600.0) as sync:
+        connection = await sync.connect(**mapping(sync, deletions="delete"))
+        await sync.settled(connection, ok=1)
+        async with sync.parts.db.write() as session:
+            await session.run(text("UPDATE outgoing SET crm_id = NULL"))
+        simulator.add_fault(kind="lost_reply", path=simulator.BATCH, text="DELETE ")
+        peer.delete(record)
+        await sync.settled(connection, retry=1)
+        assert simulator.records() == []
+        simulator.make(A="Theirs")
+        async with sync.parts.db.write() as session:
+            await session.run(text("UPDATE outgoing SET not_before = now()"))
+        await sync.settled(connection, removed=1)
+        assert [row["name"] for row in simulator.records()] == ["Theirs"]
 
 
 async def test_a_withdrawn_field_is_cleared_where_the_module_says_so(sync: Sync) -> None:

@@ -11,7 +11,7 @@ from contracts.events import JournalAdvanced
 from contracts.ids import ConnectionId
 from services.sync.lag import Lag
 from services.sync.push.unread import Unread
-from services.sync.store import outgoing
+from services.sync.store import outgoing, outgoing_counts
 from services.sync.store.outgoing import Marked
 from tests.eventually import eventually
 from tests.services.sync.running_sync import Sync
@@ -137,7 +137,8 @@ async def test_a_look_costs_by_connections_and_not_by_what_waits(sync: Sync) -> 
     async def cost(rows: int) -> int:
         await run(sync, insert, connection=UUID(connection), rows=rows)
         await run(sync, "ANALYZE outgoing")
-        explain = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {outgoing._WAITING_SINCE.text}")
+        asked = outgoing_counts._WAITING_SINCE.text
+        explain = text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {asked}")
         async with sync.parts.db.read() as session:
             (plan,) = await session.scalar(explain)
         return int(plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"])
