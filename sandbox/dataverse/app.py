@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from dataclasses import dataclass, replace
+from functools import partial
 
 from starlette.types import Receive, Scope, Send
 
@@ -55,6 +56,10 @@ class SimulatorApp:
         fault = self._simulation.organisation.faults.take_for_request(request.target, request.body)
         if fault and fault.kind == "hang":
             await faulty.hang(receive)
+            return
+        if fault and fault.kind == "apply_late":
+            self._simulation.late.append(partial(self._answer, request))
+            await faulty.lose(Reply(204), scope, receive, send, half=False)
             return
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)

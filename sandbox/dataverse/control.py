@@ -96,6 +96,10 @@ async def _clear_faults(simulation: Simulation, _: Request) -> Any:
     return []
 
 
+async def _apply_late(simulation: Simulation, _: Request) -> Any:
+    return {"applied": await simulation.apply_late()}
+
+
 async def _set_secrets(simulation: Simulation, request: Request) -> Any:
     given, client = json.loads(await request.body()), request.path_params["client"]
     secrets = [Secret(**secret) for secret in given["secrets"]]
@@ -133,6 +137,7 @@ _ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "faults", _faults),
     ("POST", "faults", _add_fault),
     ("DELETE", "faults", _clear_faults),
+    ("POST", "late", _apply_late),
     ("PUT", "applications/{client}", _set_secrets),
     ("POST", "reset", _reset),
 ]

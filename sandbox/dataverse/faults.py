@@ -12,6 +12,7 @@ FaultKind = Literal[
     "status",
     "part",
     "lost_reply",
+    "apply_late",
     "half_reply",
     "slow",
     "hang",
@@ -21,7 +22,7 @@ FaultKind = Literal[
     "race",
 ]
 FaultBody = Literal["html", "json", "foreign", "entra", "text", "empty"]
-_OF_REQUESTS = {"status", "lost_reply", "half_reply", "slow", "hang", "drip"}
+_OF_REQUESTS = {"status", "lost_reply", "apply_late", "half_reply", "slow", "hang", "drip"}
 
 
 @dataclass
@@ -33,6 +34,7 @@ class Fault:
     status: answer `status` (503) without doing the work, with one of the bodies (faulty.py).
     part: the same for single requests inside of a batch; `path` and `text` are those of the part.
     lost_reply: do the work, then close the connection; half_reply: after half of the body.
+    apply_late: close the connection, and do the work when `POST late` says so.
     slow: wait `seconds` before the work. hang: never answer. drip: one byte each `seconds`.
     refuse_row: refuse writes (400, code of a plug-in) that leave `column` of a row in `table`
     equal to `value`.

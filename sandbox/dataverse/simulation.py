@@ -3,7 +3,7 @@
 import json
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -42,6 +42,7 @@ class Simulation:
         self.throttle = Throttle(self._first[0])
         self.counters = Counters()
         self.snapshots: list[Snapshot] = []
+        self.late: list[Callable[[], Awaitable[object]]] = []  # calls whose clients have gone
         known = schema.Schema((tables or schema.load()).tables)  # its own: it may change
         rows = Rows(known, state / "rows.jsonl")
         self.organisation = Organisation(known, rows, switches or Switches(), Faults())
@@ -70,6 +71,14 @@ class Simulation:
         """The number under which the rows, as they are now, can be had back."""
         self.snapshots.append(self.organisation.rows.snapshot())
         return len(self.snapshots)
+
+    async def apply_late(self) -> int:
+        """What came long ago is done now, in the order in which it came; how many calls."""
+        calls, self.late = self.late, []
+        for call in calls:
+            await call()
+        self.organisation.rows.flush()
+        return len(calls)
 
     def restore(self, number: int) -> None:
         """The environment is restored: rows as they were, with the ids they had."""
@@ -105,6 +114,7 @@ class Simulation:
         self.recorder.clear()
         self.counters.clear()
         self.snapshots.clear()
+        self.late.clear()
         limits, switches = self._first
         self.set_limits(limits)
         self.organisation.switches.__dict__.update(deepcopy(switches.__dict__))

@@ -25,6 +25,8 @@ class SyncSettings(ServiceSettings):
 
     No tenant holds more than half of the `workers`, and a push at most `push_s` in one go. Pushes
     that last longer than `quick_s` hold at most half of the workers, whoever they belong to.
+    A call may be carried out for `doubt_s` after it was planned: as long as a push and the longest
+    work of a CRM together.
     """
 
     kek_file: KeyFile
@@ -40,6 +42,7 @@ class SyncSettings(ServiceSettings):
     quick_s: float = Field(default=5.0, gt=0)
     connections_most: int = Field(default=20, ge=1)
     ledger_keep_days: int = Field(default=400, ge=1)
+    doubt_s: float = Field(default=1200.0, gt=0)
     max_attempts: int = Field(default=8, ge=1)
     backoff_s: float = Field(default=1.0, gt=0)
 

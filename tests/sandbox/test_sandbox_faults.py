@@ -168,3 +168,13 @@ async def test_a_reply_may_come_byte_by_byte(crm: Crm) -> None:
 def test_a_body_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="no body of kind"):
         Faults().add(Fault("status", body="xml"))  # type: ignore[arg-type]  # the mistake under test
+
+
+async def test_a_call_can_be_carried_out_long_after_its_client_has_gone(crm: Crm) -> None:
+    crm.sim.add_fault(kind="apply_late")
+    with pytest.raises(httpx2.RemoteProtocolError):
+        await crm.send("PATCH", "accounts(bulkhead_symbol='A')", {"name": "old"})
+    assert crm.sim.rows("accounts") == []
+    await crm.send("PATCH", "accounts(bulkhead_symbol='A')", {"name": "new"})
+    assert await crm.sim.simulation.apply_late() == 1
+    assert [row["name"] for row in crm.sim.rows("accounts")] == ["old"]

@@ -62,7 +62,7 @@ class Fence:
             if await self._is_current(session, alone=True):
                 return
             unknown = [replace(intent, crm_key=None, crm_id=None) for intent in intents]
-            await settling.intend(session, self.connection, unknown)
+            await settling.intend(session, self.connection, unknown, clock.now())
             records = [intent.record for intent in intents]
             await outgoing.mark_again(session, self.connection, records)
         raise Overtaken

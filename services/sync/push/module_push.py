@@ -1,18 +1,15 @@
 """One module's due rows on their way: reading and sending overlap, nothing is held for long."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from prometheus_client import Counter
-
 from contracts.clients import TenantsClient
 from kit import clock
-from kit.db import WriteSession
-from services.sync.announcing import rows_parked
 from services.sync.connection import Connection, Missing
 from services.sync.crm import Crm, Meaning, Target, Verdict
 from services.sync.push.batches import FEW, BatchSize, Width, cut
+from services.sync.push.bookkeeping import Books
 from services.sync.push.examination import Examination
 from services.sync.push.fence import Fence
 from services.sync.push.finding import locate
@@ -21,15 +18,13 @@ from services.sync.push.lanes import Lanes
 from services.sync.push.lock import Overtaken
 from services.sync.push.plan import Item, PushPlan, Rules, key_of, plan
 from services.sync.push.record import RunRecord
-from services.sync.push.settlements import Settler, keys_left
+from services.sync.push.settlements import Settler
 from services.sync.push.suspects import Suspects, at_this_row
 from services.sync.settings import SyncSettings
-from services.sync.store import connections, outgoing, ownership, settling
+from services.sync.store import outgoing, ownership
 from services.sync.store.outgoing import DueRow
-from services.sync.store.settling import Settlement
 from services.sync.tenant_keys import TenantKeys
 
-_ROWS = Counter("bulkhead_sync_rows", "Rows sent to CRMs by what became of them.", ["state"])
 _READ_AT_ONCE = 2000  # rows with their values
 
 
@@ -54,13 +49,16 @@ class ModulePush:
     width: Width
     parallel_hint: int | None = None
     was_held: bool = False
-    sent_rows: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._mapping = self.connection.modules[self.module]
         self._busy = dict[UUID, set[str]]()  # the keys of the records that are on their way
         self._stops = list[Verdict]()
+        self._unsure = set[UUID]()  # records of which a call is on its way whose end is unknown
         self._made_rows = 0
+        self._books = Books(
+            self.fence, self.record, self.connection, self.module, was_held=self.was_held
+        )
         self._examination = Examination(self.crm, self._mapping)
         self._suspects = Suspects()
         self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
@@ -74,6 +72,10 @@ class ModulePush:
             if self._stops:
                 return gravest(self._stops)
         return gravest(self._stops) if self._stops else None
+
+    @property
+    def sent_rows(self) -> int:
+        return self._books.answered
 
     def take_made(self) -> bool:
         """Whether rows were made in the CRM since this was asked the last time."""
@@ -122,24 +124,10 @@ class ModulePush:
         async with self.fence.writing() as session:
             await self.record.begin(session, list(self.connection.modules))
             rivals = await ownership.rivals(session, id_, self.module, sorted(keys))
-            made = plan(due, present, rivals, rules, clock.now(), busy)
-            await self._write_down(session, {row.record: row for row in due}, made.settled)
-            await self.record.note(session, made.settled, called=False)
-            heirs = [item.heir_of for item in made.items if item.heir_of is not None]
-            await settling.give_up_rows(session, id_, heirs)
-            await settling.intend(session, id_, [item.intent for item in made.items])
+            now = clock.now()
+            made = plan(due, present, rivals, rules, now, busy)
+            await self._books.begin(session, due, made.settled, made.items, now)
         return made
-
-    async def _write_down(
-        self, session: WriteSession, rows: Mapping[UUID, DueRow], settled: Sequence[Settlement]
-    ) -> None:
-        """The settlements, and what others were waiting for."""
-        marked = {record: row.marked for record, row in rows.items()}
-        await settling.settle(session, self.connection.id, settled, marked)
-        if any(one.state == "parked" != rows[one.record].state for one in settled):
-            await rows_parked(session, self.connection.tenant, self.connection.id)
-        left = keys_left(rows, settled)
-        await outgoing.wake_parked(session, self.connection.id, self.module, left)
 
     async def _send_all(self, items: Sequence[Item], lanes: Lanes) -> None:
         """Give the lanes batch after batch; none any more once one was told to stop."""
@@ -149,11 +137,14 @@ class ModulePush:
             self._stops.append(refusal)
         for item in items:
             self._busy[item.record] = item.keys
+        unsent = list[Item]()
         for batch in cut(items, self.size):
             if self._stops:
-                break
+                unsent += batch
+                continue
             await lanes.give(self._send_batch(batch))
             lanes.most = self._batches_at_once()
+        await self._books.recall(unsent)
 
     async def _send_batch(self, items: Sequence[Item]) -> None:
         """One batch from its leaving to what is written down of it.
@@ -163,9 +154,11 @@ class ModulePush:
         try:
             if not await self._is_settled(items):
                 await self.fence.doubt([item.intent for item in items])
+                await self._books.recall([one for one in items if one.record not in self._unsure])
         finally:
             for item in items:
                 self._busy.pop(item.record, None)
+                self._unsure.discard(item.record)
 
     async def _is_settled(self, items: Sequence[Item]) -> bool:
         stops = len(self._stops)
@@ -183,6 +176,8 @@ class ModulePush:
             return
         sent = await self.crm.write(self._mapping, [item.write for item in items])
         self.parallel_hint = sent.parallel_hint or self.parallel_hint
+        if sent.whole is not None and sent.whole.is_unsure:
+            self._unsure |= {item.record for item in items}
         judged = judge(sent, len(items))
         if judged.stop is not None and not await self._are_suspected(items, judged):
             self._stops.append(judged.stop)
@@ -219,8 +214,10 @@ class ModulePush:
         """All has been sent: few rows are at fault themselves, at many the CRM does not write."""
         if outage := self._suspects.outage():
             self._stops.append(outage)
-        if not self._stops:
-            await self._settle_suspects()
+        if self._stops:
+            suspects = self._suspects.let_go()
+            await self._books.recall([one.item for one in suspects if not one.verdict.is_unsure])
+        await self._settle_suspects()
 
     async def _settle_suspects(self) -> None:
         if suspects := self._suspects.let_go():
@@ -243,11 +240,8 @@ class ModulePush:
         if isinstance(found, Verdict):
             self._stops.append(found)
             return []
-        await self._write(found.asked, found.settled)
-        if found.learnt:  # before they go: afterwards there may be another row with the key
-            async with self.fence.writing() as session:
-                intents = [item.intent for item in found.learnt]
-                await settling.intend(session, self.connection.id, intents)
+        await self._books.end(found.asked, found.settled)
+        await self._books.learn(found.learnt)
         return found.items
 
     async def _settle(self, items: Sequence[Item], verdicts: Sequence[Verdict]) -> None:
@@ -261,7 +255,7 @@ class ModulePush:
             for item, verdict in zip(items, verdicts, strict=True)
             if verdict.meaning not in STOPPING
         ]
-        await self._write(items, rows)
+        await self._books.end(items, rows)
         self._made_rows += sum(
             item.write.form == "new" and verdict.meaning is Meaning.OK
             for item, verdict in zip(items, verdicts, strict=True)
@@ -269,25 +263,3 @@ class ModulePush:
         if all(verdict.meaning is Meaning.OK for verdict in verdicts):
             self.size.grow(len(items))
             self.width.widen()
-
-    async def _write(self, items: Sequence[Item], rows: Sequence[Settlement]) -> None:
-        """In one transaction, and the connection's wait is over."""
-        if not rows:
-            return
-        async with self.fence.writing() as session:
-            accepted = {row.record for row in rows if row.state == "ok"}
-            gone = [item.displaces for item in items if item.displaces and item.record in accepted]
-            await settling.give_up_rows(session, self.connection.id, gone)
-            await self._write_down(session, {item.record: item.row for item in items}, rows)
-            await self.record.note(session, rows, called=True)
-        await self._release()
-        for row in rows:
-            _ROWS.labels(row.state).inc()
-        self.sent_rows += len(rows)
-
-    async def _release(self) -> None:
-        """The CRM answers again, where the connection was held when the push began."""
-        if self.was_held:
-            self.was_held = False
-            async with self.fence.writing(alone=True) as session:
-                await connections.release(session, self.connection.id)

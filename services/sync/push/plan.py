@@ -12,6 +12,7 @@ from services.sync.crm import RowForm, RowWrite, Target
 from services.sync.push.claims import Claim, Claims
 from services.sync.push.difference import IN_FLIGHT, difference
 from services.sync.push.patience import parked
+from services.sync.store.doubts import Doubt
 from services.sync.store.outgoing import DueRow
 from services.sync.store.ownership import Rival
 from services.sync.store.settling import Intent, Settlement
@@ -41,6 +42,7 @@ class Item:
 
     `same_key` is the key of its row there once it is sent; `heir_of` is the vanished record whose
     row it takes over, `displaces` the one whose row is not there if this key is accepted.
+    `left_at` is when it was planned: the call leaves after that.
     With `steps_aside` its row has no key until the one that it wants is free.
     """
 
@@ -51,6 +53,7 @@ class Item:
     heir_of: UUID | None = None
     displaces: UUID | None = None
     steps_aside: bool = False
+    left_at: datetime | None = None
 
     @property
     def record(self) -> UUID:
@@ -70,6 +73,11 @@ class Item:
     def identified(self, crm_id: str) -> "Item":
         """With the CRM's id of its row, which has just been learnt."""
         return replace(self, write=replace(self.write, crm_id=crm_id))
+
+    @property
+    def doubt(self) -> Doubt:
+        """The call that leaves for it, until its end is known."""
+        return Doubt(self.record, self.left_at, self.row.doubted_at)
 
     @property
     def intent(self) -> Intent:
@@ -117,7 +125,7 @@ def plan(
         else:
             found = _present(row, record, claims, rules, now, taken)
         if isinstance(found, Item):
-            made.items.append(found)
+            made.items.append(replace(found, left_at=now))
             taken |= found.keys
         elif found is not None:
             made.settled.append(found)
@@ -192,6 +200,7 @@ def _inheriting(row: DueRow, owner: Rival) -> DueRow:
         crm_key=owner.crm_key,
         crm_id=owner.crm_id,
         is_inactive=owner.is_inactive,
+        doubted_at=max(filter(None, (row.doubted_at, owner.doubted_at)), default=None),
     )
 
 

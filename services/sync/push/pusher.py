@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 
 from contracts.clients import TenantsClient
 from contracts.ids import ConnectionId, TenantId
@@ -23,12 +24,13 @@ from services.sync.push.sending import Sending
 from services.sync.push.unkeyed import give_keys
 from services.sync.push.unread import Unread
 from services.sync.settings import SyncSettings
-from services.sync.store import connections, outgoing
+from services.sync.store import connections, doubts, outgoing
 from services.sync.tenant_keys import TenantKeys
 
 _log = logs.get(__name__)
 _BUSY_S = 1.0
 _REST_PART = 0.1
+_LOOKS = 5000  # rows that are doubted no more, in one push
 _SWEEP_STEP_S = 0.02
 _TOO_LONG = "sending took too long; it goes on after a pause"
 _GOES_ON = "sending takes long; it goes on in its turn"
@@ -208,6 +210,7 @@ class Pusher:
                 row = await connections.begin_push(session, id_)
                 if row is not None:
                     await record.take_over(session)
+                    await doubts.look_again(session, id_, self._doubted_before(), _LOOKS)
             if row is None:
                 return 0
             connection = connection_of(row)
@@ -227,6 +230,10 @@ class Pusher:
                     self._paces,
                 )
                 return await sending.run(pull)
+
+    def _doubted_before(self) -> datetime:
+        """What left before this is carried out by now, or never."""
+        return clock.now() - timedelta(seconds=self._settings.doubt_s)
 
     async def _wake_when_due(
         self, tenant: TenantId, id_: ConnectionId, *, also_at_once: bool

@@ -33,6 +33,10 @@ class Settler:
 
     async def settlement(self, item: Item, verdict: Verdict, now: datetime) -> Settlement:
         """The new state of the item's row."""
+        found = await self._settlement(item, verdict, now)
+        return found if verdict.is_unsure else ended(item, found)
+
+    async def _settlement(self, item: Item, verdict: Verdict, now: datetime) -> Settlement:
         removing = item.write.form in ("delete", "deactivate")
         if verdict.meaning is Meaning.OK:
             return _removed(item, now) if removing else _accepted(item, verdict, now)
@@ -80,15 +84,21 @@ def _accepted(item: Item, verdict: Verdict, now: datetime) -> Settlement:
     )
 
 
+def ended(item: Item, settlement: Settlement) -> Settlement:
+    """With the end of the item's call, which is known; what was in doubt before it still is."""
+    return replace(settlement, left_at=item.left_at, doubted_at=item.row.doubted_at)
+
+
 def sought_again(item: Item, crm_id: str | None, now: datetime) -> Settlement:
     """It has the row that was found by its old key, or owns none; it stays due."""
     crm_key = None if crm_id is None else item.row.crm_key
-    return Settlement(item.record, "pending", now, owns=True, crm_key=crm_key, crm_id=crm_id)
+    found = Settlement(item.record, "pending", now, owns=True, crm_key=crm_key, crm_id=crm_id)
+    return ended(item, found)
 
 
 def not_there(item: Item, now: datetime) -> Settlement:
     """Its row was to go away, and is not there under its key."""
-    return _removed(item, now, is_gone=True)
+    return ended(item, _removed(item, now, is_gone=True))
 
 
 def _removed(item: Item, now: datetime, *, is_gone: bool = False) -> Settlement:

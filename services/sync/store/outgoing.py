@@ -31,7 +31,7 @@ from services.sync.tables import outgoing
 
 _WAITING = outgoing.c.state.in_(("pending", "retry"))
 _DUE = outgoing.c.state.in_(("pending", "retry", "parked"))
-_AGAIN: dict[str, Any] = {
+AGAIN: dict[str, Any] = {
     "state": "pending",
     "attempts": 0,
     "not_before": func.now(),
@@ -54,14 +54,14 @@ def _marking() -> Insert:
     mark = insert(outgoing).from_select(["connection", "state", *_MARKED], rows)
     named = {name: mark.excluded[name] for name in ("module", "key", "same_key")}
     where = ["connection", "record"]
-    return mark.on_conflict_do_update(index_elements=where, set_={**_AGAIN, **named})
+    return mark.on_conflict_do_update(index_elements=where, set_={**AGAIN, **named})
 
 
 _MARK = _marking()
 
 # every column that was ever sent, as one of which nobody knows what the CRM holds
 _SENT = func.jsonb_object_keys(outgoing.c.sent).table_valued("name").render_derived()
-_UNKNOWN = func.coalesce(
+UNKNOWN = func.coalesce(
     select(func.jsonb_object_agg(_SENT.c.name, "")).select_from(_SENT).scalar_subquery(),
     literal({}, JSONB),
 )
@@ -82,6 +82,7 @@ class DueRow:
     """A record that may be sent now, and the row of the CRM that it owns.
 
     `sent` are the hashes of what that row has acknowledged; `crm_key` is null where there is none.
+    `doubted_at` is when the last call left whose end is unknown, if there is one.
     """
 
     record: UUID
@@ -95,6 +96,7 @@ class DueRow:
     is_inactive: bool = False
     recreates: bool = False
     marked: int = 0
+    doubted_at: datetime | None = None
 
 
 async def mark(session: WriteSession, connection: ConnectionId, records: Sequence[Marked]) -> None:
@@ -120,7 +122,7 @@ async def mark_again(
         query = update(outgoing).where(
             outgoing.c.connection == connection, among(outgoing.c.record, records)
         )
-        await session.run(query.values(_AGAIN))
+        await session.run(query.values(AGAIN))
 
 
 async def mark_some(
@@ -132,7 +134,7 @@ async def mark_some(
     Whoever was only not chosen may be gone as well: nobody was told while the module was withdrawn.
     """
     is_open = or_(outgoing.c.state != "removed", outgoing.c.code == "not-chosen")
-    marked = await _next(session, connection, after, most, [is_open], _AGAIN)
+    marked = await _next(session, connection, after, most, [is_open], AGAIN)
     return max(marked) if len(marked) == most else None
 
 
@@ -162,7 +164,7 @@ async def wake_children(
         outgoing.c.state == "parked",
         outgoing.c.code == "reference-missing",
     )
-    return await session.run(update(outgoing).where(*where).values(_AGAIN)) if modules else 0
+    return await session.run(update(outgoing).where(*where).values(AGAIN)) if modules else 0
 
 
 async def forget_columns(
@@ -182,7 +184,7 @@ async def wake_parked(
     if same_keys:
         of_module = (outgoing.c.connection == connection, outgoing.c.module == module)
         waiting = (among(outgoing.c.same_key, same_keys), outgoing.c.state == "parked")
-        await session.run(update(outgoing).where(*of_module, *waiting).values(_AGAIN))
+        await session.run(update(outgoing).where(*of_module, *waiting).values(AGAIN))
 
 
 async def again_where(
@@ -192,7 +194,7 @@ async def again_where(
     key = (outgoing.c.connection, outgoing.c.record)
     some = select(*key).where(outgoing.c.connection == connection, *of_rows)
     locked = some.order_by(outgoing.c.record).limit(most).with_for_update()
-    return await session.run(update(outgoing).where(tuple_(*key).in_(locked)).values(_AGAIN))
+    return await session.run(update(outgoing).where(tuple_(*key).in_(locked)).values(AGAIN))
 
 
 async def due(
@@ -247,7 +249,7 @@ async def resync_some(
     is_there = or_(outgoing.c.state != "removed", outgoing.c.code == "row-deleted")
     wanted = {outgoing.c.module: module, outgoing.c.same_key: same_key}
     of_rows = [column == value for column, value in wanted.items() if value is not None]
-    changes = {**_AGAIN, "sent": _UNKNOWN, "recreates": True}
+    changes = {**AGAIN, "sent": UNKNOWN, "recreates": True}
     return await _next(session, connection, after, most, [is_there, *of_rows], changes)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,7 @@ class Rival:
     is_inactive: bool
     is_gone: bool
     sent: Mapping[str, str]
+    doubted_at: datetime | None = None
 
 
 async def rivals(

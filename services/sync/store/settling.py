@@ -49,6 +49,8 @@ class Intent:
 class Settlement:
     """The new state of one row; `sent` are the hashes that change.
 
+    The end of the call that left at `left_at` is known now: `doubted_at` is that of an earlier one
+    that is still doubted. Without `left_at` nothing is said of it.
     Where `owns` it is said anew which row of the CRM the record has: none, where `crm_key` is null,
     and then nothing is known of it any more.
     """
@@ -66,6 +68,8 @@ class Settlement:
     crm_key: str | None = None
     crm_id: str | None = None
     is_inactive: bool = False
+    left_at: datetime | None = None
+    doubted_at: datetime | None = None
 
 
 _SETTLED: dict[str, TypeEngine[Any]] = {
@@ -82,6 +86,8 @@ _SETTLED: dict[str, TypeEngine[Any]] = {
     "crm_key": Text(),
     "crm_id": Text(),
     "is_inactive": Boolean(),
+    "left_at": DateTime(timezone=True),
+    "doubted_at": DateTime(timezone=True),
     "marked": Integer(),
 }
 _INTENDED: dict[str, TypeEngine[Any]] = {
@@ -106,6 +112,9 @@ def _settling() -> Update:
         sent=case((is_last, known.concat(given.sent)), else_=known),
         recreates=and_(outgoing.c.recreates, not_(and_(is_last, given.state == "ok"))),
         updated_at=func.now(),
+        doubted_at=case(
+            (given.left_at == outgoing.c.doubted_at, given.doubted_at), else_=outgoing.c.doubted_at
+        ),
     )
 
 
@@ -115,6 +124,7 @@ def _intending() -> Update:
         sent=outgoing.c.sent.concat(given.in_flight),
         crm_key=func.coalesce(given.crm_key, outgoing.c.crm_key),
         crm_id=func.coalesce(given.crm_id, outgoing.c.crm_id),
+        doubted_at=bindparam("left_at", type_=DateTime(timezone=True)),
     )
 
 
@@ -127,11 +137,18 @@ _SETTLE, _INTEND = _settling(), _intending()
 
 
 async def intend(
-    session: WriteSession, connection: ConnectionId, intents: Sequence[Intent]
+    session: WriteSession,
+    connection: ConnectionId,
+    intents: Sequence[Intent],
+    left_at: datetime | None,
 ) -> None:
-    """Before sending: forget the hashes of the fields in flight, and say who owns which row."""
+    """Before sending: forget the hashes of the fields in flight, and say who owns which row.
+
+    The call is doubted until its end is known.
+    """
     if intents:
-        await session.run(_INTEND, {"of": connection} | arrays_of(intents, _INTENDED))
+        given = {"of": connection, "left_at": left_at}
+        await session.run(_INTEND, given | arrays_of(intents, _INTENDED))
 
 
 async def settle(

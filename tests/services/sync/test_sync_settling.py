@@ -18,6 +18,7 @@ from services.sync.store.settling import Intent, Settlement
 CONNECTION, RECORD = ConnectionId(new_id()), new_id()
 ID = "11111111-2222-3333-4444-555555555555"
 OF_IT = NewConnectionRow(CONNECTION, TenantId(new_id()), "", "dataverse", {}, {}, "recreate")
+INTENT = Intent(RECORD, {"name": ""}, "a")
 MARKED = Marked(RECORD, "organisation", "A", "a")
 
 
@@ -28,7 +29,7 @@ async def db(sync_url: str) -> AsyncIterator[Database]:
     async with made.write() as session:
         await connections.add(session, OF_IT, 1)
         await outgoing.mark(session, CONNECTION, [MARKED])
-        await settling.intend(session, CONNECTION, [Intent(RECORD, {"name": ""}, "a")])
+        await settling.intend(session, CONNECTION, [INTENT], clock.now())
     yield made
     await made.close()
 

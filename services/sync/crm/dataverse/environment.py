@@ -187,6 +187,8 @@ def verdict_of(failure: Exception) -> Verdict:
     """What one of FAILURES means for everything that was to be sent."""
     if isinstance(failure, SignInRefused):
         return failure.verdict
-    if isinstance(failure, CallFailed | AddressRefused):
+    if isinstance(failure, CallFailed):
+        return Verdict(Meaning.BACK_OFF, failure.reason, is_unsure=failure.sent)
+    if isinstance(failure, AddressRefused):
         return Verdict(Meaning.BACK_OFF, failure.reason)
     return Verdict(Meaning.BROKEN, f"the CRM has no table {str(failure)!r}")

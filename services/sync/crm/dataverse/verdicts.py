@@ -36,6 +36,7 @@ _DATES = ("%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H
 _LONGEST_DATE = 40
 _LONGEST_WAIT_S = 24 * 3600.0
 _USUAL_WAIT_S = 30.0
+_LATE = (408, 504)  # whoever gave up waiting is not whoever works at it
 
 
 def of_row(
@@ -133,7 +134,8 @@ def _of_connection(
         return Verdict(Meaning.BROKEN, f"{_CONNECTION_REASONS[error.code]} ({error.label})")
     is_told = error.is_told or status == 413
     if not 400 <= status < 500 or status == 408 or not is_told:
-        return Verdict(Meaning.BACK_OFF, f"the CRM answered with status {status}")
+        reason = f"the CRM answered with status {status}"
+        return Verdict(Meaning.BACK_OFF, reason, is_unsure=not error.is_told or status in _LATE)
     if status in (401, 403) and error.code != _NO_ACCESS:
         reason = f"the CRM refuses this application user{_shown(status, error)}"
         return Verdict(Meaning.BROKEN, reason)
