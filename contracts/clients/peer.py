@@ -6,11 +6,15 @@ import httpx2
 from pydantic import BaseModel
 
 from contracts.credentials import ServiceAuth
+from contracts.problems import TenantBeingRestored, TenantNotUpgraded
 from kit import telemetry
 from kit.problems import Conflict, DependencyDown, NotFound, Problem
 from kit.sealing import SigningKey
 
 _TIMEOUT = httpx2.Timeout(10.0, connect=2.0)
+_UNABLE = "a peer is not able to answer"
+_LONGEST_WAIT = 5  # digits of Retry-After
+_TOLD_ON = {f"/problems/{kind.slug}": kind for kind in (TenantBeingRestored, TenantNotUpgraded)}
 
 
 class PeerRefused(Problem, status=502, slug="peer-refused"):
@@ -53,7 +57,8 @@ class Peer:
         """The decoded answer (None for 204).
 
         Raises NotFound for 404, Conflict for 409, DependencyDown for an unreachable peer, 5xx and
-        429, PeerRefused for any other refusal.
+        429 (as the kind of it that the peer told, and with its Retry-After), PeerRefused for any
+        other refusal.
         """
         body = json.model_dump(mode="json") if isinstance(json, BaseModel) else json
         with telemetry.span(f"call {self._name}", "client", peer=self._name, method=method) as span:
@@ -79,7 +84,7 @@ def _decoded(answer: httpx2.Response) -> Any:
     if answer.is_success:
         return answer.json() if answer.content else None
     if answer.status_code >= 500 or answer.status_code == 429:
-        raise DependencyDown("a peer is not able to answer")
+        raise _unable(answer)
     detail = _detail(answer)
     match answer.status_code:
         case 404:
@@ -89,9 +94,25 @@ def _decoded(answer: httpx2.Response) -> Any:
     raise PeerRefused(f"{answer.status_code} {detail}")
 
 
+def _unable(answer: httpx2.Response) -> DependencyDown:
+    """Why the peer cannot answer, as far as its own problem says so, and when to ask again."""
+    kind = _TOLD_ON.get(str(_body(answer).get("type")), DependencyDown)
+    problem = DependencyDown(_UNABLE) if kind is DependencyDown else kind()
+    wait = answer.headers.get("retry-after", "")
+    if wait.isascii() and wait.isdigit() and len(wait) <= _LONGEST_WAIT:
+        problem.headers["Retry-After"] = wait
+    return problem
+
+
 def _detail(answer: httpx2.Response) -> str:
+    body = _body(answer)
+    return str(body.get("detail") or body.get("title", ""))
+
+
+def _body(answer: httpx2.Response) -> dict[str, Any]:
+    """The problem, or an empty one where the answer holds none."""
     try:
         body = answer.json()
     except ValueError:
-        return ""
-    return str(body.get("detail") or body.get("title", "")) if isinstance(body, dict) else ""
+        return {}
+    return body if isinstance(body, dict) else {}

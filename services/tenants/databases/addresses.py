@@ -1,13 +1,12 @@
 """Where each tenant's database is: found, unsealed, and refused while it may not be used."""
 
 from contracts.ids import TenantId
-from contracts.problems import TenantIsSuspended
+from contracts.problems import TenantBeingRestored, TenantIsSuspended, TenantNotUpgraded
 from kit.db import Database
 from kit.problems import NotFound
 from kit.sealing import Kek, new_key, open_sealed, seal
 from kit.single_flight import Kept
 from services.tenants.databases.store import directory as store
-from services.tenants.problems import TenantBeingRestored, TenantNotUpgraded
 from tenantdb import Address, template
 
 _KEEP_S = 1.0

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 
 from contracts.clients import Lease
 from contracts.ids import LeaseId, TenantId, new_id
+from contracts.problems import TenantBeingRestored
 from kit import clock, logs
 from kit.db import Database
 from kit.problems import NotFound
@@ -14,7 +15,6 @@ from kit.timers import each
 from services.tenants.databases.store import directory as tenants
 from services.tenants.databases.store import leases as store
 from services.tenants.databases.store import targets
-from services.tenants.problems import TenantBeingRestored
 from tenantdb import leases as roles
 from tenantdb import names
 from tenantdb.cluster import Cluster

@@ -7,13 +7,13 @@ import asyncio
 from prometheus_client import Gauge
 
 from contracts.ids import TenantId
+from contracts.problems import TenantBeingRestored
 from kit import logs
 from kit.causes import NotReady
 from kit.db import Database
 from kit.timers import each_at_once
 from services.tenants.databases.addresses import Addresses
 from services.tenants.databases.store import directory as store
-from services.tenants.problems import TenantBeingRestored
 from tenantdb import names, provision, template
 from tenantdb.cluster import Cluster
 

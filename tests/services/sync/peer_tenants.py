@@ -27,7 +27,7 @@ from contracts.clients import (
 )
 from contracts.ids import ConnectionId, TenantId, new_id
 from kit.http import errors
-from kit.problems import NotFound
+from kit.problems import NotFound, Problem
 from kit.sealing import SigningKey
 
 
@@ -46,6 +46,7 @@ class PeerTenants:
         self.once_told: Callable[[], Awaitable[None]] | None = None  # once, before it has effect
         self.once_read: Callable[[], Awaitable[None]] | None = None  # once, with values read
         self.down = False
+        self.problem: Problem | None = None  # what it answers to whatever is asked of a tenant
         self.looks = 0  # how often the list of tenants was asked for
         self.positions: list[str] = []  # that pages were asked for after
         self.refused = 0
@@ -229,5 +230,7 @@ class PeerTenants:
         if self.down:
             self.refused += 1
             raise RuntimeError("the peer is down")
+        if self.problem is not None:
+            raise self.problem
         if tenant not in {self.tenant, *self.others}:
             raise NotFound

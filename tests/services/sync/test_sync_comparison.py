@@ -3,6 +3,8 @@
 from typing import Any
 
 from contracts.ids import TenantId, new_id
+from contracts.problems import TenantBeingRestored
+from tests.eventually import eventually
 from tests.services.sync.running_sync import Sync
 
 
@@ -55,6 +57,24 @@ async def test_where_one_side_cannot_be_asked_no_half_of_it_is_shown(sync: Sync)
     sync.peer.down = True
     answer = await sync.http.get(f"{sync.path}/{connection}/comparison")
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/dependency-down")
+
+
+async def test_why_the_other_side_cannot_be_asked_is_told(sync: Sync) -> None:
+    connection = await sync.connect()
+    sync.peer.problem = TenantBeingRestored()
+    answer = await sync.http.get(f"{sync.path}/{connection}/comparison")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["type"] == "/problems/tenant-being-restored"
+    sync.peer.put("ONE", name="A")
+    await sync.http.post(f"{sync.path}/{connection}/runs")
+
+    async def is_told() -> bool:
+        runs = (await sync.get(f"/{connection}/runs"))["runs"]
+        return any("tenant-being-restored" in run["reason"] for run in runs)
+
+    await eventually(is_told)
+    sync.peer.problem = None
+    await sync.settled(connection, ok=1)
 
 
 async def test_a_connection_that_is_not_the_tenants_is_not_compared(sync: Sync) -> None:

@@ -84,7 +84,7 @@ async def test_what_the_crm_has_answered_itself_leaves_no_doubt(
 
     async def is_settled() -> bool:
         found = (await sync.get(f"/{connection}"))["outcomes"]
-        return sum(found.get(state, 0) for state in ("ok", "parked")) == 6
+        return bool(sum(found.get(state, 0) for state in ("ok", "parked")) == 6)
 
     await eventually(is_settled)
     await eventually(lambda: is_quiet(sync))
