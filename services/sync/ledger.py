@@ -37,7 +37,14 @@ class Ledger:
         return UUID(str(line["id"]))
 
     async def end(
-        self, line: UUID, *, status: int | None, response_bytes: int, duration_ms: int, error: str
+        self,
+        line: UUID,
+        *,
+        status: int | None,
+        response_bytes: int,
+        duration_ms: int,
+        error: str,
+        has_left: bool,
     ) -> None:
         values: dict[str, Any] = {
             "status": status,
@@ -45,6 +52,8 @@ class Ledger:
             "duration_ms": duration_ms,
             "error": error or None,
         }
+        if not has_left:
+            values["request_bytes"] = 0
         _CALLS.labels(_answer(status)).inc()
         async with self._db.write() as session:
             await ledger.complete(session, line, values)

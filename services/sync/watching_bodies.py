@@ -49,9 +49,10 @@ class Retried(BaseModel):
 class RunView(BaseModel):
     """A push that had something to do, or was asked for.
 
-    `due` rows could be sent when it began: `sent` of them were accepted, `unchanged` needed no
-    call, `parked` wait for somebody, `retried` for another attempt. `seconds_left` is an estimate;
-    null, where nothing can be said. `times` counts failures in a row that are told as one.
+    `due` records could be sent when it began, or fell due since, each counted once. What became of
+    them is counted each time: they were `sent`, needed no call (`unchanged`), wait for somebody
+    (`parked`) or for another attempt (`retried`). `seconds_left` is an estimate; null, where
+    nothing can be said. `times` counts failures in a row that are told as one.
     """
 
     id: UUID

@@ -47,6 +47,16 @@ class CallLedger(Protocol):
         """Write that the call is about to happen; without this line it does not."""
 
     def end(
-        self, line: UUID, *, status: int | None, response_bytes: int, duration_ms: int, error: str
+        self,
+        line: UUID,
+        *,
+        status: int | None,
+        response_bytes: int,
+        duration_ms: int,
+        error: str,
+        has_left: bool,
     ) -> Coroutine[Any, Any, None]:
-        """Complete the line; a line without an end is a call whose outcome is unknown."""
+        """Complete the line; a line without an end is a call whose outcome is unknown.
+
+        Without `has_left` no byte of the request has left for certain.
+        """

@@ -35,7 +35,7 @@ async def exchange(
             return await _stream(call, goal, pool, limits)
     except EgressError:
         raise
-    except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+    except (httpcore2.ConnectError, httpcore2.ConnectTimeout, httpcore2.PoolTimeout) as error:
         if reason := tls.refusal(error):
             raise CertificateRefused(reason) from None
         raise CallFailed("the host cannot be reached", sent=False) from None

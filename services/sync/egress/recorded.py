@@ -20,12 +20,13 @@ async def recorded(
         leaving.close()
         raise
     started, status, size, error = time.monotonic(), None, 0, "failed"
+    has_left = True
     try:
         reply = await leaving
         status, size, error = reply.status, len(reply.body), ""
         return reply
     except EgressError as failure:
-        error = failure.reason
+        error, has_left = failure.reason, failure.has_left
         raise
     except asyncio.CancelledError:
         error = "cancelled"
@@ -33,6 +34,11 @@ async def recorded(
     finally:
         duration = int((time.monotonic() - started) * 1000)
         ending = ledger.end(
-            line, status=status, response_bytes=size, duration_ms=duration, error=error
+            line,
+            status=status,
+            response_bytes=size,
+            duration_ms=duration,
+            error=error,
+            has_left=has_left,
         )
         await asyncio.shield(spawn(ending, "end of a ledger line"))

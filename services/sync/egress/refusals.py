@@ -11,7 +11,12 @@ EgressError
 
 
 class EgressError(Exception):
-    """Base of everything the guard raises; `reason` is fit for the tenant's eyes."""
+    """Base of everything the guard raises; `reason` is fit for the tenant's eyes.
+
+    Without `has_left` no byte of the request has left for certain.
+    """
+
+    has_left = False
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -27,7 +32,7 @@ class CallFailed(EgressError):
 
     def __init__(self, reason: str, *, sent: bool) -> None:
         super().__init__(reason)
-        self.sent = sent
+        self.sent = self.has_left = sent
 
 
 class CertificateRefused(CallFailed):

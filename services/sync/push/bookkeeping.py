@@ -45,8 +45,8 @@ class Books:
         left_at: datetime,
     ) -> None:
         """What was planned: some rows are settled, the others are about to leave."""
-        await self._settle(session, {row.record: row for row in due}, settled)
-        await self.record.note(session, settled, called=False)
+        standing = await self._settle(session, {row.record: row for row in due}, settled)
+        await self.record.note(session, standing, called=False)
         heirs = [item.heir_of for item in items if item.heir_of is not None]
         await settling.give_up_rows(session, self.connection.id, heirs)
         await settling.intend(session, self.connection.id, [item.intent for item in items], left_at)
@@ -67,8 +67,9 @@ class Books:
             accepted = {row.record for row in rows if row.state == "ok"}
             gone = [item.displaces for item in items if item.displaces and item.record in accepted]
             await settling.give_up_rows(session, self.connection.id, gone)
-            await self._settle(session, {item.record: item.row for item in items}, rows)
-            await self.record.note(session, rows, called=True)
+            known = {item.record: item.row for item in items}
+            standing = await self._settle(session, known, rows)
+            await self.record.note(session, standing, called=True)
         await self._release()
         for row in rows:
             _ROWS.labels(row.state).inc()
@@ -82,15 +83,19 @@ class Books:
 
     async def _settle(
         self, session: WriteSession, rows: Mapping[UUID, DueRow], settled: Sequence[Settlement]
-    ) -> None:
-        """The settlements, and what others were waiting for."""
+    ) -> Sequence[Settlement]:
+        """The settlements, and what others were waiting for; those that stand: without whoever is
+        parked and woken in one step."""
         marked = {record: row.marked for record, row in rows.items()}
         await settling.settle(session, self.connection.id, settled, marked)
         left = keys_left(rows, settled)
         await outgoing.wake_parked(session, self.connection.id, self.module, left)
-        parked = [rows[one.record] for one in settled if one.state == "parked"]
-        if any(row.state != "parked" and row.same_key not in left for row in parked):
+        standing = [
+            one for one in settled if one.state != "parked" or rows[one.record].same_key not in left
+        ]
+        if any(one.state == "parked" != rows[one.record].state for one in standing):
             await rows_parked(session, self.connection.tenant, self.connection.id)
+        return standing
 
     async def _release(self) -> None:
         """The CRM answers again, where the connection was held when the push began."""

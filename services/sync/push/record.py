@@ -86,9 +86,9 @@ class RunRecord:
         begun = monotonic()
         if begun < self._count_at:
             return 0
-        waiting = await runs.count_due(session, self._connection, self._modules)
+        due = await runs.count_due(session, self._connection, self._modules, self._id)
         self._count_at = begun + 20 * (monotonic() - begun)
-        return waiting + sum(self._counts[name] for name in ("sent", "unchanged", "parked"))
+        return due
 
     async def end(self, state: str, reason: str = "") -> None:
         """Write down how it ended; that this fails is no failure of the push."""

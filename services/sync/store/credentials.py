@@ -109,7 +109,9 @@ async def drop(session: WriteSession, id_: ConnectionId, slot: Slot) -> bool:
 
 
 async def note_accepted(session: WriteSession, id_: UUID) -> None:
-    await session.run(update(credential).where(credential.c.id == id_).values(accepted_at=_NOW))
+    """A refusal of before is over."""
+    changes = {"accepted_at": _NOW, "refused_at": None, "refused_reason": ""}
+    await session.run(update(credential).where(credential.c.id == id_).values(changes))
 
 
 async def note_refused(session: WriteSession, id_: UUID, reason: str) -> None:

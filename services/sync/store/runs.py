@@ -32,7 +32,7 @@ DELETE FROM run WHERE id IN (
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as it is; `due` counts the rows that could be sent when it began."""
+    """A run as it is; `due` counts the records that could be sent since it began, each once."""
 
     id: UUID
     why: RunWhy
@@ -105,15 +105,21 @@ async def begin(
     return due
 
 
-async def count_due(session: ReadSession, connection: ConnectionId, modules: Sequence[str]) -> int:
-    """Rows of these modules that may be sent now."""
-    query = select(func.count()).where(
-        outgoing.c.connection == connection,
-        outgoing.c.module.in_(modules),
-        outgoing.c.state.in_(("pending", "retry", "parked")),
-        outgoing.c.not_before <= _NOW,
+async def count_due(
+    session: ReadSession,
+    connection: ConnectionId,
+    modules: Sequence[str],
+    since: UUID | None = None,
+) -> int:
+    """Rows of these modules that may be sent now; and with them those that this run has looked at
+    `since` it began: each once, however often it fell due."""
+    waits = and_(
+        outgoing.c.state.in_(("pending", "retry", "parked")), outgoing.c.not_before <= _NOW
     )
-    return int(await session.scalar(query))
+    begun = select(run.c.started_at).where(run.c.id == since).scalar_subquery()
+    concerned = waits if since is None else or_(waits, outgoing.c.updated_at >= begun)
+    of_modules = (outgoing.c.connection == connection, outgoing.c.module.in_(modules))
+    return int(await session.scalar(select(func.count()).where(*of_modules, concerned)))
 
 
 async def advance(

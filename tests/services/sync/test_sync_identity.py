@@ -243,3 +243,18 @@ async def test_rows_of_the_version_before_go_on_and_the_older_of_two_has_the_row
         await again.settled(connection, ok=2, parked=1)
     await db.close()
     assert simulator.by_key()["kq-1"]["name"] == "Older"
+
+
+async def test_who_is_parked_and_woken_in_one_step_is_not_told_of(sync: Sync) -> None:
+    """Whoever had the key goes while the other one is looked at."""
+    record = sync.peer.put("kq-1", name="First")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    await sync.http.post(f"{sync.path}/{connection}/pause")
+    sync.peer.delete(record)
+    sync.peer.put("KQ-1", name="Second")
+    await sync.http.post(f"{sync.path}/{connection}/resume")
+    await sync.settled(connection, ok=1, removed=1)
+    async with sync.parts.db.read() as session:
+        assert await session.scalar(text("SELECT count(*) FROM announced")) == 0
+    assert {run["parked"] for run in (await sync.get(f"/{connection}/runs"))["runs"]} == {0}

@@ -14,8 +14,12 @@ from sqlalchemy import text
 from contracts.ids import ConnectionId
 from kit import clock
 from services.sync import exporting
+from services.sync.egress import AddressRefused, CallFailed, Egress
+from services.sync.ledger import Ledger
 from services.sync.store.ledger import LedgerFilter
+from tests.services.sync.recording import RecordingDialler, RecordingResolver, call
 from tests.services.sync.running_sync import Sync
+from tests.services.sync.simulated_crms import HOST
 
 _LINES = (
     "INSERT INTO ledger (id, at, tenant, connection, host, method, operation, fields, rows,"
@@ -61,6 +65,22 @@ async def test_the_bytes_of_the_ledger_are_those_that_the_crm_has_counted(sync: 
     assert sum(one["request_bytes"] for one in whole) == counted > 0
     rows = list(csv.DictReader(io.StringIO(await exported(sync, connection))))
     assert sum(int(one["request_bytes"]) for one in rows) == counted
+
+
+async def test_a_call_that_never_left_has_no_bytes(sync: Sync) -> None:
+    """Nobody can be reached; the line that was written before says so afterwards."""
+    connection = ConnectionId(UUID(await sync.connect()))
+    resolver, dialler, ledger = RecordingResolver(), RecordingDialler(), Ledger(sync.parts.db)
+    given: dict[str, Any] = {"method": "POST", "body": b"0123456789", "operation": "upsert-batch"}
+    given |= {"tenant": sync.tenant, "connection": connection}
+    asked = call(f"https://{HOST}/", HOST, **given)
+    with pytest.raises(CallFailed):
+        await Egress(resolver=resolver, dialler=dialler).send(asked, ledger)
+    refused = Egress(resolver=RecordingResolver(("127.0.0.1",)), dialler=dialler)
+    with pytest.raises(AddressRefused):
+        await refused.send(asked, ledger)
+    lines = await exported(sync, str(connection), "?format=jsonl&operation=upsert-batch")
+    assert [(one["request_bytes"], one["status"]) for one in lines_of(lines)] == [(0, None)] * 2
 
 
 async def test_both_forms_hold_every_line_of_the_list_in_the_order_of_their_leaving(

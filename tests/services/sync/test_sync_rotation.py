@@ -191,3 +191,24 @@ async def test_what_was_changed_between_the_refusal_and_its_end_breaks_nothing(
         await credentials.replace_all(session, id_, [new])
     await sync.settled(rotation.id, ok=2)
     assert await rotation.state() == ("active", "")
+
+
+async def test_a_credential_that_is_accepted_again_was_refused_no_more(rotation: Rotation) -> None:
+    known = rotation.sync.simulator.client_secret
+    rotation.known_there("another")
+    rotation.sync.simulator.add_fault(
+        kind="status", path=rotation.sync.simulator.BATCH, status=401, body="json"
+    )
+    rotation.sync.peer.put("NEXT", name="Next")
+
+    async def is_refused() -> bool:
+        return (await rotation.slots())["current"]["refused_at"] is not None
+
+    await eventually(is_refused)
+    rotation.known_there(known)
+    answer = await rotation.sync.http.post(f"{rotation.sync.path}/{rotation.id}/test")
+    assert answer.status_code == 200
+    await rotation.sync.settled(rotation.id, ok=2)
+    current = (await rotation.slots())["current"]
+    assert (current["refused_at"], current["refused_reason"]) == (None, "")
+    assert current["accepted_at"] is not None

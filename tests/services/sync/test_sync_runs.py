@@ -16,6 +16,11 @@ from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
 from tests.services.sync.simulated_crms import SimulatedCrm
 
+_RESYNCED = (
+    "UPDATE outgoing SET state = 'pending', not_before = now(), updated_at = now(),"
+    " marked = marked + 1, sent = '{}'"
+)
+
 
 async def runs_of(sync: Sync, connection: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = (await sync.get(f"/{connection}/runs"))["runs"]
@@ -90,6 +95,25 @@ async def test_a_run_is_seen_while_it_is_on_its_way(
         assert run["seconds_left"] > 0
         simulator.switches.latency_s = 0.0
         assert (await ended(sync, connection))["sent"] == 40
+
+
+async def test_a_record_that_falls_due_again_in_a_run_is_due_once(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    """The second of two resyncs marks rows that a push between the two has sent already."""
+    peer.fill(40)
+    simulator.switches.latency_s = 0.3
+    sizes: dict[str, Any] = {"batch_rows": 5, "parallel_batches": 1}
+    async with running_sync(sync_url, tmp_path, simulator, peer, **sizes) as sync:
+        connection = await sync.connect()
+        await eventually(lambda: len(simulator.records()) >= 20)
+        async with sync.parts.db.write() as session:
+            await session.run(text("SELECT id FROM connection FOR UPDATE"))
+            await session.run(text(_RESYNCED))
+        await sync.settled(connection, ok=40)
+        run = await ended(sync, connection)
+        assert run["sent"] >= 60
+        assert run["due"] == 40
 
 
 async def test_a_run_whose_process_has_died_is_ended_by_the_next_push(
