@@ -39,7 +39,8 @@ class Rivals:
 
     def _after(self, _connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
         values = given.values() if isinstance(given, dict) else given
-        is_meant = "outgoing.crm_key IN" in statement and self._key in values
+        asked = [one for one in values if isinstance(one, list) and self._key in one]
+        is_meant = "crm_key = ANY" in statement and asked
         if is_meant and not self.is_over and self._held.held.is_set():
             self.is_over = True
             await_only(self._let_end())
