@@ -34,7 +34,8 @@ class Suspects:
         return verdict.meaning is Meaning.BACK_OFF and is_small
 
     def take(self, items: Sequence[Item], verdict: Verdict) -> None:
-        self._rows += [Suspect(item, verdict) for item in items]
+        """Also where the CRM has stopped before all of them: at one of them, then."""
+        self._rows += [Suspect(item, replace(verdict, code="")) for item in items]
 
     def let_go(self) -> list[Suspect]:
         """All of them: from now on none is suspected."""

@@ -5,6 +5,13 @@ from typing import Any
 
 import pytest
 
+from contracts.ids import new_id
+from kit import clock
+from services.sync.crm import Meaning, RowWrite, Verdict
+from services.sync.push.patience import unaccepted
+from services.sync.push.plan import Item
+from services.sync.push.suspects import Suspects, at_this_row
+from services.sync.store.outgoing import DueRow
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import API, Sync, running_sync
 from tests.services.sync.simulated_crms import SimulatedCrm
@@ -23,6 +30,16 @@ async def is_held(sync: Sync, connection: str) -> bool:
     runs = (await sync.get(f"/{connection}/runs"))["runs"]
     held = (await sync.get(f"/{connection}"))["retry_at"] is not None
     return held or "stopped" in {run["state"] for run in runs}
+
+
+def test_a_row_before_which_the_crm_always_stops_has_been_tried() -> None:
+    """Else it would be sent every second, for ever."""
+    suspects, item = Suspects(), Item(DueRow(new_id(), attempts=6), RowWrite("new", "A"), "a")
+    suspects.take([item], Verdict(Meaning.BACK_OFF, "the CRM stopped before it", code="not-run"))
+    [suspect] = suspects.let_go()
+    now, verdict = clock.now(), at_this_row(suspect.verdict)
+    tried = unaccepted(suspect.item.row, verdict, now, None, 8, 1.0)
+    assert (tried.state, tried.code, tried.attempts) == ("retry", "failed", 7)
 
 
 async def test_a_single_row_at_which_the_crm_fails_holds_nothing_and_is_parked(
