@@ -30,7 +30,8 @@ class Verdict:
     `code` names the reason for programs; `crm_id` is the CRM's own id of the row, where it is told.
     `tried` are the ids of the credentials that were refused, where that is what BROKEN means: it
     holds as long as the connection has no other one. `is_unsure` where what was sent may be carried
-    out all the same, and late: no answer of the CRM's own has come.
+    out all the same, and late: no answer of the CRM's own has come. `is_elsewhere` where it is not
+    about what was sent: nothing was, or the reason lies in the sign-in.
     """
 
     meaning: Meaning
@@ -41,3 +42,4 @@ class Verdict:
     crm_id: str | None = None
     tried: frozenset[UUID] = frozenset()
     is_unsure: bool = False
+    is_elsewhere: bool = False

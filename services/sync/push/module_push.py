@@ -19,7 +19,7 @@ from services.sync.push.lock import Overtaken
 from services.sync.push.plan import Item, PushPlan, Rules, key_of, plan
 from services.sync.push.record import RunRecord
 from services.sync.push.settlements import Settler
-from services.sync.push.suspects import Suspects, at_this_row
+from services.sync.push.suspects import Suspects, at_this_row, failed
 from services.sync.settings import SyncSettings
 from services.sync.store import outgoing, ownership
 from services.sync.store.outgoing import DueRow
@@ -221,7 +221,8 @@ class ModulePush:
 
     async def _settle_suspects(self) -> None:
         if suspects := self._suspects.let_go():
-            await self._settle([one.item for one in suspects], [one.verdict for one in suspects])
+            verdicts = [failed(one.verdict) for one in suspects]
+            await self._settle([one.item for one in suspects], verdicts)
 
     async def _send_halves(self, items: Sequence[Item]) -> None:
         middle = len(items) // 2

@@ -31,11 +31,11 @@ class Suspects:
     def may_take(self, items: Sequence[Item], verdict: Verdict) -> bool:
         """Whether the rows of one call, which were all answered so, can be suspected at all."""
         is_small = len(items) <= FEW and len(self._rows) + len(items) <= _MOST
-        return verdict.meaning is Meaning.BACK_OFF and is_small
+        is_about_them = verdict.meaning is Meaning.BACK_OFF and not verdict.is_elsewhere
+        return is_about_them and is_small
 
     def take(self, items: Sequence[Item], verdict: Verdict) -> None:
-        """Also where the CRM has stopped before all of them: at one of them, then."""
-        self._rows += [Suspect(item, replace(verdict, code="")) for item in items]
+        self._rows += [Suspect(item, verdict) for item in items]
 
     def let_go(self) -> list[Suspect]:
         """All of them: from now on none is suspected."""
@@ -49,6 +49,10 @@ class Suspects:
 
 def at_this_row(verdict: Verdict) -> Verdict:
     """BACK_OFF that holds for a row alone: the CRM answers otherwise."""
-    if verdict.meaning is not Meaning.BACK_OFF or verdict.code:
-        return verdict
+    is_told = verdict.meaning is not Meaning.BACK_OFF or verdict.code
+    return verdict if is_told else failed(verdict)
+
+
+def failed(verdict: Verdict) -> Verdict:
+    """Also where the CRM has stopped before a row that was alone: at this one, then."""
     return replace(verdict, reason=f"{verdict.reason} at this row", code="failed")

@@ -10,7 +10,7 @@ from kit import clock
 from services.sync.crm import Meaning, RowWrite, Verdict
 from services.sync.push.patience import unaccepted
 from services.sync.push.plan import Item
-from services.sync.push.suspects import Suspects, at_this_row
+from services.sync.push.suspects import Suspects, failed
 from services.sync.store.outgoing import DueRow
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import API, Sync, running_sync
@@ -37,7 +37,7 @@ def test_a_row_before_which_the_crm_always_stops_has_been_tried() -> None:
     suspects, item = Suspects(), Item(DueRow(new_id(), attempts=6), RowWrite("new", "A"), "a")
     suspects.take([item], Verdict(Meaning.BACK_OFF, "the CRM stopped before it", code="not-run"))
     [suspect] = suspects.let_go()
-    now, verdict = clock.now(), at_this_row(suspect.verdict)
+    now, verdict = clock.now(), failed(suspect.verdict)
     tried = unaccepted(suspect.item.row, verdict, now, None, 8, 1.0)
     assert (tried.state, tried.code, tried.attempts) == ("retry", "failed", 7)
 
@@ -59,6 +59,12 @@ async def test_a_single_row_at_which_the_crm_fails_holds_nothing_and_is_parked(
         simulator.simulation.organisation.faults.remove(fault)
         await sync.http.post(f"{sync.path}/{connection}/retry", json={"code": "failed"})
         await sync.settled(connection, ok=2)
+
+
+def test_who_cannot_sign_in_or_reach_the_crm_suspects_no_row() -> None:
+    item = Item(DueRow(new_id()), RowWrite("new", "A"), "a")
+    elsewhere = Verdict(Meaning.BACK_OFF, "the host cannot be reached", is_elsewhere=True)
+    assert not Suspects().may_take([item], elsewhere)
 
 
 @pytest.mark.parametrize("failure", ["lost_reply", "status"])

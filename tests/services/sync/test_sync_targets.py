@@ -260,4 +260,6 @@ async def test_a_crm_that_does_not_describe_is_no_reason_to_guess(simulator: Sim
     simulator.add_fault(kind="status", status=403, path="Attributes", times=5)
     async with asking(simulator) as crm:
         found = await crm.target(mapping(name="name"))
-    assert found == Verdict(Meaning.BACK_OFF, "the CRM answered with status 403")
+    assert isinstance(found, Verdict)
+    told = (found.meaning, found.reason)
+    assert told == (Meaning.BACK_OFF, "the CRM answered with status 403")

@@ -186,9 +186,10 @@ class Environment:
 def verdict_of(failure: Exception) -> Verdict:
     """What one of FAILURES means for everything that was to be sent."""
     if isinstance(failure, SignInRefused):
-        return failure.verdict
+        return replace(failure.verdict, is_elsewhere=True)
     if isinstance(failure, CallFailed):
-        return Verdict(Meaning.BACK_OFF, failure.reason, is_unsure=failure.sent)
+        left = failure.sent
+        return Verdict(Meaning.BACK_OFF, failure.reason, is_unsure=left, is_elsewhere=not left)
     if isinstance(failure, AddressRefused):
-        return Verdict(Meaning.BACK_OFF, failure.reason)
+        return Verdict(Meaning.BACK_OFF, failure.reason, is_elsewhere=True)
     return Verdict(Meaning.BROKEN, f"the CRM has no table {str(failure)!r}")
