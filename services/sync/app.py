@@ -34,6 +34,7 @@ from services.sync.second_looks import SecondLooks
 from services.sync.settings import SyncSettings
 from services.sync.suspended_tenants import SuspendedTenants
 from services.sync.tenant_keys import TenantKeys
+from services.sync.unlearning import Unlearning
 from services.sync.watching import watching_routes
 
 NAME = "sync"
@@ -63,6 +64,7 @@ def create_app(
     changes = Changes(db, environments, probes)
     dry_runs = DryRuns(db, client, keyring, environments, probes)
     pusher = Pusher(db, locks, client, keyring, environments, settings)
+    unlearning = Unlearning(db, settings.sweep_s, pusher.wake)
     looks = SecondLooks(db, environments, probes, pusher.wake)
     rotating = Rotating(environments, probes, pusher.wake)
     suspended = SuspendedTenants(db, client, pusher.wake)
@@ -92,6 +94,7 @@ def create_app(
                 Timer("known mappings", settings.sweep_s, known.sweep),
                 Timer("lag", settings.sweep_s, lag.look),
                 rotating.timer(),
+                unlearning.timer,
                 Expiries(db).timer(),
                 forgetting(db, timedelta(days=settings.ledger_keep_days), settings.push_s),
             ],
@@ -107,6 +110,7 @@ def create_app(
                 rotating=rotating,
                 known_mappings=known,
                 comparing=Comparing(db, client),
+                unlearning=unlearning,
             ),
         ),
     )

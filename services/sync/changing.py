@@ -16,11 +16,13 @@ from services.sync.environments import Environments
 from services.sync.probes import Probes, require
 from services.sync.problems import ConnectionStateConflict
 from services.sync.schemas import Resync
-from services.sync.store import connections, outgoing, ownership
+from services.sync.store import connections, outgoing, to_forget
 from services.sync.store.connections import ConnectionRow
+from services.sync.store.to_forget import ToForget
 from services.sync.targets import require_free
 
 _AT_ONCE = 5000  # rows in a transaction: more would take too long for one statement
+_NAMES_MOST = 1000  # modules and columns that something is still to be forgotten of
 _TIMES = 5  # somebody else changes it at the same moment: rarely once
 
 
@@ -64,9 +66,18 @@ class Changes:
             await connections.change(session, changed)
             if _is_looked_at(row, changed):
                 await connections.set_state(session, id_, "active", was=["broken"])
-            await _forget_what_moved(session, row, changed)
+            await self._forget(session, row, _not_its_own(row, changed))
             await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
         return True
+
+    async def _forget(self, session: WriteSession, row: ConnectionRow, what: ToForget) -> None:
+        """What was to be forgotten before is not done yet: all of it begins anew."""
+        if not what:
+            return
+        both = ToForget.stored(row.to_forget).joined(what)
+        if both.names > _NAMES_MOST:
+            raise ConnectionStateConflict("what was changed before has to be forgotten first")
+        await to_forget.put(session, row.id, both)
 
     async def resync(self, tenant: TenantId, id_: ConnectionId, wanted: Resync) -> int:
         """Take nothing that is known of the CRM's rows for granted; how many records it concerns.
@@ -120,20 +131,22 @@ def _changed(row: ConnectionRow, wanted: ConnectionChange) -> ConnectionRow:
     )
 
 
-async def _forget_what_moved(session: WriteSession, was: ConnectionRow, now: ConnectionRow) -> None:
+def _not_its_own(was: ConnectionRow, now: ConnectionRow) -> ToForget:
     """Another CRM, table or key column has other rows; what is mapped no more is not known."""
     before, after = connection_of(was), connection_of(now)
     moved = before.address.place != after.address.place
-    gone = [name for name in before.modules if name not in after.modules]
-    others = [
-        name
-        for name, mapping in before.modules.items()
-        if name in after.modules and (moved or mapping.target != after.modules[name].target)
-    ]
-    await outgoing.forget_modules(session, now.id, gone)
-    await ownership.forget_rows(session, now.id, others)
-    for name, mapping in after.modules.items():
+    columns = dict[str, list[str]]()
+    for name in before.modules.keys() & after.modules.keys():
         # a lookup is cleared under a name that only its mapping tells: it keeps its last value
-        left = before.modules[name].lookups.keys() if name in before.modules else set[str]()
-        lost = sorted(left - set(mapping.fields.values()))
-        await outgoing.forget_columns(session, now.id, name, lost)
+        left = before.modules[name].lookups.keys() - set(after.modules[name].fields.values())
+        if left:
+            columns[name] = sorted(left)
+    return ToForget(
+        gone=sorted(before.modules.keys() - after.modules.keys()),
+        moved=[
+            name
+            for name, mapping in before.modules.items()
+            if name in after.modules and (moved or mapping.target != after.modules[name].target)
+        ],
+        columns=columns,
+    )

@@ -14,6 +14,7 @@ from services.sync.push import Pusher
 from services.sync.registry import Registry
 from services.sync.rotating import Rotating
 from services.sync.tenant_keys import TenantKeys
+from services.sync.unlearning import Unlearning
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class SyncParts:
     rotating: Rotating
     known_mappings: KnownMappings
     comparing: Comparing
+    unlearning: Unlearning
 
 
 With = Annotated[SyncParts, given(SyncParts)]

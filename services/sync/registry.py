@@ -17,9 +17,10 @@ from services.sync.crm import NewConnection, Probe, connection_of, stored_addres
 from services.sync.environments import Environments
 from services.sync.probes import Probes, require
 from services.sync.problems import ConnectionStateConflict, ConnectionsTooMany
-from services.sync.store import connections, credentials, outcomes, outgoing, runs
+from services.sync.store import connections, credentials, outcomes, runs, to_forget
 from services.sync.store.connections import ConnectionRow, NewConnectionRow
 from services.sync.store.outcomes import OutcomeFilter
+from services.sync.store.to_forget import ToForget
 from services.sync.targets import require_free
 
 _AT_ONCE = 5000
@@ -117,7 +118,7 @@ class Registry:
     async def _remove(self, session: WriteSession, tenant: TenantId, id_: ConnectionId) -> None:
         await connections.set_state(session, id_, "removed", was=("active", "paused", "broken"))
         await credentials.drop_all(session, id_)
-        await outgoing.forget(session, id_)
+        await to_forget.put(session, id_, ToForget(everything=True))
         await outbox.add(session, ConnectionRemoved(tenant=tenant, connection=id_))
 
     async def _get(self, tenant: TenantId, id_: ConnectionId) -> ConnectionRow:

@@ -100,6 +100,7 @@ async def change_connection(
     """
     await parts.changes.change(tenant, connection, wanted)
     await parts.known_mappings.tell(connection)
+    parts.unlearning.timer.wake()
     parts.pusher.wake(tenant, connection, why="changed")
     async with parts.db.read() as db:
         return await _view(db, tenant, connection)
@@ -184,6 +185,7 @@ async def delete_connection(
 ) -> Response:
     """Forget the connection and its secrets; its ledger is kept, the CRM's rows stay."""
     await parts.registry.remove(tenant, connection)
+    parts.unlearning.timer.wake()
     return Response(status_code=204)
 
 

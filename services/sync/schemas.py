@@ -185,7 +185,8 @@ class ConnectionViewBase(BaseModel):
     """What is shown of a connection, whatever kind its CRM is of.
 
     `warnings` are sentences on what needs somebody soon; `schema_changes` says in words what has
-    changed last in the CRM's mapped tables.
+    changed last in the CRM's mapped tables. While it is `forgetting` what it believed of rows that
+    are not its own any more, nothing is sent.
     """
 
     id: UUID
@@ -197,6 +198,7 @@ class ConnectionViewBase(BaseModel):
     outcomes: dict[str, int]
     warnings: list[str]
     retry_at: Time | None
+    forgetting: bool = False
     pushed_at: Time | None
     schema_changed_at: Time | None = None
     schema_changes: list[str] = Field(default_factory=list)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contracts.clients import TenantsClient
 from contracts.ids import ConnectionId, TenantId
 from kit.db import Database
-from services.sync.store import connections
+from services.sync.store import suspensions
 
 
 class SuspendedTenants:
@@ -23,10 +23,10 @@ class SuspendedTenants:
     async def look(self) -> None:
         """Under a lock that all replicas share: an older answer can never replace a newer one."""
         async with self._db.write() as session:
-            await connections.only_looker(session)
+            await suspensions.only_looker(session)
             entries = await self._tenants.tenants()
             active = [TenantId(entry.id) for entry in entries if entry.state == "active"]
-            await connections.suspend_all_but(session, active)
-            resumed = await connections.resume(session, active)
+            await suspensions.suspend_all_but(session, active)
+            resumed = await suspensions.resume(session, active)
         for tenant, connection in resumed:
             self._wake(tenant, connection)

@@ -21,16 +21,18 @@ class Stopped(Exception):
 def may_send(row: ConnectionRow, now: datetime) -> bool:
     """Whether anything may go out over the connection of this row."""
     held = row.retry_at is not None and row.retry_at > now
-    return row.state == "active" and not row.suspended and not held
+    return row.state == "active" and not row.suspended and not row.forgetting and not held
 
 
 @dataclass(frozen=True)
 class Fence:
-    """`generation` is the number that this push took when it began."""
+    """`generation` is the number that this push took when it began, `forgets` how often something
+    had been forgotten by then."""
 
     db: Database
     connection: ConnectionId
     generation: int
+    forgets: int = 0
 
     @contextlib.asynccontextmanager
     async def writing(self, *, alone: bool = False) -> AsyncIterator[WriteSession]:
@@ -56,16 +58,22 @@ class Fence:
         """What has just left may have reached the CRM after what another push has sent: it is in
         flight once more, and looked at again. Raises Overtaken where there was another.
 
-        Whose row is whose was written down before it left, and may have been changed since.
+        Whose row is whose was written down before it left, and may have been changed since. Where
+        something was forgotten since, it went into a row that is not the record's own any more.
         """
         async with self.db.write() as session:
             if await self._is_current(session, alone=True):
                 return
-            unknown = [replace(intent, crm_key=None, crm_id=None) for intent in intents]
-            await settling.intend(session, self.connection, unknown, clock.now())
+            if await self._is_of_these_rows(session):
+                unknown = [replace(intent, crm_key=None, crm_id=None) for intent in intents]
+                await settling.intend(session, self.connection, unknown, clock.now())
             records = [intent.record for intent in intents]
             await outgoing.mark_again(session, self.connection, records)
         raise Overtaken
 
     async def _is_current(self, session: WriteSession, *, alone: bool = False) -> bool:
         return await connections.is_current(session, self.connection, self.generation, alone=alone)
+
+    async def _is_of_these_rows(self, session: ReadSession) -> bool:
+        row = await connections.get(session, self.connection)
+        return row is not None and row.forgets == self.forgets

@@ -45,7 +45,7 @@ class Sending:
 
         Raises Stopped, Overtaken, and what reading raises.
         """
-        fence = Fence(self.db, self.connection.id, self.row.generation)
+        fence = Fence(self.db, self.connection.id, self.row.generation, self.row.forgets)
         hash_key = await self.keyring.hash_key(self.connection.tenant)
         modules = parents_first(self.connection.modules)
         pushes = [self._of_module(module, fence, hash_key) for module in modules]

@@ -20,16 +20,15 @@ from sqlalchemy import (
 
 from contracts.ids import ConnectionId, TenantId
 from kit.db import ReadSession, WriteSession
-from kit.locks import lock
 from services.sync.connection import ConnectionState, Missing
 from services.sync.tables import connection
 
 _NOW = func.now()
-_LOOKING = lock("susp")
 _FIRST_LOOK, _SLOWEST_LOOK = timedelta(minutes=1), timedelta(hours=6)
 _MAY_SEND = (
     connection.c.state == "active",
     connection.c.suspended.is_(False),
+    connection.c.to_forget.is_(None),
     or_(connection.c.retry_at.is_(None), connection.c.retry_at <= _NOW),
 )
 
@@ -65,11 +64,18 @@ class ConnectionRow(NewConnectionRow):
     parallel_hint: int | None
     look_at: datetime | None
     looks: int
+    to_forget: Mapping[str, Any] | None
+    forgets: int
     pushed_at: datetime | None
     schema_changed_at: datetime | None
     schema_changes: Sequence[str]
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def forgetting(self) -> bool:
+        """Whether something that was believed of a CRM's rows is still to be forgotten."""
+        return self.to_forget is not None
 
     @property
     def was_held(self) -> bool:
@@ -257,30 +263,13 @@ async def advance(session: WriteSession, id_: ConnectionId, generation: int, pos
 
 async def forget_removed(session: WriteSession, before: datetime, most: int) -> int:
     """Delete connections that were removed before this moment; returns how many."""
-    gone = (connection.c.state == "removed", connection.c.updated_at < before)
+    gone = (
+        connection.c.state == "removed",
+        connection.c.to_forget.is_(None),
+        connection.c.updated_at < before,
+    )
     old = select(connection.c.id).where(*gone).limit(most).with_for_update(skip_locked=True)
     return await session.run(delete(connection).where(connection.c.id.in_(old)))
-
-
-async def only_looker(session: WriteSession) -> None:
-    """Until this transaction ends, nobody else copies the directory's word."""
-    await session.run(select(func.pg_advisory_xact_lock(_LOOKING)))
-
-
-async def suspend_all_but(session: WriteSession, active: Sequence[TenantId]) -> None:
-    """Suspend the connections of all tenants that are not among these."""
-    gone = (connection.c.tenant.not_in(active), connection.c.suspended.is_(False))
-    await session.run(update(connection).where(*gone).values(suspended=True))
-
-
-async def resume(
-    session: WriteSession, active: Sequence[TenantId]
-) -> list[tuple[TenantId, ConnectionId]]:
-    """Take these tenants' suspension back; the connections that had been suspended."""
-    back = (connection.c.tenant.in_(active), connection.c.suspended.is_(True))
-    query = update(connection).where(*back).values(suspended=False)
-    rows = await session.all(query.returning(connection.c.tenant, connection.c.id))
-    return [(TenantId(row["tenant"]), ConnectionId(row["id"])) for row in rows]
 
 
 def _row(row: RowMapping | None) -> ConnectionRow | None:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     case,
-    cast,
     delete,
     func,
     literal,
@@ -21,7 +20,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
+from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
 
 from contracts.ids import ConnectionId
 from kit.db import ReadSession, WriteSession
@@ -167,16 +166,6 @@ async def wake_children(
     return await session.run(update(outgoing).where(*where).values(AGAIN)) if modules else 0
 
 
-async def forget_columns(
-    session: WriteSession, connection: ConnectionId, module: str, columns: Sequence[str]
-) -> None:
-    """What was sent into these columns is not ours any more."""
-    if columns:
-        of_module = (outgoing.c.connection == connection, outgoing.c.module == module)
-        left = outgoing.c.sent.op("-")(cast(list(columns), ARRAY(Text)))
-        await session.run(update(outgoing).where(*of_module).values(sent=left))
-
-
 async def wake_parked(
     session: WriteSession, connection: ConnectionId, module: str, same_keys: Sequence[str]
 ) -> None:
@@ -251,18 +240,6 @@ async def resync_some(
     of_rows = [column == value for column, value in wanted.items() if value is not None]
     changes = {**AGAIN, "sent": UNKNOWN, "recreates": True}
     return await _next(session, connection, after, most, [is_there, *of_rows], changes)
-
-
-async def forget_modules(
-    session: WriteSession, connection: ConnectionId, modules: Sequence[str]
-) -> None:
-    of_modules = (outgoing.c.connection == connection, outgoing.c.module.in_(modules))
-    if modules:
-        await session.run(delete(outgoing).where(*of_modules))
-
-
-async def forget(session: WriteSession, connection: ConnectionId) -> None:
-    await session.run(delete(outgoing).where(outgoing.c.connection == connection))
 
 
 async def forget_vanished(session: WriteSession, before: datetime, most: int) -> int:

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, literal, select, update
-from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from contracts.ids import ConnectionId
 from kit.db import ReadSession, WriteSession
@@ -85,13 +85,3 @@ async def give_keys(
     statement = update(outgoing).where(*one)
     statement = statement.values(same_key=bindparam("same"), crm_key=bindparam("owned"))
     await session.run(statement, [dict(row) for row in rows])
-
-
-async def forget_rows(
-    session: WriteSession, connection: ConnectionId, modules: Sequence[str]
-) -> None:
-    """The records of these modules own no row of the CRM, and nothing was sent."""
-    nothing = {"crm_key": None, "crm_id": None, "is_inactive": False, "sent": literal({}, JSONB)}
-    of_modules = (outgoing.c.connection == connection, outgoing.c.module.in_(modules))
-    if modules:
-        await session.run(update(outgoing).where(*of_modules).values(nothing))

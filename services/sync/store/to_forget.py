@@ -1,0 +1,131 @@
+"""Statements on what is still to be forgotten of a connection's rows, part by part."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, cast, delete, literal, null, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from contracts.ids import ConnectionId, TenantId
+from kit.db import ReadSession, WriteSession
+from services.sync.tables import connection, outgoing
+
+_FIRST = UUID(int=0)
+_NOTHING: dict[str, Any] = {
+    "crm_key": None,
+    "crm_id": None,
+    "is_inactive": False,
+    "sent": literal({}, JSONB),
+}
+
+
+@dataclass(frozen=True)
+class ToForget:
+    """Records of `gone` modules are not known any more; those of `moved` ones own no row of the
+    CRM; of the others nothing was sent into these `columns`. `everything` is all records."""
+
+    gone: Sequence[str] = ()
+    moved: Sequence[str] = ()
+    columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    everything: bool = False
+
+    @classmethod
+    def stored(cls, given: Mapping[str, Any] | None) -> Self:
+        return cls(**(given or {}))
+
+    def __bool__(self) -> bool:
+        return self.everything or bool(self.gone or self.moved or self.columns)
+
+    @property
+    def names(self) -> int:
+        """How many modules and columns it names."""
+        of_columns = sum(1 + len(one) for one in self.columns.values())
+        return len(self.gone) + len(self.moved) + of_columns
+
+    def joined(self, other: Self) -> "ToForget":
+        """Both: forgetting more than one has to, or once more, only costs time."""
+        modules = sorted({*self.columns, *other.columns})
+        return ToForget(
+            gone=sorted({*self.gone, *other.gone}),
+            moved=sorted({*self.moved, *other.moved}),
+            columns={
+                one: sorted({*self.columns.get(one, ()), *other.columns.get(one, ())})
+                for one in modules
+            },
+            everything=self.everything or other.everything,
+        )
+
+    def in_json(self) -> dict[str, Any]:
+        return {
+            "gone": list(self.gone),
+            "moved": list(self.moved),
+            "columns": {name: list(columns) for name, columns in self.columns.items()},
+            "everything": self.everything,
+        }
+
+
+async def put(session: WriteSession, id_: ConnectionId, what: ToForget) -> None:
+    """All of this, from the first record on; no push begins before it is done, one that runs is
+    overtaken, and everything is read again."""
+    changes = {
+        "to_forget": what.in_json(),
+        "forgotten_to": null(),
+        "forgets": connection.c.forgets + 1,
+        "generation": connection.c.generation + 1,
+        "position": null(),
+    }
+    await session.run(update(connection).where(connection.c.id == id_).values(changes))
+
+
+async def waiting(session: ReadSession, most: int) -> list[tuple[TenantId, ConnectionId]]:
+    """Connections of which something is still to be forgotten."""
+    query = select(connection.c.tenant, connection.c.id).where(connection.c.to_forget.is_not(None))
+    rows = await session.all(query.order_by(connection.c.id).limit(most))
+    return [(TenantId(row["tenant"]), ConnectionId(row["id"])) for row in rows]
+
+
+async def forget_some(session: WriteSession, id_: ConnectionId, most: int) -> bool:
+    """The next part of a connection's records, by id; whether all is done by now."""
+    query = select(connection.c.to_forget, connection.c.forgotten_to)
+    row = await session.first(query.where(connection.c.id == id_).with_for_update())
+    if row is None or row["to_forget"] is None:
+        return True
+    after = row["forgotten_to"] or _FIRST
+    last = await _last_of_part(session, id_, after, most)
+    part = [outgoing.c.connection == id_, outgoing.c.record > after]
+    if last is not None:
+        part.append(outgoing.c.record <= last)
+    await _forget(session, ToForget.stored(row["to_forget"]), part)
+    done = {"to_forget": null()} if last is None else {}
+    changes = {"forgotten_to": last, **done}
+    await session.run(update(connection).where(connection.c.id == id_).values(changes))
+    return last is None
+
+
+async def _last_of_part(
+    session: ReadSession, id_: ConnectionId, after: UUID, most: int
+) -> UUID | None:
+    """None where there are fewer than `most` records after this one."""
+    following = (outgoing.c.connection == id_, outgoing.c.record > after)
+    ordered = select(outgoing.c.record).where(*following).order_by(outgoing.c.record)
+    found = await session.scalar(ordered.offset(most - 1).limit(1))
+    return None if found is None else UUID(str(found))
+
+
+async def _forget(
+    session: WriteSession, what: ToForget, part: Sequence[ColumnElement[bool]]
+) -> None:
+    if what.everything:
+        await session.run(delete(outgoing).where(*part))
+        return
+    if what.gone:
+        await session.run(delete(outgoing).where(*part, outgoing.c.module.in_(what.gone)))
+    if what.moved:
+        of_moved = update(outgoing).where(*part, outgoing.c.module.in_(what.moved))
+        await session.run(of_moved.values(_NOTHING))
+    for module, columns in what.columns.items():
+        left = outgoing.c.sent.op("-")(cast(list(columns), ARRAY(Text)))
+        of_module = update(outgoing).where(*part, outgoing.c.module == module)
+        await session.run(of_module.values(sent=left))
