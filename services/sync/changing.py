@@ -16,7 +16,7 @@ from services.sync.environments import Environments
 from services.sync.probes import Probes, require
 from services.sync.problems import ConnectionStateConflict
 from services.sync.schemas import Resync
-from services.sync.store import connections, outgoing, to_forget
+from services.sync.store import connections, described, outgoing, to_forget
 from services.sync.store.connections import ConnectionRow
 from services.sync.store.to_forget import ToForget
 from services.sync.targets import require_free
@@ -60,24 +60,17 @@ class Changes:
         tenant, id_ = changed.tenant, changed.id
         async with self._db.write() as session:
             await connections.only_changer(session, tenant)
-            if _changeable(await _get(session, tenant, id_)) != _changeable(row):
+            await connections.alone(session, id_)
+            present = await _get(session, tenant, id_)
+            if _changeable(present) != _changeable(row):
                 return False
             await require_free(session, changed)
             await connections.change(session, changed)
             if _is_looked_at(row, changed):
                 await connections.set_state(session, id_, "active", was=["broken"])
-            await self._forget(session, row, _not_its_own(row, changed))
+            await _forget_what_moved(session, present, changed)
             await outbox.add(session, ConnectionChanged(tenant=tenant, connection=id_))
         return True
-
-    async def _forget(self, session: WriteSession, row: ConnectionRow, what: ToForget) -> None:
-        """What was to be forgotten before is not done yet: all of it begins anew."""
-        if not what:
-            return
-        both = ToForget.stored(row.to_forget).joined(what)
-        if both.names > _NAMES_MOST:
-            raise ConnectionStateConflict("what was changed before has to be forgotten first")
-        await to_forget.put(session, row.id, both)
 
     async def resync(self, tenant: TenantId, id_: ConnectionId, wanted: Resync) -> int:
         """Take nothing that is known of the CRM's rows for granted; how many records it concerns.
@@ -129,6 +122,24 @@ def _changed(row: ConnectionRow, wanted: ConnectionChange) -> ConnectionRow:
         missing=wanted.missing or row.missing,
         address=address_with(row, wanted),
     )
+
+
+async def _forget_what_moved(
+    session: WriteSession, row: ConnectionRow, changed: ConnectionRow
+) -> None:
+    """All that was learnt of another CRM, table or key column. What was to be forgotten before
+    and is not done yet begins anew."""
+    if row.address != changed.address:
+        await connections.leave_crm(session, row.id)
+    what = _not_its_own(row, changed)
+    if not what:
+        return
+    if others := [*what.gone, *what.moved]:
+        await described.forget(session, row.id, others)
+    both = ToForget.stored(row.to_forget).joined(what)
+    if both.names > _NAMES_MOST:
+        raise ConnectionStateConflict("what was changed before has to be forgotten first")
+    await to_forget.put(session, row.id, both)
 
 
 def _not_its_own(was: ConnectionRow, now: ConnectionRow) -> ToForget:

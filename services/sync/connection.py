@@ -101,6 +101,9 @@ class CrmAddress(Protocol):
         """Which CRM this is: equal for two addresses of one."""
 
 
+CrmKey = tuple[ConnectionId, CrmAddress]
+
+
 @dataclass(frozen=True)
 class Connection:
     """Everything about a connection but its secret."""
@@ -109,6 +112,11 @@ class Connection:
     tenant: TenantId
     address: CrmAddress
     modules: Mapping[str, ModuleMapping]
+
+    @property
+    def crm(self) -> CrmKey:
+        """What is remembered of a CRM is kept under this: it holds for no other address."""
+        return self.id, self.address
 
     @property
     def names(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ from kit.db import Database
 from kit.timers import Timer, each
 from services.sync.store import to_forget
 
-AT_ONCE = 5000  # rows in a transaction: more would take too long for one statement
+AT_ONCE = 2000  # rows in a transaction: more would take too long for one statement
 _MOST = 1000  # connections in a round
 
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from typing import TypeVar
 
-from contracts.ids import ConnectionId
+from services.sync.connection import CrmKey
 from services.sync.crm import RowForm
 from services.sync.push.plan import Item
 
@@ -49,19 +49,19 @@ class Width:
 
 
 class Paces:
-    """What each connection has been found to take, from one push to the next."""
+    """What each CRM has been found to take over a connection, from one push to the next."""
 
     def __init__(self, first: int, most: int, at_once: int) -> None:
         self._first, self._most, self._at_once = first, most, at_once
-        self._sizes: OrderedDict[tuple[ConnectionId, str], BatchSize] = OrderedDict()
-        self._widths: OrderedDict[ConnectionId, Width] = OrderedDict()
+        self._sizes: OrderedDict[tuple[CrmKey, str], BatchSize] = OrderedDict()
+        self._widths: OrderedDict[CrmKey, Width] = OrderedDict()
 
-    def size(self, connection: ConnectionId, module: str) -> BatchSize:
+    def size(self, crm: CrmKey, module: str) -> BatchSize:
         """Of the batches of a module."""
-        return _kept(self._sizes, (connection, module), BatchSize(self._first, self._most))
+        return _kept(self._sizes, (crm, module), BatchSize(self._first, self._most))
 
-    def width(self, connection: ConnectionId) -> Width:
-        return _kept(self._widths, connection, Width(self._at_once))
+    def width(self, crm: CrmKey) -> Width:
+        return _kept(self._widths, crm, Width(self._at_once))
 
 
 def _kept(known: OrderedDict[_Key, _Pace], key: _Key, fresh: _Pace) -> _Pace:

@@ -97,8 +97,8 @@ class Sending:
             missing=self.row.missing,
             module=module,
             hash_key=hash_key,
-            size=self.paces.size(self.connection.id, module),
-            width=self.paces.width(self.connection.id),
+            size=self.paces.size(self.connection.crm, module),
+            width=self.paces.width(self.connection.crm),
             parallel_hint=self.row.parallel_hint,
             was_held=self.row.was_held,
         )

@@ -210,6 +210,12 @@ async def change(session: WriteSession, row: ConnectionRow) -> None:
     await start_over(session, row.id)
 
 
+async def leave_crm(session: WriteSession, id_: ConnectionId) -> None:
+    """Another CRM, or application user, has asked for no wait, and recommends nothing yet."""
+    changes = {"retry_at": None, "failures": 0, "reason": "", "parallel_hint": None}
+    await session.run(update(connection).where(connection.c.id == id_).values(changes))
+
+
 async def start_over(session: WriteSession, id_: ConnectionId) -> None:
     """Read everything again; a push that runs is overtaken."""
     query = update(connection).where(connection.c.id == id_)

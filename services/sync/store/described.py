@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from contracts.ids import ConnectionId
@@ -35,6 +35,14 @@ async def put(session: WriteSession, id_: ConnectionId, module: str, fresh: Desc
     await session.run(
         upsert.on_conflict_do_update(index_elements=["connection", "module"], set_=changes)
     )
+
+
+async def forget(session: WriteSession, id_: ConnectionId, modules: Sequence[str]) -> None:
+    """What was said of the tables that these modules went into, and what has changed there."""
+    of_modules = (described.c.connection == id_, described.c.module.in_(modules))
+    await session.run(delete(described).where(*of_modules))
+    query = update(connection).where(connection.c.id == id_)
+    await session.run(query.values(schema_changed_at=None, schema_changes=[]))
 
 
 async def note_changes(session: WriteSession, id_: ConnectionId, words: Sequence[str]) -> None:

@@ -61,5 +61,5 @@ def environment(answer: bytes, *, token: bytes | None = http(TOKEN)) -> Datavers
     """
     guard = Egress(resolver=RecordingResolver(), dialler=_ByName(token, answer))
     tables, offered = KnownTables(), Offered.secret("secret")
-    tables.learn((CONNECTION.id, MAPPING.table), FACTS)
+    tables.learn((CONNECTION.crm, MAPPING.table), FACTS)
     return DataverseCrm(CONNECTION, offered, guard, RecordingLedger(), Tokens(), tables)

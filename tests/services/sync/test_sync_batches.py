@@ -2,9 +2,11 @@
 
 from contracts.ids import ConnectionId, new_id
 from services.sync.crm import RowWrite
+from services.sync.crm.dataverse.address import address_of
 from services.sync.push.batches import BatchSize, Paces, Width, cut
 from services.sync.push.plan import Item
 from services.sync.store.outgoing import DueRow
+from tests.services.sync.answering import CONNECTION
 
 
 def item(form: str = "new") -> Item:
@@ -51,10 +53,14 @@ def test_calls_at_once_follow_the_hint_and_what_the_crm_could_not_bear() -> None
     assert width.at_once(9) == 2
 
 
-def test_what_was_found_out_is_remembered_for_each_connection_and_module() -> None:
-    paces, one, other = Paces(50, 1000, 4), ConnectionId(new_id()), ConnectionId(new_id())
+def test_what_was_found_out_is_remembered_for_each_crm_and_module() -> None:
+    """A connection that moves, or signs in as another application, begins anew."""
+    paces, one = Paces(50, 1000, 4), CONNECTION.crm
+    moved = (one[0], address_of(CONNECTION).model_copy(update={"client_id": "another"}))
     paces.size(one, "organisation").grow(50)
-    assert paces.size(one, "organisation").now == 100
-    assert paces.size(one, "person").now == paces.size(other, "organisation").now == 50
     paces.width(one).narrow()
-    assert (paces.width(one).at_once(9), paces.width(other).at_once(9)) == (2, 4)
+    assert paces.size(one, "organisation").now == 100
+    assert paces.width(one).at_once(9) == 2
+    for other in (moved, (ConnectionId(new_id()), one[1])):
+        assert paces.size(one, "person").now == paces.size(other, "organisation").now == 50
+        assert paces.width(other).at_once(9) == 4

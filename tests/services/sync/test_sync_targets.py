@@ -8,6 +8,7 @@ from contracts.ids import ConnectionId, new_id
 from services.sync.crm.dataverse.target import DataverseTarget
 from services.sync.crm.dataverse.targets import Targets
 from services.sync.crm.verdict import Meaning, Verdict
+from tests.services.sync.answering import CONNECTION
 from tests.services.sync.recording import RecordingLedger
 from tests.services.sync.simulated_crms import SimulatedCrm
 from tests.services.sync.typed_crm import alter, asking, mapping, target
@@ -228,7 +229,7 @@ async def test_a_description_lives_for_minutes_and_a_fault_not_at_all(
     simulator: SimulatedCrm,
 ) -> None:
     now, asked = [0.0], 0
-    targets, connection = Targets(lambda: now[0]), ConnectionId(new_id())
+    targets, connection = Targets(lambda: now[0]), CONNECTION.crm
     good = await target(simulator, mapping(name="name"))
     bad = await target(simulator, mapping(name="nombre"))
 
@@ -252,7 +253,7 @@ async def test_what_is_remembered_has_a_bound(simulator: SimulatedCrm) -> None:
         return one
 
     for _ in range(600):
-        await targets.of(ConnectionId(new_id()), one.mapping, ask)
+        await targets.of((ConnectionId(new_id()), CONNECTION.address), one.mapping, ask)
     assert len(targets) == 500
 
 

@@ -95,7 +95,7 @@ class Environment:
 
     async def facts(self, mapping: ModuleMapping) -> TableFacts:
         """What a write to the mapping's table needs to know; raises like `table`."""
-        key = (self.connection.id, mapping.table)
+        key = (self.connection.crm, mapping.table)
         return await self.tables.facts(key, lambda: self._ask_facts(mapping.table))
 
     async def _ask_facts(self, entity_set: str) -> TableFacts:

@@ -42,12 +42,12 @@ class DataverseCrm(Environment):
     async def target(self, mapping: ModuleMapping) -> DataverseTarget | Verdict:
         asking = partial(describe, self, mapping)
         try:
-            return await self.targets.of(self.connection.id, mapping, asking)
+            return await self.targets.of(self.connection.crm, mapping, asking)
         except FAILURES as failure:
             return verdict_of(failure)
 
     def forget_targets(self) -> None:
-        self.targets.forget(self.connection.id)
+        self.targets.forget(self.connection.crm)
 
     async def examine(self, mapping: ModuleMapping) -> Verdict | None:
         """Also has everything described again: what is known may be what was wrong."""

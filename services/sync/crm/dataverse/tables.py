@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from contracts.ids import ConnectionId
+from services.sync.connection import CrmKey
 
 _KEPT_S = 3600.0
 _MOST = 10_000
@@ -25,11 +25,11 @@ class TableFacts:
         return f"Microsoft.Dynamics.CRM.{self.logical_name}"
 
 
-Key = tuple[ConnectionId, str]
+Key = tuple[CrmKey, str]
 
 
 class KnownTables:
-    """Of all connections of this process, a bounded number of them."""
+    """Of all CRMs that this process knows, by the address that told: a bounded number of them."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._known: OrderedDict[Key, tuple[float, TableFacts]] = OrderedDict()
@@ -49,8 +49,3 @@ class KnownTables:
         self._known.move_to_end(key)
         if len(self._known) > _MOST:
             self._known.popitem(last=False)
-
-    def forget(self, connection: ConnectionId) -> None:
-        """Ask again: what was known of this connection's tables may not be so any more."""
-        for key in [key for key in self._known if key[0] == connection]:
-            del self._known[key]

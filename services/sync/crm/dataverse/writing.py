@@ -114,7 +114,7 @@ def _is_lost(
     if not verdicts.is_unknown_path(reply.status, reply.body):
         return False
     plain = replace(facts, bulk_upsert=False, bulk_update=False)
-    environment.tables.learn((environment.connection.id, mapping.table), plain)
+    environment.tables.learn((environment.connection.crm, mapping.table), plain)
     return True
 
 
