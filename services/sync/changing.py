@@ -1,10 +1,9 @@
 """Changing a connection in place: looked at before it is saved, and what is known of the CRM's rows
 is kept for as long as they are the same rows."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from contracts.events import ConnectionChanged
 from contracts.ids import ConnectionId, TenantId
@@ -16,11 +15,13 @@ from services.sync.environments import Environments
 from services.sync.probes import Probes, require
 from services.sync.problems import ConnectionStateConflict
 from services.sync.schemas import Resync
-from services.sync.store import connections, described, outgoing, to_forget
+from services.sync.store import connections, described, resyncing, to_forget
 from services.sync.store.connections import ConnectionRow
 from services.sync.store.to_forget import ToForget
 from services.sync.targets import require_free
 
+_Take = Callable[[WriteSession, Any, int], Awaitable[tuple[int, Any]]]
+"""Takes the next records after the last one of before; how many, and the last, None at the end."""
 _AT_ONCE = 5000  # rows in a transaction: more would take too long for one statement
 _NAMES_MOST = 1000  # modules and columns that something is still to be forgotten of
 _TIMES = 5  # somebody else changes it at the same moment: rarely once
@@ -75,24 +76,48 @@ class Changes:
     async def resync(self, tenant: TenantId, id_: ConnectionId, wanted: Resync) -> int:
         """Take nothing that is known of the CRM's rows for granted; how many records it concerns.
 
-        Their rows are written over whole, and made again where they are gone. Raises NotFound.
+        Their rows are written over whole, and made again where they are gone. Where all are meant,
+        the feed is read again, too: whatever was lost on the way. Raises NotFound.
         """
-        key, after, resynced = None, UUID(int=0), 0
         async with self._db.write() as session:
             row = await _get(session, tenant, id_)
             if wanted.module is not None and wanted.module not in row.modules:
                 raise NotFound("the connection has no such module")
-            if wanted.key is not None:
-                key = self._environments.same_key(connection_of(row), wanted.key)
-            await connections.start_over(session, id_)
+            if wanted.module is None:
+                await connections.start_over(session, id_)
+            elif wanted.key is not None:
+                await connections.alone(session, id_)
+                same_key = self._environments.same_key(connection_of(row), wanted.key)
+                return await resyncing.of_key(session, id_, wanted.module, same_key)
+        return sum([await self._in_parts(id_, take) for take in _resyncing(id_, wanted.module)])
+
+    async def _in_parts(self, id_: ConnectionId, take: _Take) -> int:
+        resynced, after = 0, None
         while True:
             async with self._db.write() as session:
                 await connections.alone(session, id_)
-                some = await outgoing.resync_some(session, id_, wanted.module, key, after, _AT_ONCE)
-            resynced += len(some)
-            if len(some) < _AT_ONCE:
+                some, after = await take(session, after, _AT_ONCE)
+            resynced += some
+            if after is None:
                 return resynced
-            after = max(some)
+
+
+def _resyncing(id_: ConnectionId, module: str | None) -> list[_Take]:
+    """What concerns all records that are meant, each a part at a time."""
+
+    async def everything(session: WriteSession, after: Any, most: int) -> tuple[int, Any]:
+        return await resyncing.some_records(session, id_, after, most)
+
+    if module is None:
+        return [everything]
+
+    async def of_module(session: WriteSession, after: Any, most: int) -> tuple[int, Any]:
+        return await resyncing.of_module(session, id_, module, after, most)
+
+    async def unkeyed(session: WriteSession, after: Any, most: int) -> tuple[int, Any]:
+        return await resyncing.some_records(session, id_, after, most, module)
+
+    return [of_module, unkeyed]
 
 
 async def _get(session: ReadSession, tenant: TenantId, id_: ConnectionId) -> ConnectionRow:

@@ -160,6 +160,9 @@ class Crm(Protocol):
     ) -> Mapping[str, str] | Verdict:
         """The CRM's ids of the rows with these keys, by `same_key`; a Verdict where none tells."""
 
+    async def present(self, mapping: ModuleMapping, ids: Sequence[str]) -> frozenset[str] | Verdict:
+        """Those of the CRM's ids that are a row's; a Verdict where it does not tell."""
+
     async def examine(self, mapping: ModuleMapping) -> Verdict | None:
         """Why no row of this mapping can be accepted, by what the CRM says of its table; or None.
 

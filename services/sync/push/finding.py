@@ -10,7 +10,7 @@ from datetime import datetime
 from services.sync.connection import ModuleMapping
 from services.sync.crm import Crm, Verdict
 from services.sync.push.plan import Item
-from services.sync.push.settlements import not_there, sought_again
+from services.sync.push.settlements import made_again, not_there, sought_again
 from services.sync.store.settling import Settlement
 
 _REMOVING = ("delete", "deactivate")
@@ -30,12 +30,14 @@ class Located:
 async def locate(
     crm: Crm, mapping: ModuleMapping, items: Sequence[Item], now: datetime
 ) -> Located | Verdict:
-    """A batch has rows of one form, so that one of the two asks at most; a Verdict where the CRM
+    """A batch has rows of one form, so that one of the three asks at most; a Verdict where the CRM
     does not tell."""
     if sought := [item for item in items if item.is_sought and item.row.crm_key]:
         return await _unsought(crm, mapping, items, sought, now)
     if unknown := [item for item in items if is_unknown(item)]:
         return await _identified(crm, mapping, items, unknown, now)
+    if doubted := [item for item in items if item.write.form == "known" and item.row.recreates]:
+        return await _present(crm, mapping, items, doubted, now)
     return Located(items)
 
 
@@ -68,3 +70,17 @@ async def _identified(
     learnt = [item.identified(found[item.same_key]) for item in unknown if item.same_key in found]
     known = [item for item in items if not is_unknown(item)]
     return Located([*known, *learnt], learnt, gone, [not_there(item, now) for item in gone])
+
+
+async def _present(
+    crm: Crm, mapping: ModuleMapping, items: Sequence[Item], doubted: Sequence[Item], now: datetime
+) -> Located | Verdict:
+    """Rows that a resync does not take for granted: that all of them are gone would else be found
+    out one by one."""
+    there = await crm.present(mapping, [item.write.crm_id for item in doubted])
+    if isinstance(there, Verdict):
+        return there
+    gone = [item for item in doubted if item.write.crm_id not in there]
+    absent = {item.record for item in gone}
+    left = [item for item in items if item.record not in absent]
+    return Located(left, asked=gone, settled=[made_again(item, now) for item in gone])

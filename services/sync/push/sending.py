@@ -1,5 +1,6 @@
 """Sending what is due: intent before the call, outcome after it, present values every time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -23,6 +24,8 @@ from services.sync.settings import SyncSettings
 from services.sync.store import connections, credentials, outgoing
 from services.sync.store.connections import ConnectionRow
 from services.sync.tenant_keys import TenantKeys
+
+_AT_ONCE = 5000  # rows in a transaction
 
 
 @dataclass
@@ -69,9 +72,7 @@ class Sending:
         """Rows that waited for those that have just been made; whether there are any."""
         if not push.take_made():
             return False
-        children = children_of(push.module, self.connection.modules)
-        async with fence.writing() as session:
-            return await outgoing.wake_children(session, self.connection.id, children) > 0
+        return await wake_children(fence, children_of(push.module, self.connection.modules))
 
     async def _run(self, push: ModulePush, drift: Drift) -> Verdict | None:
         """What stops everything: a column that is gone stops it before the first row."""
@@ -138,3 +139,13 @@ class Sending:
                 await connections.note_hint(session, id_, hint)
             notice = PushFinished(tenant=self.connection.tenant, connection=id_, at=now)
             await outbox.add(session, notice)
+
+
+async def wake_children(fence: Fence, modules: Sequence[str]) -> bool:
+    """A part in each transaction; whether there were any. Raises Overtaken."""
+    woken, some = 0, _AT_ONCE
+    while some == _AT_ONCE:
+        async with fence.writing() as session:
+            some = await outgoing.wake_children(session, fence.connection, modules, _AT_ONCE)
+        woken += some
+    return woken > 0

@@ -57,7 +57,7 @@ class Settler:
     def _missing(self, item: Item, now: datetime) -> Settlement:
         """The policy is for records' own rows: what an heir found gone was another record's."""
         if item.row.recreates or item.heir_of or self.missing == "recreate":
-            return Settlement(item.record, "pending", now, reason=DELETED_THERE, owns=True)
+            return made_again(item, now)
         if self.missing == "park":
             return parked(item.row, now, DELETED_THERE, "row-deleted")
         return Settlement(item.record, "removed", now, reason=FORGOTTEN, code="row-deleted")
@@ -87,6 +87,11 @@ def _accepted(item: Item, verdict: Verdict, now: datetime) -> Settlement:
 def ended(item: Item, settlement: Settlement) -> Settlement:
     """With the end of the item's call, which is known; what was in doubt before it still is."""
     return replace(settlement, left_at=item.left_at, doubted_at=item.row.doubted_at)
+
+
+def made_again(item: Item, now: datetime) -> Settlement:
+    """Its row is not there any more: it is a new one, and stays due."""
+    return Settlement(item.record, "pending", now, reason=DELETED_THERE, owns=True)
 
 
 def sought_again(item: Item, crm_id: str | None, now: datetime) -> Settlement:

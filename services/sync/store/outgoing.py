@@ -20,7 +20,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, Insert, insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from contracts.ids import ConnectionId
 from kit.db import ReadSession, WriteSession
@@ -133,11 +133,11 @@ async def mark_some(
     Whoever was only not chosen may be gone as well: nobody was told while the module was withdrawn.
     """
     is_open = or_(outgoing.c.state != "removed", outgoing.c.code == "not-chosen")
-    marked = await _next(session, connection, after, most, [is_open], AGAIN)
+    marked = await change_next(session, connection, after, most, [is_open], AGAIN)
     return max(marked) if len(marked) == most else None
 
 
-async def _next(
+async def change_next(
     session: WriteSession,
     connection: ConnectionId,
     after: UUID,
@@ -154,16 +154,16 @@ async def _next(
 
 
 async def wake_children(
-    session: WriteSession, connection: ConnectionId, modules: Sequence[str]
+    session: WriteSession, connection: ConnectionId, modules: Sequence[str], most: int
 ) -> int:
-    """Look again at parked records of these modules whose parents were not in the CRM."""
+    """Look again at so many parked records of these modules at most whose parents were not in the
+    CRM; how many."""
     where = (
-        outgoing.c.connection == connection,
         outgoing.c.module.in_(modules),
         outgoing.c.state == "parked",
         outgoing.c.code == "reference-missing",
     )
-    return await session.run(update(outgoing).where(*where).values(AGAIN)) if modules else 0
+    return await again_where(session, connection, *where, most=most) if modules else 0
 
 
 async def wake_parked(
@@ -221,25 +221,6 @@ async def next_due(
     )
     moment: datetime | None = await session.scalar(query)
     return moment
-
-
-async def resync_some(
-    session: WriteSession,
-    connection: ConnectionId,
-    module: str | None,
-    same_key: str | None,
-    after: UUID,
-    most: int,
-) -> list[UUID]:
-    """Nothing that was sent counts as there any more: the next records that are sent whole.
-
-    Among them are those whose row was deleted in the CRM and that were forgotten for it.
-    """
-    is_there = or_(outgoing.c.state != "removed", outgoing.c.code == "row-deleted")
-    wanted = {outgoing.c.module: module, outgoing.c.same_key: same_key}
-    of_rows = [column == value for column, value in wanted.items() if value is not None]
-    changes = {**AGAIN, "sent": UNKNOWN, "recreates": True}
-    return await _next(session, connection, after, most, [is_there, *of_rows], changes)
 
 
 async def forget_vanished(session: WriteSession, before: datetime, most: int) -> int:

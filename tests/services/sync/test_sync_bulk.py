@@ -178,3 +178,22 @@ async def test_rows_that_are_never_shown_wait_for_themselves_and_say_why(
         await sync.http.post(f"{sync.path}/{connection}/retry", json={"code": "not-shown"})
         await sync.settled(connection, ok=40)
         assert len(simulator.records()) == 40
+
+
+async def test_rows_that_are_all_gone_are_found_out_at_once_by_a_resync(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    """By one look for each batch, and not by halving each batch down to its rows."""
+    peer.fill(256)
+    async with running_sync(sync_url, tmp_path, simulator, peer, batch_rows=64) as sync:
+        connection = await sync.connect()
+        await sync.settled(connection, ok=256)
+        simulator.lose(*(f"K{number}" for number in range(200)))
+        before = calls(sync, "/api/data/")
+        answer = await sync.http.post(f"{sync.path}/{connection}/resync", json={})
+        assert answer.json() == {"resynced": 256}
+        await eventually(lambda: len(simulator.records()) == 256)
+        await sync.settled(connection, ok=256)
+        # looks, the rows that are there, the rows that are made, and the reading of their ids
+        assert calls(sync, "/api/data/") - before <= 4 + 4 + 2 * 4
+        assert len({row["accountid"] for row in simulator.records()}) == 256

@@ -192,11 +192,14 @@ async def test_one_record_can_be_sent_again_by_its_key(sync: Sync) -> None:
     connection = await sync.connect()
     await sync.settled(connection, ok=3)
     sync.simulator.lose("K1", "K2")
+    pages = len([one for one in sync.peer.positions if not one])
     wanted = {"module": "organisation", "key": "k1"}
     answer = await sync.http.post(f"{sync.path}/{connection}/resync", json=wanted)
     assert answer.json() == {"resynced": 1}
     await eventually(lambda: "K1" in sync.simulator.by_key())
     await sync.settled(connection, ok=3)
     assert "K2" not in sync.simulator.by_key()
+    assert len([one for one in sync.peer.positions if not one]) == pages  # nothing is read again
+    assert len(sync.sent()) == 4
     bad = await sync.http.post(f"{sync.path}/{connection}/resync", json={"key": "K1"})
     assert bad.status_code == 422

@@ -82,7 +82,9 @@ def test_a_known_row_is_addressed_by_its_id_and_made_by_nobody() -> None:
 
 
 def test_ids_are_asked_for_by_a_hundred_keys_at_a_time() -> None:
-    _, body, count = finding(MAPPING, FACTS, [f"O'B,{number}" for number in range(250)])
+    _, body, count = finding(
+        MAPPING, FACTS, MAPPING.key_attribute, [f"O'B,{number}" for number in range(250)]
+    )
     asked = requests(body)
     assert count == len(asked) == 3
     assert asked[0].startswith(
@@ -151,7 +153,7 @@ def test_keys_that_would_break_the_address_are_found_before_sending(key: str) ->
 def test_ordinary_keys_are_addressed(key: str) -> None:
     assert key_problem(key) is None
     batch(MAPPING, FACTS, [RowWrite("new", key, {"name": "x"})])
-    finding(MAPPING, FACTS, [key])
+    finding(MAPPING, FACTS, MAPPING.key_attribute, [key])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from datetime import datetime
-from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -10,7 +9,7 @@ from sqlalchemy import text
 from contracts.ids import ConnectionId, TenantId, new_id
 from kit import clock
 from kit.db import Database
-from services.sync.store import connections, outgoing, settling
+from services.sync.store import connections, outgoing, resyncing, settling
 from services.sync.store.connections import NewConnectionRow
 from services.sync.store.outgoing import DueRow, Marked
 from services.sync.store.settling import Intent, Settlement
@@ -76,8 +75,7 @@ async def test_a_row_that_is_gone_there_leaves_nothing_that_is_known_of_it(db: D
 
 async def test_a_row_is_made_again_until_it_was_accepted(db: Database) -> None:
     async with db.write() as session:
-        some = await outgoing.resync_some(session, CONNECTION, None, None, UUID(int=0), 100)
-        assert len(some) == 1
+        assert await resyncing.some_records(session, CONNECTION, None, 100) == (1, None)
     [row] = await due(db)
     assert (row.sent, row.recreates) == ({"name": ""}, True)
     await settle(db, row.marked, state="retry")

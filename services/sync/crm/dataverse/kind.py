@@ -39,6 +39,9 @@ class DataverseCrm(Environment):
     ) -> Mapping[str, str] | Verdict:
         return await writing.find(self, mapping, wanted)
 
+    async def present(self, mapping: ModuleMapping, ids: Sequence[str]) -> frozenset[str] | Verdict:
+        return await writing.present(self, mapping, ids)
+
     async def target(self, mapping: ModuleMapping) -> DataverseTarget | Verdict:
         asking = partial(describe, self, mapping)
         try:

@@ -5,7 +5,7 @@ would take them from there.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -23,7 +23,7 @@ from services.sync.crm.dataverse.operations import (
 from services.sync.crm.dataverse.tables import TableFacts
 from services.sync.crm.port import RowWrite
 
-_KEYS_AT_ONCE = 100  # in one look for ids: an address of a part may have 64 KiB
+_AT_ONCE, _LONGEST = 100, 32_768  # values in one look: an address of a part may have 64 KiB
 _KEY_SAFE = "'!$()*,;=@"
 _ACTIVE, _INACTIVE = {"statecode": 0}, {"statecode": 1}
 _OF_PART = ["Content-Type: application/http", "Content-Transfer-Encoding: binary", ""]
@@ -35,12 +35,26 @@ def batch(mapping: ModuleMapping, facts: TableFacts, rows: Sequence[RowWrite]) -
 
 
 def finding(
-    mapping: ModuleMapping, facts: TableFacts, keys: Sequence[str]
+    mapping: ModuleMapping, facts: TableFacts, column: str, values: Sequence[str]
 ) -> tuple[str, bytes, int]:
-    """A $batch that asks for the ids of the rows with these keys, and how many parts it has."""
-    groups = [keys[start : start + _KEYS_AT_ONCE] for start in range(0, len(keys), _KEYS_AT_ONCE)]
-    parts = [_request("GET", FIND, _look(mapping, facts, group)) for group in groups]
-    return *_multipart(parts), len(parts)
+    """A $batch that asks for the ids of the rows with these values in a column, and how many parts
+    it has."""
+    quoted = ["'" + quote(one.replace("'", "''"), safe="'!$()*;=@") + "'" for one in values]
+    looks = [_look(mapping, facts, column, group) for group in _groups(quoted)]
+    return *_multipart(_request("GET", FIND, look) for look in looks), len(looks)
+
+
+def _groups(quoted: Sequence[str]) -> Iterator[list[str]]:
+    """Few enough for one address, however many bytes each of them takes."""
+    group, length = list[str](), 0
+    for one in quoted:
+        if group and (len(group) == _AT_ONCE or length + len(one) > _LONGEST):
+            yield group
+            group, length = [], 0
+        group.append(one)
+        length += len(one) + 1
+    if group:
+        yield group
 
 
 def upsert_multiple(mapping: ModuleMapping, facts: TableFacts, rows: Sequence[RowWrite]) -> bytes:
@@ -102,11 +116,10 @@ def _by_id(mapping: ModuleMapping, crm_id: str) -> str:
     return f"{mapping.table}({crm_id})"
 
 
-def _look(mapping: ModuleMapping, facts: TableFacts, keys: Sequence[str]) -> str:
-    values = ",".join("'" + quote(key.replace("'", "''"), safe="'!$()*;=@") + "'" for key in keys)
+def _look(mapping: ModuleMapping, facts: TableFacts, column: str, quoted: Sequence[str]) -> str:
     return (
         f"{mapping.table}?$select={facts.primary_id},{mapping.key_attribute}&$filter="
-        f"Microsoft.Dynamics.CRM.In(PropertyName='{mapping.key_attribute}',PropertyValues=[{values}])"
+        f"Microsoft.Dynamics.CRM.In(PropertyName='{column}',PropertyValues=[{','.join(quoted)}])"
     )
 
 

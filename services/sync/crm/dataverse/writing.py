@@ -58,6 +58,21 @@ async def find(
         return verdict_of(failure)
 
 
+async def present(
+    environment: Environment, mapping: ModuleMapping, ids: Sequence[str]
+) -> frozenset[str] | Verdict:
+    """Those of the ids that are a row's; a Verdict where the CRM does not tell."""
+    try:
+        facts = await environment.facts(mapping)
+        rows = await _look(environment, mapping, facts, facts.primary_id, ids)
+    except FAILURES as failure:
+        return verdict_of(failure)
+    if isinstance(rows, Verdict):
+        return rows
+    there = {id_.lower() for row in rows if is_id(id_ := row.get(facts.primary_id))}
+    return frozenset(one for one in ids if one.lower() in there)
+
+
 async def _upsert_multiple(
     environment: Environment, mapping: ModuleMapping, facts: TableFacts, rows: Sequence[RowWrite]
 ) -> Sent | None:
@@ -177,17 +192,33 @@ def _told(verdict: Verdict, part: ReplyPart, primary_id: str) -> Verdict:
 async def _find(
     environment: Environment, mapping: ModuleMapping, facts: TableFacts, keys: Sequence[str]
 ) -> Mapping[str, str] | Verdict:
-    content_type, body, count = writes.finding(mapping, facts, keys)
-    # keys leave here as well: the ledger says so
-    named = [RowWrite("known", key, {mapping.key_attribute: key}) for key in keys]
+    rows = await _look(environment, mapping, facts, mapping.key_attribute, keys)
+    if isinstance(rows, Verdict):
+        return rows
+    found = dict[str, str]()
+    for row in rows:
+        key, id_ = row.get(mapping.key_attribute), row.get(facts.primary_id)
+        if isinstance(key, str) and is_id(id_):
+            found[same_key(key)] = id_
+    return found
+
+
+async def _look(
+    environment: Environment,
+    mapping: ModuleMapping,
+    facts: TableFacts,
+    column: str,
+    values: Sequence[str],
+) -> list[dict[str, Any]] | Verdict:
+    """Ids and keys of the rows with these values in a column."""
+    content_type, body, count = writes.finding(mapping, facts, column, values)
+    # what is asked for leaves as well: the ledger says so
+    named = [RowWrite("known", one, {column: one}) for one in values]
     reply = await _run_batch(environment, mapping, FIND_BATCH, content_type, body, named)
-    return await aside(partial(_found, mapping=mapping, facts=facts, count=count), reply)
+    return await aside(partial(_seen, count=count), reply)
 
 
-def _found(
-    reply: Reply, mapping: ModuleMapping, facts: TableFacts, count: int
-) -> Mapping[str, str] | Verdict:
-    """By the form of the key in which equal ones are equal."""
+def _seen(reply: Reply, count: int) -> list[dict[str, Any]] | Verdict:
     now = clock.now()
     if whole := verdicts.of_batch(reply.status, reply.headers, reply.body, now):
         return whole
@@ -195,14 +226,11 @@ def _found(
         parts = _parts(reply, count)
     except ReplyUnreadable as error:
         return Verdict(Meaning.BACK_OFF, str(error))
-    found = dict[str, str]()
+    found = list[dict[str, Any]]()
     for part in parts:
         if part.status != 200:
             return verdicts.of_whole(part.status, part.headers, part.body, now)
-        for row in _entries(part.body):
-            key, id_ = row.get(mapping.key_attribute), row.get(facts.primary_id)
-            if isinstance(key, str) and is_id(id_):
-                found[same_key(key)] = id_
+        found += _entries(part.body)
     return found if len(parts) == count else _NOT_RUN
 
 
