@@ -7,7 +7,10 @@ from ops.cli.ending import REFUSED, fail
 from ops.cli.session import Output, Session
 from services.sync.connection import OutcomeState
 
-_COUNTED = ("module", "create", "change", "unchanged", "refuse", "faults")
+_COUNTED = (
+    *("module", "create", "change", "unchanged", "delete", "deactivate", "refuse"),
+    "faults",
+)
 _LOOKED_AT = ("module", "would", "record", "key", "columns", "reason")
 _STEPS = ("step", "ok", "reason", "note")
 

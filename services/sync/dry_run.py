@@ -1,15 +1,16 @@
-"""What a push would do, before anything is sent: what would be made, changed and refused, and why.
+"""What a push would do, before anything is sent: what would be made, changed, removed and refused.
 
 Nothing of the records leaves but the keys of those that would be written, which the CRM is asked
 for; nothing is saved.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
 
-from contracts.clients import PresentRecord, TenantsClient
+from contracts.clients import PresentRecord, PresentRecords, TenantsClient
 from contracts.ids import ConnectionId, TenantId
 from kit.db import Database
 from kit.problems import NotFound
@@ -21,7 +22,7 @@ from services.sync.family import parents_first
 from services.sync.probes import Probes
 from services.sync.problems import CrmProbeFailed
 from services.sync.push.difference import difference
-from services.sync.push.plan import key_of, mapped
+from services.sync.push.plan import Removal, key_of, mapped, removal_of, withdrawn
 from services.sync.store import connections, outgoing
 from services.sync.store.connections import ConnectionRow
 from services.sync.store.outgoing import DueRow
@@ -38,6 +39,7 @@ class _Sorted:
 
     writes: list[DryRunRow] = field(default_factory=list)
     known: set[UUID] = field(default_factory=set)  # whose row in the CRM is known
+    removed: list[tuple[UUID, Removal]] = field(default_factory=list)
     refused: list[DryRunRow] = field(default_factory=list)
     unchanged: int = 0
 
@@ -82,7 +84,12 @@ class DryRuns:
         made = _sort(present.rows, due, mapping, target, hash_key)
         asked = [one.key for one in made.writes if one.record not in made.known]
         there = _told(await crm.find(mapping, asked), module) if asked else {}
-        return _shown(module, made, {target.same_key(key) for key in asked} - there.keys(), target)
+        made.removed = _gone(present, due, mapping)
+        async with self.db.read() as session:
+            shown = [record for record, _ in made.removed[:_SHOWN]]
+            keys = await outgoing.keys_of(session, row.id, shown)
+        new = {target.same_key(key) for key in asked} - there.keys()
+        return _shown(module, made, new, target, keys)
 
     async def _due(
         self, row: ConnectionRow, connection: Connection, module: str, limit: int
@@ -95,7 +102,7 @@ class DryRuns:
         while more and len(found) < limit and pages < _PAGES:
             page = await self.tenants.changes(connection.tenant, row.id, position, limit)
             for one in page.rows:
-                if one.module == module and one.op == "upsert" and len(found) < limit:
+                if one.module == module and len(found) < limit:
                     found.setdefault(one.id, DueRow(one.id))
             position, more, pages = page.position, page.more, pages + 1
         unread = found.keys() - {one.record for one in rows}
@@ -127,7 +134,8 @@ def _sort(
             made.refused.append(_row(record, "refuse", columns, problem))
             continue
         is_known = row.crm_id is not None
-        found = difference(hash_key, record.id, key, converted.values, row.sent, whole=not is_known)
+        values = {**converted.values, **withdrawn(row.sent, record.fields, mapping)}
+        found = difference(hash_key, record.id, key, values, row.sent, whole=not is_known)
         if not found.values:
             made.unchanged += 1
             continue
@@ -135,6 +143,17 @@ def _sort(
         if is_known:
             made.known.add(record.id)
     return made
+
+
+def _gone(
+    present: PresentRecords, due: Mapping[UUID, DueRow], mapping: ModuleMapping
+) -> list[tuple[UUID, Removal]]:
+    """Records that are not there any more, and how their rows go; one whose row stays is none."""
+    there = {one.id for one in present.rows}
+    found = [
+        (one, removal_of(due[one], mapping, present.chosen)) for one in due if one not in there
+    ]
+    return [(record, form) for record, form in found if form is not None]
 
 
 def _row(record: PresentRecord, would: str, columns: Sequence[str], reason: str = "") -> DryRunRow:
@@ -149,7 +168,9 @@ def _row(record: PresentRecord, would: str, columns: Sequence[str], reason: str 
     )
 
 
-def _shown(module: str, made: _Sorted, new: set[str], target: Target) -> DryRunModule:
+def _shown(
+    module: str, made: _Sorted, new: set[str], target: Target, keys: Mapping[UUID, str]
+) -> DryRunModule:
     """Of two records that go into one new row, the push would park one; here both would make it."""
     created = [
         one.model_copy(update={"would": "create"})
@@ -158,11 +179,18 @@ def _shown(module: str, made: _Sorted, new: set[str], target: Target) -> DryRunM
     ]
     makers = {one.record for one in created}
     changed = [one for one in made.writes if one.record not in makers]
+    removed = [
+        DryRunRow(record=record, key=keys[record], would=form, columns=[], reason="")
+        for record, form in made.removed[:_SHOWN]
+    ]
+    forms = Counter(form for _, form in made.removed)
     return DryRunModule(
         module=module,
         create=len(created),
         change=len(changed),
         unchanged=made.unchanged,
+        delete=forms["delete"],
+        deactivate=forms["deactivate"],
         refuse=len(made.refused),
-        rows=[*created[:_SHOWN], *changed[:_SHOWN], *made.refused[:_SHOWN]],
+        rows=[*created[:_SHOWN], *changed[:_SHOWN], *removed, *made.refused[:_SHOWN]],
     )

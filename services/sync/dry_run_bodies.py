@@ -18,17 +18,18 @@ class DryRunWanted(Strict):
 
 class DryRunRow(BaseModel):
     """What would become of one record; `columns` are those that would be written, or is the one
-    whose value is refused."""
+    whose value is refused. A record that is gone has the key that it was last read with."""
 
     record: UUID
     key: str
-    would: Literal["create", "change", "refuse"]
+    would: Literal["create", "change", "delete", "deactivate", "refuse"]
     columns: list[str]
     reason: str
 
 
 class DryRunModule(BaseModel):
-    """Counts over the records that were looked at, and the first rows of each sort.
+    """Counts over the records that were looked at, and the first rows of each sort. `delete` and
+    `deactivate` count records that are gone here, whose rows go by the module's policy.
 
     Where there are `faults` the mapping cannot work, and no record was looked at.
     """
@@ -38,6 +39,8 @@ class DryRunModule(BaseModel):
     create: int = 0
     change: int = 0
     unchanged: int = 0
+    delete: int = 0
+    deactivate: int = 0
     refuse: int = 0
     rows: list[DryRunRow] = Field(default_factory=list)
 

@@ -141,7 +141,8 @@ async def dry_run_connection(
     parts: With,
     _actor: Annotated[Actor, needs("connection.run")],
 ) -> DryRunView:
-    """What a push would make, change and refuse; only keys leave, to ask the CRM which it has."""
+    """What a push would make, change, remove and refuse; only keys leave, to ask the CRM which it
+    has."""
     return await parts.dry_runs.run(tenant, connection, wanted)
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from contracts.clients import PresentRecord
 from services.sync.connection import ModuleMapping
-from services.sync.crm import RowForm, RowWrite, Target
+from services.sync.crm import RowWrite, Target
 from services.sync.push.claims import Claim, Claims
 from services.sync.push.difference import IN_FLIGHT, difference
 from services.sync.push.patience import parked
@@ -20,6 +20,7 @@ from services.sync.store.settling import Intent, Settlement
 GONE = "the record is gone; its row in the CRM stays"
 NOT_CHOSEN = "the record's module is not chosen any more; its row in the CRM stays"
 EMPTY = "all chosen fields of the record are empty: there is nothing to send"
+Removal = Literal["delete", "deactivate"]
 TAKEN = "another record has this key in the CRM, where letter case, accents and blanks do not count"
 
 
@@ -132,20 +133,26 @@ def plan(
     return made
 
 
+def removal_of(row: DueRow, mapping: ModuleMapping, is_chosen: bool) -> Removal | None:
+    """How the row of a record that is not there any more goes; None where it stays as it is."""
+    policy = mapping.deletions
+    if policy == "keep" or not is_chosen or row.crm_key is None:
+        return None
+    return None if policy == "deactivate" and row.is_inactive else policy
+
+
 def _vanished(
     row: DueRow, rules: Rules, now: datetime, busy: Collection[str]
 ) -> Item | Settlement | None:
     """The row of a record that was deleted goes by the module's policy; of one that is only not
     chosen any more, it stays."""
-    policy = rules.mapping.deletions
-    stays = policy == "keep" or not rules.is_chosen or row.crm_key is None
-    if stays or (policy == "deactivate" and row.is_inactive):
+    form = removal_of(row, rules.mapping, rules.is_chosen)
+    if form is None:
         reason, code = (GONE, "gone") if rules.is_chosen else (NOT_CHOSEN, "not-chosen")
         return Settlement(row.record, "removed", now, reason=reason, code=code)
     assert row.crm_key is not None
     if row.crm_key in busy:
         return None
-    form: RowForm = "delete" if policy == "delete" else "deactivate"
     return Item(row, RowWrite(form, row.crm_key, crm_id=row.crm_id or ""), row.crm_key)
 
 

@@ -212,6 +212,15 @@ async def known(
     return [DueRow(**row) for row in await session.all(query)]
 
 
+async def keys_of(
+    session: ReadSession, connection: ConnectionId, records: Sequence[UUID]
+) -> dict[UUID, str]:
+    """What these records were called when they were read last."""
+    query = select(outgoing.c.record, outgoing.c.key)
+    of_records = (outgoing.c.connection == connection, outgoing.c.record.in_(records))
+    return {row["record"]: row["key"] for row in await session.all(query.where(*of_records))}
+
+
 async def next_due(
     session: ReadSession, connection: ConnectionId, modules: Sequence[str]
 ) -> datetime | None:

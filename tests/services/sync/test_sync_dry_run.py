@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+from sqlalchemy import text
+
 from contracts.ids import TenantId, new_id
 from tests.services.sync.running_sync import Sync
 from tests.services.sync.typed_crm import alter
@@ -144,3 +147,69 @@ async def test_who_asks_for_what_is_not_there_is_told(sync: Sync) -> None:
     answer = await sync.http.post(path, json={})
     assert answer.status_code == 422
     assert answer.json()["detail"] == "the CRM answered with status 500"
+
+
+@pytest.mark.parametrize("policy", ["delete", "deactivate", "keep"])
+@pytest.mark.parametrize("is_read", [True, False])
+async def test_rows_that_would_go_by_the_policy_are_counted_and_shown(
+    sync: Sync, policy: str, is_read: bool
+) -> None:
+    """Also where the deletion itself was not read yet; the CRM is asked nothing of them."""
+    sync.peer.choice = {"organisation": ["name", "sector"]}
+    kept = sync.peer.put("KEPT", name="Kept")
+    gone = [sync.peer.put(f"K{number}", name="Gone") for number in range(22)]
+    modules = {"organisation": MAPPING | {"deletions": policy}}
+    connection = await sync.connect(modules=modules)
+    await sync.settled(connection, ok=23)
+    if is_read:
+        async with sync.parts.db.write() as session:
+            held = "UPDATE connection SET retry_at = now() + interval '1 day'"
+            marked = "UPDATE outgoing SET state = 'pending'"
+            await session.run(text(held))
+            await session.run(text(marked))
+    else:
+        assert (await sync.http.post(f"{sync.path}/{connection}/pause")).status_code == 204
+    for record in gone:
+        sync.peer.delete(record)
+    sync.peer.delete(sync.peer.put("NEVER", name="Sent"))
+    sync.peer.put("KEPT", id_=kept, name="Changed")
+    before = len(sync.simulator.requests())
+    found = await dry_run(sync, connection)
+    expected = {"change": 1, "delete": 0, "deactivate": 0, "refuse": 0} | (
+        {} if policy == "keep" else {policy: 22}
+    )
+    assert {name: found[name] for name in expected} == expected
+    shown = [one for one in found["rows"] if one["would"] == policy]
+    assert len(shown) == (0 if policy == "keep" else 20)  # the first of the sort
+    assert {(one["key"], one["record"]) for one in shown} <= {
+        (f"K{number}", str(record)) for number, record in enumerate(gone)
+    }
+    asked = [str(request.body) for request in sync.simulator.requests()[before:]]
+    assert not [one for one in asked if "K1" in one]
+    assert len(sync.simulator.records()) == 23
+
+
+async def test_where_a_module_is_withdrawn_no_row_would_go(sync: Sync) -> None:
+    sync.peer.choice = {"organisation": ["name", "sector"]}
+    sync.peer.fill(2)
+    modules = {"organisation": MAPPING | {"deletions": "delete"}}
+    connection = await sync.connect(modules=modules)
+    await sync.settled(connection, ok=2)
+    assert (await sync.http.post(f"{sync.path}/{connection}/pause")).status_code == 204
+    async with sync.parts.db.write() as session:
+        await session.run(text("UPDATE outgoing SET state = 'pending'"))
+    sync.peer.choice = {}
+    found = await dry_run(sync, connection)
+    assert (found["delete"], found["rows"]) == (0, [])
+
+
+async def test_a_column_that_would_be_cleared_is_a_change(sync: Sync) -> None:
+    sync.peer.choice = {"organisation": ["name", "sector"]}
+    sync.peer.put("A", name="One", sector="Energy")
+    modules = {"organisation": MAPPING | {"withdrawn": "clear"}}
+    connection = await sync.connect(modules=modules)
+    await sync.settled(connection, ok=1)
+    assert (await sync.http.post(f"{sync.path}/{connection}/pause")).status_code == 204
+    sync.peer.choice = {"organisation": ["name"]}
+    found = await dry_run(sync, connection)
+    assert rows(found) == {("A", "change", "industrycode", "")}
