@@ -98,7 +98,7 @@ def create_app(
                 Expiries(db).timer(),
                 forgetting(db, timedelta(days=settings.ledger_keep_days), settings.push_s),
             ],
-            closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes],
+            closing=[locks.close, guard.close, client.aclose, pusher.forget_wakes, looks.close],
             parts=SyncParts(
                 db=db,
                 registry=registry,

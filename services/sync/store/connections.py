@@ -181,15 +181,17 @@ def _looking(looks: ColumnElement[int]) -> ColumnElement[timedelta]:
     return func.least(_FIRST_LOOK * func.power(2, func.least(looks, 16)), _SLOWEST_LOOK)
 
 
-async def take_look(session: WriteSession) -> ConnectionRow | None:
-    """The broken connection that has waited longest for a look that is due; the next one is later
-    already, so that nobody else takes it."""
+async def take_look(session: WriteSession, but_of: Sequence[TenantId] = ()) -> ConnectionRow | None:
+    """The broken connection that was looked at the fewest times, and has waited longest, of those
+    whose look is due; the next one is later already, so that nobody else takes it."""
     due = select(connection.c.id).where(
         connection.c.state == "broken",
         connection.c.suspended.is_(False),
         connection.c.look_at <= _NOW,
+        connection.c.tenant.not_in(but_of),
     )
-    first = due.order_by(connection.c.look_at).limit(1).with_for_update(skip_locked=True)
+    ordered = due.order_by(connection.c.looks, connection.c.look_at)
+    first = ordered.limit(1).with_for_update(skip_locked=True)
     looks = connection.c.looks + 1
     query = update(connection).where(connection.c.id == first.scalar_subquery())
     taken = query.values(looks=looks, look_at=_NOW + _looking(looks))
