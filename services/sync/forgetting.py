@@ -15,6 +15,7 @@ KEEP_RUNS = timedelta(days=90)
 RUNS_MOST = 1000  # of each connection
 EVERY_S = 3600.0
 BATCH = 2000
+CONNECTIONS = 10  # each takes its runs along, as many as are kept
 
 
 def forgetting(db: Database, keep_ledger: timedelta, push_s: float) -> Timer:
@@ -22,15 +23,15 @@ def forgetting(db: Database, keep_ledger: timedelta, push_s: float) -> Timer:
 
     async def forget() -> None:
         now = clock.now()
-        for forget_some, before in (
-            (ledger.forget, now - keep_ledger),
-            (outgoing.forget_vanished, now - KEEP_VANISHED),
-            (connections.forget_removed, now - keep_ledger),
-            (credentials.forget_replaced, now - KEEP_REPLACED),
-            (runs.forget, now - KEEP_RUNS),
-            (_surplus_of_runs, now),
+        for forget_some, before, most in (
+            (ledger.forget, now - keep_ledger, BATCH),
+            (outgoing.forget_vanished, now - KEEP_VANISHED, BATCH),
+            (credentials.forget_replaced, now - KEEP_REPLACED, BATCH),
+            (runs.forget, now - KEEP_RUNS, BATCH),
+            (_surplus_of_runs, now, BATCH),
+            (connections.forget_removed, now - keep_ledger, CONNECTIONS),
         ):
-            await in_batches(db, forget_some, before, BATCH)
+            await in_batches(db, forget_some, before, most)
         async with db.write() as session:
             await runs.end_silent(session, now - timedelta(seconds=2 * push_s))
 

@@ -203,3 +203,26 @@ async def test_one_record_can_be_sent_again_by_its_key(sync: Sync) -> None:
     assert len(sync.sent()) == 4
     bad = await sync.http.post(f"{sync.path}/{connection}/resync", json={"key": "K1"})
     assert bad.status_code == 422
+
+
+async def test_rows_of_which_no_id_was_kept_get_theirs_by_a_resync(sync: Sync) -> None:
+    """As an earlier version has left them; also one whose key has changed since, which is the same
+    row all the same."""
+    sync.peer.fill(3)
+    connection = await sync.connect()
+    await sync.settled(connection, ok=3)
+    before = {row["accountid"] for row in sync.simulator.records()}
+    await sync.http.post(f"{sync.path}/{connection}/pause")
+    async with sync.parts.db.write() as session:
+        await session.run(text("UPDATE outgoing SET crm_id = NULL"))
+    renamed = next(one["id"] for one in sync.peer.records.values() if one["key"] == "K1")
+    sync.peer.put("OTHER", id_=renamed)
+    answer = await sync.http.post(f"{sync.path}/{connection}/resync", json={})
+    assert answer.json() == {"resynced": 3}
+    await sync.http.post(f"{sync.path}/{connection}/resume")
+    await eventually(lambda: set(sync.simulator.by_key()) == {"K0", "OTHER", "K2"})
+    await sync.settled(connection, ok=3)
+    assert {row["accountid"] for row in sync.simulator.records()} == before
+    async with sync.parts.db.read() as session:
+        known = "SELECT count(DISTINCT crm_id) FROM outgoing"
+        assert await session.scalar(text(known)) == 3

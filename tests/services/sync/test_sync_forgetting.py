@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import text
 
 from contracts.ids import new_id
 from kit.db import Database
 from kit.timers import running
-from services.sync.forgetting import BATCH, forgetting
+from services.sync.forgetting import BATCH, CONNECTIONS, forgetting
+from services.sync.store import connections
 from tests.eventually import eventually
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
@@ -85,6 +88,28 @@ async def test_a_removed_connection_is_forgotten_when_its_ledger_is(sync: Sync) 
     await forgotten(sync, "SELECT count(*) FROM connection WHERE state = 'removed'")
     assert (await sync.http.get(f"{sync.path}/{first}/ledger")).status_code == 404
     assert (await sync.get(f"/{second}"))["state"] == "active"
+
+
+async def test_removed_connections_go_a_few_at_a_time_with_their_runs(
+    sync: Sync, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand of them would take a million runs along, in one statement."""
+    await sync.connect()
+    some, forget_removed = list[int](), connections.forget_removed
+
+    async def counted(*given: Any) -> int:
+        some.append(await forget_removed(*given))
+        return some[-1]
+
+    monkeypatch.setattr(connections, "forget_removed", counted)
+    gone = (
+        "INSERT INTO connection (id, tenant, name, kind, state, address, modules, updated_at)"
+        " SELECT gen_random_uuid(), gen_random_uuid(), '', 'dataverse', 'removed', '{}', '{}',"
+        " now() - interval '900 days' FROM generate_series(1, :count)"
+    )
+    await run(sync, gone, count=2 * CONNECTIONS + 1)
+    await forgotten(sync, "SELECT count(*) FROM connection WHERE state = 'removed'")
+    assert some[:3] == [CONNECTIONS, CONNECTIONS, 1]
 
 
 async def test_sync_forgets_by_itself(
