@@ -217,7 +217,7 @@ async def keys_of(
 ) -> dict[UUID, str]:
     """What these records were called when they were read last."""
     query = select(outgoing.c.record, outgoing.c.key)
-    of_records = (outgoing.c.connection == connection, outgoing.c.record.in_(records))
+    of_records = (outgoing.c.connection == connection, among(outgoing.c.record, records))
     return {row["record"]: row["key"] for row in await session.all(query.where(*of_records))}
 
 
