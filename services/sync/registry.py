@@ -17,7 +17,7 @@ from services.sync.crm import NewConnection, Probe, connection_of, stored_addres
 from services.sync.environments import Environments
 from services.sync.probes import Probes, require
 from services.sync.problems import ConnectionStateConflict, ConnectionsTooMany
-from services.sync.store import connections, credentials, outcomes, runs, to_forget
+from services.sync.store import connections, credentials, described, outcomes, runs, to_forget
 from services.sync.store.connections import ConnectionRow, NewConnectionRow
 from services.sync.store.outcomes import OutcomeFilter
 from services.sync.store.to_forget import ToForget
@@ -111,13 +111,15 @@ class Registry:
 
     async def remove(self, tenant: TenantId, id_: ConnectionId) -> None:
         """Forget secrets and outcomes; the ledger is kept, and the CRM's rows stay."""
-        await self._get(tenant, id_)
+        row = await self._get(tenant, id_)
         async with self._db.write() as session:
-            await self._remove(session, tenant, id_)
+            await self._remove(session, row)
 
-    async def _remove(self, session: WriteSession, tenant: TenantId, id_: ConnectionId) -> None:
+    async def _remove(self, session: WriteSession, row: ConnectionRow) -> None:
+        tenant, id_ = row.tenant, row.id
         await connections.set_state(session, id_, "removed", was=("active", "paused", "broken"))
         await credentials.drop_all(session, id_)
+        await described.forget(session, id_, list(row.modules))
         await to_forget.put(session, id_, ToForget(everything=True))
         await outbox.add(session, ConnectionRemoved(tenant=tenant, connection=id_))
 

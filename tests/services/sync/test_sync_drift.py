@@ -79,6 +79,22 @@ async def test_a_mapped_column_that_is_gone_breaks_the_connection_before_a_row_i
     ]
 
 
+async def test_of_a_removed_connection_nothing_is_kept_of_what_its_crm_has_described(
+    sync: Sync,
+) -> None:
+    sync.peer.put("K1", name="A", sector="Energy")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+
+    async def kept() -> int:
+        async with sync.parts.db.read() as session:
+            return int(await session.scalar(text("SELECT count(*) FROM described")))
+
+    assert await kept() == 1
+    assert (await sync.http.delete(f"{sync.path}/{connection}")).status_code == 204
+    assert await kept() == 0
+
+
 async def test_a_probe_and_the_push_after_it_ask_once(sync: Sync) -> None:
     sync.peer.put("K1", name="A", sector="Energy")
     connection = await sync.connect()

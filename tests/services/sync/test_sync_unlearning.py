@@ -1,7 +1,8 @@
 """However many rows a connection has: moving or removing it answers at once, what was believed is
 forgotten in parts, and nothing is sent with a half of it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from services.sync.store import connections, to_forget
 from services.sync.store.settling import Intent
 from services.sync.store.to_forget import ToForget
 from tests.eventually import eventually
+from tests.gateway.edge_parts import serving
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
 from tests.services.sync.simulated_crms import SimulatedCrm
+from tests.services.sync.sync_process import SyncProcess, services_of
 
 _PART = unlearning.AT_ONCE
 _ROWS = 2 * _PART + 1
@@ -169,6 +172,43 @@ async def test_what_a_process_has_left_half_done_is_done_by_the_next_one(
         await eventually(lambda: len(simulator.records()) == 1)
         assert (await sync.get(f"/{connection}"))["forgetting"] is False
         assert await count(sync, _BELIEVED) == 1
+
+
+async def test_a_process_that_is_killed_leaves_whole_parts_and_nothing_is_sent_before_the_end(
+    still: Sync, free_port: Callable[[], int]
+) -> None:
+    rows = 20 * _PART
+    connection = await filled(still, rows=rows)
+    port = free_port()
+    async with serving(services_of(still.peer), port):
+        services = f"http://127.0.0.1:{port}"
+        victim, next_one = (SyncProcess(still, services, free_port) for _ in range(2))
+        try:
+            await moved(still, connection)
+            starting = asyncio.create_task(victim.start())
+            await eventually(lambda: has_begun(still, rows), 60.0)
+            victim.kill()
+            await asyncio.gather(starting, return_exceptions=True)
+            left = await count(still, _BELIEVED)
+            assert 0 < left < rows
+            assert left % _PART == 0
+            assert not await may_push(still, connection)
+            assert still.sent() == []
+            await next_one.start()
+            await eventually(lambda: has_ended(still, connection), 60.0)
+            assert await count(still, _BELIEVED) == 0
+            assert await may_push(still, connection)
+        finally:
+            victim.kill()
+            next_one.kill()
+
+
+async def has_ended(sync: Sync, connection: ConnectionId) -> bool:
+    return not (await sync.get(f"/{connection}"))["forgetting"]
+
+
+async def has_begun(sync: Sync, rows: int) -> bool:
+    return await count(sync, _BELIEVED) < rows
 
 
 async def test_the_loop_forgets_a_part_of_each_connection_in_its_turn(still: Sync) -> None:
