@@ -1,6 +1,6 @@
 """Statements on what is still to be forgotten of a connection's rows, part by part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import UUID
@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from contracts.ids import ConnectionId, TenantId
 from kit.db import ReadSession, WriteSession
+from services.sync.store.arrays import among
 from services.sync.tables import connection, outgoing
 
 _FIRST = UUID(int=0)
@@ -92,40 +93,39 @@ async def forget_some(session: WriteSession, id_: ConnectionId, most: int) -> bo
     row = await session.first(query.where(connection.c.id == id_).with_for_update())
     if row is None or row["to_forget"] is None:
         return True
-    after = row["forgotten_to"] or _FIRST
-    last = await _last_of_part(session, id_, after, most)
-    part = [outgoing.c.connection == id_, outgoing.c.record > after]
-    if last is not None:
-        part.append(outgoing.c.record <= last)
-    await _forget(session, ToForget.stored(row["to_forget"]), part)
-    done = {"to_forget": null()} if last is None else {}
-    changes = {"forgotten_to": last, **done}
+    part = await _part(session, id_, row["forgotten_to"] or _FIRST, most)
+    await _forget(session, id_, ToForget.stored(row["to_forget"]), part)
+    is_last = len(part) < most
+    done = {"to_forget": null(), "forgotten_to": null()}
+    changes = done if is_last else {"forgotten_to": max(part)}
     await session.run(update(connection).where(connection.c.id == id_).values(changes))
-    return last is None
+    return is_last
 
 
-async def _last_of_part(
-    session: ReadSession, id_: ConnectionId, after: UUID, most: int
-) -> UUID | None:
-    """None where there are fewer than `most` records after this one."""
+async def _part(session: ReadSession, id_: ConnectionId, after: UUID, most: int) -> dict[UUID, str]:
+    """The records after this one, with their modules."""
     following = (outgoing.c.connection == id_, outgoing.c.record > after)
-    ordered = select(outgoing.c.record).where(*following).order_by(outgoing.c.record)
-    found = await session.scalar(ordered.offset(most - 1).limit(1))
-    return None if found is None else UUID(str(found))
+    query = select(outgoing.c.record, outgoing.c.module).where(*following)
+    rows = await session.all(query.order_by(outgoing.c.record).limit(most))
+    return {row["record"]: row["module"] for row in rows}
 
 
 async def _forget(
-    session: WriteSession, what: ToForget, part: Sequence[ColumnElement[bool]]
+    session: WriteSession, id_: ConnectionId, what: ToForget, part: Mapping[UUID, str]
 ) -> None:
+    """By the records alone: with the module in it a statement may be run over all of the module."""
+
+    def of(modules: Collection[str]) -> list[ColumnElement[bool]]:
+        wanted = [record for record, module in part.items() if module in modules]
+        return [outgoing.c.connection == id_, among(outgoing.c.record, wanted)]
+
     if what.everything:
-        await session.run(delete(outgoing).where(*part))
+        await session.run(delete(outgoing).where(*of(set(part.values()))))
         return
     if what.gone:
-        await session.run(delete(outgoing).where(*part, outgoing.c.module.in_(what.gone)))
+        await session.run(delete(outgoing).where(*of(what.gone)))
     if what.moved:
-        of_moved = update(outgoing).where(*part, outgoing.c.module.in_(what.moved))
-        await session.run(of_moved.values(_NOTHING))
+        await session.run(update(outgoing).where(*of(what.moved)).values(_NOTHING))
     for module, columns in what.columns.items():
         left = outgoing.c.sent.op("-")(cast(list(columns), ARRAY(Text)))
-        of_module = update(outgoing).where(*part, outgoing.c.module == module)
-        await session.run(of_module.values(sent=left))
+        await session.run(update(outgoing).where(*of([module])).values(sent=left))

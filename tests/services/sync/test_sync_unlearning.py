@@ -251,6 +251,24 @@ async def test_twice_as_many_rows_are_twice_as_many_parts_of_the_same_size(still
     assert parts == [[_PART] * 2 + [0], [_PART] * 4 + [0]]
 
 
+async def test_a_part_looks_at_no_more_rows_than_it_has_however_many_there_are(
+    still: Sync,
+) -> None:
+    connection, looked_at = await filled(still, rows=0), list[int]()
+    stats = "seq_tup_read + idx_tup_fetch + n_tup_upd FROM pg_stat_xact_user_tables"
+    for rows in (5 * _PART, 10 * _PART):
+        await fill(still, rows=rows)
+        async with still.parts.db.write() as session:
+            await to_forget.put(session, connection, ToForget(moved=["organisation"]))
+            await session.run(text("ANALYZE outgoing"))
+        async with still.parts.db.write() as session:
+            await to_forget.forget_some(session, connection, 100)
+            seen = await session.scalar(text(f"SELECT {stats} WHERE relname = 'outgoing'"))
+        looked_at.append(int(seen))
+        await run(still, "DELETE FROM outgoing")
+    assert max(looked_at) <= 3 * 100  # found, found once more, changed
+
+
 async def test_a_forgotten_connection_is_not_deleted_before_its_rows(still: Sync) -> None:
     """Its rows would go with it, all at once."""
     connection = await filled(still)
