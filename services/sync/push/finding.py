@@ -10,7 +10,7 @@ from datetime import datetime
 from services.sync.connection import ModuleMapping
 from services.sync.crm import Crm, Verdict
 from services.sync.push.plan import Item
-from services.sync.push.settlements import made_again, not_there, sought_again
+from services.sync.push.settlements import ended, made_again, not_there, sought_again
 from services.sync.store.settling import Settlement
 
 _REMOVING = ("delete", "deactivate")
@@ -83,4 +83,4 @@ async def _present(
     gone = [item for item in doubted if item.write.crm_id not in there]
     absent = {item.record for item in gone}
     left = [item for item in items if item.record not in absent]
-    return Located(left, asked=gone, settled=[made_again(item, now) for item in gone])
+    return Located(left, asked=gone, settled=[ended(item, made_again(item, now)) for item in gone])

@@ -19,6 +19,7 @@ _NOTHING: dict[str, Any] = {
     "crm_id": None,
     "is_inactive": False,
     "sent": literal({}, JSONB),
+    "doubted_at": None,
 }
 
 

@@ -47,6 +47,22 @@ async def sync(
 
 
 @pytest.fixture
+async def still(
+    sync_url: str,
+    tmp_path: Path,
+    simulator: SimulatedCrm,
+    peer: PeerTenants,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Sync]:
+    """A sync in which nothing is forgotten by itself."""
+    monkeypatch.setattr("services.sync.unlearning.Timer.wake", lambda _timer: None)
+    async with running_sync(
+        sync_url, tmp_path, simulator, peer, sweep_s=600.0, settle_s=600.0
+    ) as running:
+        yield running
+
+
+@pytest.fixture
 async def rotation(sync: Sync) -> Rotation:
     """A connection that has sent something."""
     made = Rotation(sync, await sync.connect())

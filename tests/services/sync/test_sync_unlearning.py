@@ -2,7 +2,7 @@
 forgotten in parts, and nothing is sent with a half of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,22 +35,6 @@ SELECT id, gen_random_uuid(), :module, 'K' || n, 'k' || n, 'k' || n, 'id' || n, 
 FROM connection, generate_series(1, :rows) AS n""")
 _BELIEVED = "crm_key IS NOT NULL OR crm_id IS NOT NULL OR sent <> '{}'"
 _HELD = "UPDATE connection SET retry_at = 'infinity'"  # the loop forgets, and no push begins
-
-
-@pytest.fixture
-async def still(
-    sync_url: str,
-    tmp_path: Path,
-    simulator: SimulatedCrm,
-    peer: PeerTenants,
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Sync]:
-    """A sync in which nothing is forgotten by itself."""
-    monkeypatch.setattr("services.sync.unlearning.Timer.wake", lambda _timer: None)
-    async with running_sync(
-        sync_url, tmp_path, simulator, peer, sweep_s=600.0, settle_s=600.0
-    ) as running:
-        yield running
 
 
 async def run(sync: Sync, sql: str, **values: Any) -> None:
@@ -180,13 +164,17 @@ async def test_a_process_that_is_killed_leaves_whole_parts_and_nothing_is_sent_b
     rows = 20 * _PART
     connection = await filled(still, rows=rows)
     port = free_port()
+
+    async def has_begun() -> bool:
+        return await count(still, _BELIEVED) < rows
+
     async with serving(services_of(still.peer), port):
         services = f"http://127.0.0.1:{port}"
         victim, next_one = (SyncProcess(still, services, free_port) for _ in range(2))
         try:
             await moved(still, connection)
             starting = asyncio.create_task(victim.start())
-            await eventually(lambda: has_begun(still, rows), 60.0)
+            await eventually(has_begun, 60.0)
             victim.kill()
             await asyncio.gather(starting, return_exceptions=True)
             left = await count(still, _BELIEVED)
@@ -205,10 +193,6 @@ async def test_a_process_that_is_killed_leaves_whole_parts_and_nothing_is_sent_b
 
 async def has_ended(sync: Sync, connection: ConnectionId) -> bool:
     return not (await sync.get(f"/{connection}"))["forgetting"]
-
-
-async def has_begun(sync: Sync, rows: int) -> bool:
-    return await count(sync, _BELIEVED) < rows
 
 
 async def test_the_loop_forgets_a_part_of_each_connection_in_its_turn(still: Sync) -> None:
