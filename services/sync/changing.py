@@ -12,6 +12,7 @@ from kit.db import Database, ReadSession, WriteSession
 from kit.problems import NotFound
 from services.sync.crm import ConnectionChange, address_with, connection_of
 from services.sync.environments import Environments
+from services.sync.looking_again import look_again
 from services.sync.probes import Probes, require
 from services.sync.problems import ConnectionStateConflict
 from services.sync.schemas import Resync
@@ -76,9 +77,11 @@ class Changes:
     async def resync(self, tenant: TenantId, id_: ConnectionId, wanted: Resync) -> int:
         """Take nothing that is known of the CRM's rows for granted; how many records it concerns.
 
-        Their rows are written over whole, and made again where they are gone. Where all are meant,
-        the feed is read again, too: whatever was lost on the way. Raises NotFound.
+        Their rows are written over whole, and made again where they are gone; rows of vanished
+        records that are there again are found. Where all are meant, the feed is read again, too:
+        whatever was lost on the way. Raises NotFound.
         """
+        same_key, resynced = None, 0
         async with self._db.write() as session:
             row = await _get(session, tenant, id_)
             if wanted.module is not None and wanted.module not in row.modules:
@@ -88,8 +91,12 @@ class Changes:
             elif wanted.key is not None:
                 await connections.alone(session, id_)
                 same_key = self._environments.same_key(connection_of(row), wanted.key)
-                return await resyncing.of_key(session, id_, wanted.module, same_key)
-        return sum([await self._in_parts(id_, take) for take in _resyncing(id_, wanted.module)])
+                resynced = await resyncing.of_key(session, id_, wanted.module, same_key)
+        if same_key is None:
+            takes = _resyncing(id_, wanted.module)
+            resynced = sum([await self._in_parts(id_, take) for take in takes])
+        await look_again(self._db, id_, wanted.module, same_key)
+        return resynced
 
     async def _in_parts(self, id_: ConnectionId, take: _Take) -> int:
         resynced, after = 0, None

@@ -1,5 +1,5 @@
-"""Forgetting: old lines of the ledger, rows of vanished records, old runs, connections nobody can
-ask for, and credentials that were replaced long ago."""
+"""Forgetting: old lines of the ledger, rows of vanished records and rows of the CRM that were left
+long ago, old runs, connections nobody can ask for, and credentials that were replaced."""
 
 from datetime import datetime, timedelta
 
@@ -7,7 +7,7 @@ from kit import clock
 from kit.db import Database, WriteSession
 from kit.forgetting import in_batches
 from kit.timers import Timer
-from services.sync.store import connections, credentials, ledger, outgoing, runs
+from services.sync.store import connections, credentials, ledger, left_rows, outgoing, runs
 
 KEEP_VANISHED = timedelta(days=30)
 KEEP_REPLACED = timedelta(days=7)
@@ -26,6 +26,7 @@ def forgetting(db: Database, keep_ledger: timedelta, push_s: float) -> Timer:
         for forget_some, before, most in (
             (ledger.forget, now - keep_ledger, BATCH),
             (outgoing.forget_vanished, now - KEEP_VANISHED, BATCH),
+            (left_rows.forget, now - KEEP_VANISHED, BATCH),
             (credentials.forget_replaced, now - KEEP_REPLACED, BATCH),
             (runs.forget, now - KEEP_RUNS, BATCH),
             (_surplus_of_runs, now, BATCH),

@@ -135,6 +135,19 @@ outgoing = Table(
     _moment("doubted_at", nullable=True),
 )
 
+left_row = Table(
+    "left_row",
+    metadata,
+    Column("connection", Uuid, primary_key=True),
+    Column("crm_id", Text, primary_key=True),
+    Column("module", Text, nullable=False),
+    Column("record", Uuid, nullable=False),
+    Column("same_key", Text, nullable=False),
+    Column("columns", ARRAY(Text), nullable=False),
+    _moment("left_at"),
+    _moment("look_at", nullable=True),
+)
+
 run = Table(
     "run",
     metadata,

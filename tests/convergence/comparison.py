@@ -13,9 +13,10 @@ from tests.convergence.world import World
 
 Row = Mapping[str, Any]
 _OUTGOING = text(
-    "SELECT record, module, key, state, code, reason, same_key, crm_key, crm_id FROM outgoing"
-    " WHERE connection = :connection"
+    "SELECT record, module, key, state, code, reason, same_key, crm_key, crm_id, sent, attempts,"
+    " recreates, marked FROM outgoing WHERE connection = :connection"
 )
+_LEFT = text("SELECT * FROM left_row WHERE connection = :connection")
 _WAITING = ("pending", "retry")
 _IDS = {"accounts": "accountid", "contacts": "contactid"}
 
@@ -32,11 +33,13 @@ class Both:
 
     def differences(self) -> list[str]:
         found = [f"{one['key']}: {one['state']} still" for one in self._present if _waits(one)]
-        missing = [one["key"] for one in self._records.values() if one["id"] not in self.known]
+        missing = [one["key"] for one in self.records.values() if one["id"] not in self.known]
         found += [f"{key}: never looked at" for key in missing]
         for one in self._present:
             found += self._of_record(one)
         owned = {one["crm_key"] for one in self.known.values() if self._may_own(one)}
+        # a row with the key of a record that waits for its parent will be that record's
+        owned |= {one["same_key"] for one in self._present if one["code"] == "reference-missing"}
         return found + [
             f"{row[TABLES[self.table]]}: a row that is nobody's"
             for key, row in self.rows.items()
@@ -44,13 +47,13 @@ class Both:
         ]
 
     @property
-    def _records(self) -> dict[UUID, Any]:
+    def records(self) -> dict[UUID, Any]:
         everything = self.world.peer.records.items()
         return {id_: one for id_, one in everything if one["module"] == self.module}
 
     @property
     def _present(self) -> list[Row]:
-        return [one for record, one in self.known.items() if record in self._records]
+        return [one for record, one in self.known.items() if record in self.records]
 
     def _of_record(self, one: Row) -> list[str]:
         key, code = one["key"], one["code"]
@@ -63,7 +66,10 @@ class Both:
                 filled = {name: value for name, value in wanted.items() if value is not None}
                 return [f"{key}: empty in spite of {filled}"] if filled else []
             case "parked" if code == "key-taken":
-                return [] if row is not None else [f"{key}: parked, but nobody has its key"]
+                is_had = row is not None or self._is_awaited(key)
+                return [] if is_had else [f"{key}: parked, but nobody has its key"]
+            case "parked" if code == "reference-missing" and self._lacks_parent(one["record"]):
+                return []
             case "pending" | "retry":
                 return []
         return [f"{key}: {one['state']} {code} {one['reason']}"]
@@ -84,13 +90,25 @@ class Both:
     def _wanted(self, record: UUID) -> dict[str, Any]:
         """What the columns have to hold; an empty text is nothing there."""
         chosen = self.world.peer.choice[self.module]
-        fields, columns = self._records[record]["fields"], self.world.columns(self.module)
+        fields, columns = self.records[record]["fields"], self.world.columns(self.module)
         wanted = {columns[name]: fields.get(name) or None for name in chosen}
         if parent := wanted.get("parentcustomerid"):
-            wanted["parentcustomerid"] = self._parents()[parent]
+            wanted["parentcustomerid"] = self._parents().get(parent, "a row that is not there")
         if self.world.policies.withdrawn == "clear":
             wanted |= {columns[name]: None for name in columns if name not in chosen}
         return wanted
+
+    def _is_awaited(self, key: str) -> bool:
+        """By an older record that only waits for what it refers to."""
+        return any(
+            one["code"] == "reference-missing" and folded(one["key"]) == folded(key)
+            for one in self._present
+        )
+
+    def _lacks_parent(self, record: UUID) -> bool:
+        """Who refers to what the CRM does not have waits for it; whether it should be there, the
+        comparison of its own module says."""
+        return self.records[record]["fields"].get("employer") not in self._parents()
 
     def _parents(self) -> dict[str, Any]:
         crm = self.world.crm
@@ -99,12 +117,11 @@ class Both:
     def _may_own(self, one: Row) -> bool:
         """Whose row is allowed to be there: present records', and those that cannot have their new
         key, whose old row stays as it is."""
-        return one["record"] in self._records and one["state"] in ("ok", "parked", *_WAITING)
+        return one["record"] in self.records and one["state"] in ("ok", "parked", *_WAITING)
 
     def _may_stay(self, row: Row) -> bool:
-        """The row of a record that is gone, by policy. A row that had been deleted and is there
-        again in a restored environment is told to nobody: a resync does not look for it."""
-        if row[_IDS[self.table]] in self.world.returned:
+        """The row of a record that is gone, by policy, and what another writer has made."""
+        if row[_IDS[self.table]] in self.world.foreign:
             return True
         match self.world.policies.deletions:
             case "keep":
@@ -121,6 +138,8 @@ def _waits(one: Row) -> bool:
 async def both(world: World) -> list[Both]:
     async with world.sync.parts.db.read() as session:
         known = await session.all(_OUTGOING, {"connection": world.connection})
+        left = await session.all(_LEFT, {"connection": world.connection})
+    world.foreign -= {row["crm_id"] for row in (*known, *left)}  # a record of ours has had them
     found = []
     for module, mapping in world.mappings.items():
         table = mapping["table"]
@@ -134,6 +153,24 @@ async def both(world: World) -> list[Both]:
 async def differences(world: World) -> list[str]:
     """Sentences; none: both sides are equal."""
     return [line for one in await both(world) for line in one.differences()]
+
+
+async def about(world: World, keys: set[str]) -> list[str]:
+    """All that both sides know of these keys, for whoever has to find out why they differ."""
+    meant, told = {folded(key) for key in keys}, list[str]()
+    for one in await both(world):
+        theirs = [row for key, row in one.rows.items() if key in meant]
+        ids = {row[_IDS[one.table]] for row in theirs}
+        told += [f"theirs: {row}" for row in theirs]
+        told += [
+            f"sync: {dict(row)}"
+            for row in one.known.values()
+            if not meant.isdisjoint({row["same_key"], row["crm_key"]}) or row["crm_id"] in ids
+        ]
+        told += [f"ours: {row}" for row in one.records.values() if folded(row["key"]) in meant]
+    async with world.sync.parts.db.read() as session:
+        left = await session.all(_LEFT, {"connection": world.connection})
+    return told + [f"left: {dict(row)}" for row in left if row["same_key"] in meant]
 
 
 async def note_ids(world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from contracts.ids import new_id
-from tests.convergence.world import MODULES, PARENTS, SECRET, World
+from tests.convergence.world import LATE, MODULES, PARENTS, SECRET, World
 
 _KEYS = 20  # few of each module, so that keys meet again
 _HIDDEN = {"organisation": "cik", "person": "phone"}
@@ -21,6 +21,7 @@ class OurSide:
         "call_otherwise": 3,
         "delete": 4,
         "make_again": 3,
+        "parent_comes": 1,
         "choose": 1,
         "pause": 1,
         "resume": 2,
@@ -39,9 +40,11 @@ class OurSide:
     async def heal(self) -> None:
         await self.resume()
 
-    def _some(self) -> dict[str, Any] | None:
-        movable = [one for one in self._peer.records.values() if one["key"] not in PARENTS]
-        return self._chance.choice(sorted(movable, key=lambda one: one["id"])) if movable else None
+    def _some(self, *, of_parents: bool = False) -> dict[str, Any] | None:
+        """What persons refer to keeps its key, and is never deleted."""
+        fixed = () if of_parents else PARENTS + LATE
+        found = [one for one in self._peer.records.values() if one["key"] not in fixed]
+        return self._chance.choice(sorted(found, key=lambda one: one["id"])) if found else None
 
     def _free_key(self, module: str) -> str | None:
         """One that no record has; two records of ours never have one key."""
@@ -56,13 +59,13 @@ class OurSide:
 
     def _value(self, field: str) -> str:
         if field == "employer":
-            return self._chance.choice(PARENTS)
+            return self._chance.choice(PARENTS + LATE)
         return f"{field} {self._chance.randrange(1000)}"
 
     def _make(self, module: str, key: str, values: dict[str, Any]) -> str:
         hidden = {_HIDDEN[module]: f"{SECRET} {key}"}
         self._peer.put(key, module=module, id_=new_id(), **hidden, **values)
-        self._world.keys.add(key)
+        self._world.note_keys()
         return f"{key} {values}"
 
     async def create(self) -> str:
@@ -70,13 +73,19 @@ class OurSide:
         key = self._free_key(module)
         return self._make(module, key, self._values(module)) if key else ""
 
+    async def parent_comes(self) -> str:
+        """Persons may have referred to it for long."""
+        present = {one["key"] for one in self._peer.records.values()}
+        missing = [key for key in LATE if key not in present]
+        return self._make("organisation", missing[0], {"name": missing[0]}) if missing else ""
+
     async def change(self) -> str:
-        record = self._some()
+        record = self._some(of_parents=True)
         return self._write(record, self._values(record["module"])) if record else ""
 
     async def clear(self) -> str:
         """To nothing, or to an empty text, which is nothing there."""
-        if (record := self._some()) is None:
+        if (record := self._some(of_parents=True)) is None:
             return ""
         field = self._chance.choice(MODULES[record["module"]])
         is_text = field != "employer" and self._chance.random() < 0.3
@@ -85,7 +94,7 @@ class OurSide:
     def _write(self, record: dict[str, Any], values: dict[str, Any], key: str = "") -> str:
         name = key or record["key"]
         self._peer.put(name, module=record["module"], id_=record["id"], **values)
-        self._world.keys.add(name)
+        self._world.note_keys()
         return f"{record['key']} -> {name} {values}" if key else f"{name} {values}"
 
     async def call_otherwise(self) -> str:
@@ -98,6 +107,7 @@ class OurSide:
             return ""
         self._peer.delete(UUID(str(record["id"])))
         self._gone.append((record["module"], record["key"]))
+        self._world.note_keys()
         return str(record["key"])
 
     async def make_again(self) -> str:
@@ -125,8 +135,11 @@ class OurSide:
         self._kept = deepcopy(self._peer.records)
 
     async def restore(self) -> str:
+        """But for parents that have come since: what refers to them would be told of nothing."""
         self._chain += 1
-        self._peer.records = deepcopy(self._kept)
+        late = {id_: one for id_, one in self._peer.records.items() if one["key"] in LATE}
+        self._peer.records = deepcopy(self._kept) | late
+        self._world.note_keys()
         self._peer.journal, self._peer.chain = [], f"restored{self._chain}"
         return str(len(self._kept))
 

@@ -1,10 +1,13 @@
 """What the CRM's users and administrators do, and the customer who has to do with both sides."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
+from sandbox.dataverse.collation import folded
 from sandbox.dataverse.rows import Row
 from sandbox.dataverse.tokens import Secret
-from tests.convergence.world import PARENTS, World
+from tests.convergence.world import World
 
 TABLES = {"accounts": "bulkhead_symbol", "contacts": "bulkhead_key"}
 _SHORT = ("accounts", "bulkhead_sector", 6, 100)
@@ -31,18 +34,27 @@ class TheirSide:
     def __init__(self, world: World, *, in_bulk: bool) -> None:
         self._world, self._crm, self._chance = world, world.crm, world.chance
         self._in_bulk, self._secrets, self._has_lost = in_bulk, 0, False
+        self._apart = self._crm.simulation.organisation.rows.apart
+        vars(self._crm.simulation.organisation.rows)["apart"] = self._noted
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """What another writer makes amid an upsert of ours stays, if no record takes it over."""
+        before = {row for row, _ in self._places()}
+        with self._apart():
+            yield
+        self._world.foreign |= {row for row, _ in self._places()} - before
 
     async def heal(self) -> None:
         """Whoever has deleted rows there and wants them back has to say so."""
         await self.lengthen()
         await self.enable_user()
         if self._has_lost:
-            self._has_lost = await self._world.ask("POST", "/resync", json={}) != 200
+            await self._resync()
 
     def _rows(self, table: str) -> list[Row]:
         found = self._crm.simulation.organisation.rows.all(table)
-        movable = [row for row in found if row.values[TABLES[table]] not in PARENTS]
-        return sorted(movable, key=lambda row: str(row.values[TABLES[table]]))
+        return sorted(found, key=lambda row: str(row.values[TABLES[table]]))
 
     def _some(self, most: int) -> tuple[Any, list[Row]]:
         table = self._chance.choice(list(TABLES))
@@ -72,20 +84,32 @@ class TheirSide:
         return _named(found, table.set)
 
     async def keep_environment(self) -> None:
-        if {row[self._crm.KEY] for row in self._crm.records()} >= set(PARENTS):
-            self._crm.simulation.take_snapshot()
+        self._crm.simulation.take_snapshot()
 
     async def restore_environment(self) -> str:
         """And what the customer does then."""
         simulation = self._crm.simulation
         if not simulation.snapshots:
             return ""
-        before = {row.id for table in TABLES for row in self._rows(table)}
+        before = self._places()
         simulation.restore(self._chance.randint(1, len(simulation.snapshots)))
-        after = {row.id for table in TABLES for row in self._rows(table)}
-        self._world.lost |= before - after
-        self._world.returned |= after - before
-        return str(await self._world.ask("POST", "/resync", json={}))
+        self._world.lost |= {row for row, _ in before - self._places()}
+        return str(await self._resync())
+
+    def _places(self) -> set[tuple[str, str]]:
+        """Id and key of each row: one that has another key by now is no longer whose it was."""
+        crm = self._crm
+        return {
+            (row.id, folded(str(row.values[TABLES[table]])))
+            for table in TABLES
+            for row in crm.simulation.organisation.rows.all(table)
+        }
+
+    async def _resync(self) -> int:
+        """Now, or else before both sides have to be equal."""
+        status = await self._world.ask("POST", "/resync", json={})
+        self._has_lost = status != 200
+        return status
 
     async def shorten(self) -> None:
         table, column, short, _ = _SHORT

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from contracts.events import JournalAdvanced
+from tests.convergence.notices import Notices
 from tests.convergence.world import World
 from tests.eventually import eventually
 from tests.services.sync.sync_process import SyncProcess
@@ -63,35 +63,33 @@ class Trouble:
         "broker_up": 2,
         "clock_jumps": 1,
         "clock_is_right": 1,
-        "another_process": 1,
-        "kill_9": 1,
+        "another_process": 2,
+        "kill_9": 2,
     }
 
-    def __init__(self, world: World, clock: MovedClock, process: SyncProcess) -> None:
+    def __init__(
+        self, world: World, clock: MovedClock, process: SyncProcess, notices: Notices
+    ) -> None:
         self._world, self._chance = world, world.chance
-        self._clock, self._process = clock, process
-        self._is_told, self._heard = True, 0
+        self._clock, self._process, self._notices = clock, process, notices
         self.counted = Counter[str]()
 
     async def heal(self) -> None:
+        """But for a real broker that is down: both sides become equal without it."""
         self._world.crm.simulation.organisation.faults.clear()
         self._world.crm.switches.latency_s = 0.0
         await self.peer_up()
         await self.broker_up()
         await self.clock_is_right()
-        if self._process.is_running:
-            await self.kill_9()
+        await self.kill_9()
 
     async def pass_some_time(self) -> None:
         """Tell sync that there is something, and now and then let it do a call meanwhile."""
-        if self._is_told:
-            await self._world.sync.tell(JournalAdvanced(tenant=self._world.peer.tenant))
-        if self._chance.random() < 0.2:
+        await self._notices.tell(self._world.sync)
+        if self._chance.random() < 0.3:
             await self._world.let_time_pass()
         if self._chance.random() < 0.4:
-            before = self.calls
-            with contextlib.suppress(AssertionError):
-                await eventually(lambda: self.calls > before, 0.1)
+            await self._let_it_call()
 
     @property
     def calls(self) -> int:
@@ -114,11 +112,10 @@ class Trouble:
         self._world.peer.down = False
 
     async def broker_down(self) -> None:
-        self._is_told = False
-        self.counted["no notices"] += 1
+        self.counted["broker down"] += await self._notices.lose()
 
     async def broker_up(self) -> None:
-        self._is_told = True
+        await self._notices.find()
 
     async def clock_jumps(self) -> str:
         self._clock.by = self._chance.choice(_JUMPS)
@@ -129,13 +126,22 @@ class Trouble:
         self._clock.by = timedelta()
 
     async def another_process(self) -> None:
-        """Of the same installation; calls take a while now, so that it dies amid one."""
+        """Of the same installation; it takes part as soon as it is there, until it is killed."""
         if not self._process.is_running:
-            self._world.crm.switches.latency_s = 0.03
-            await self._process.start()
+            self._process.begin()
 
-    async def kill_9(self) -> None:
-        if self._process.is_running:
-            self._process.kill()
-            self._world.crm.switches.latency_s = 0.0
-            self.counted["kill -9"] += 1
+    async def kill_9(self) -> str:
+        """Amid a call, which takes a while now, where it does one just then."""
+        if not await self._process.is_live():
+            return ""
+        self._world.crm.switches.latency_s = 0.03
+        await self._let_it_call()
+        self._process.kill()
+        self._world.crm.switches.latency_s = 0.0
+        self.counted["kill -9"] += 1
+        return "it was there"
+
+    async def _let_it_call(self) -> None:
+        before = self.calls
+        with contextlib.suppress(AssertionError):
+            await eventually(lambda: self.calls > before, 0.1)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from sandbox.dataverse.collation import folded
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync
 from tests.services.sync.simulated_crms import SimulatedCrm
@@ -15,9 +16,13 @@ MODULES = {
     "organisation": ("name", "sector", "headquarters"),
     "person": ("last", "title", "employer"),
 }
-PARENTS = ("P-0", "P-1", "P-2")  # organisations that nobody changes: persons refer to them
+PARENTS = ("P-0", "P-1", "P-2")  # organisations to which persons refer, with keys that stay
+LATE = ("P-3", "P-4")  # the same, but persons may refer to them before they are there
 _LATER = (
+    "UPDATE outgoing SET doubted_at = doubted_at - interval '1 h'"
+    " WHERE doubted_at BETWEEN now() - interval '1 h' AND now() - interval '1 s'",
     "UPDATE outgoing SET not_before = now() WHERE not_before > now() + interval '1 s'",
+    "UPDATE left_row SET look_at = now() WHERE look_at > now() + interval '1 s'",
     "UPDATE connection SET look_at = now() WHERE look_at > now()",
     "UPDATE connection SET retry_at = now() WHERE retry_at > now() + interval '0.5 s'",
 )
@@ -51,8 +56,9 @@ class World:
     connection: str = ""
     told: list[str] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
-    returned: set[str] = field(default_factory=set)  # that a restored environment has again
+    foreign: set[str] = field(default_factory=set)  # ids of rows that no record of ours ever had
     keys: set[str] = field(default_factory=set)  # that records ever had
+    had: dict[UUID, set[tuple[str, str]]] = field(default_factory=dict)  # module and keys
     ids: dict[UUID, str] = field(default_factory=dict)  # of their rows, when all was calm last
 
     @property
@@ -92,6 +98,21 @@ class World:
         fields = self.mappings[module]["fields"]
         named = {ours: fields[ours] for ours in MODULES[module]}
         return {ours: one if isinstance(one, str) else one["column"] for ours, one in named.items()}
+
+    def note_keys(self) -> None:
+        """Which keys records have, after each thing that was done to them: whoever has had a key of
+        one that is gone may have its row, which is not that one's any more."""
+        for record in self.peer.records.values():
+            place = (record["module"], folded(record["key"]))
+            self.had.setdefault(record["id"], set()).add(place)
+            self.keys.add(record["key"])
+        present = {
+            (record["module"], folded(record["key"])) for record in self.peer.records.values()
+        }
+        for gone in self.ids.keys() - self.peer.records.keys():
+            places = self.had[gone]
+            if self.policies.deletions == "delete" or places & present:
+                del self.ids[gone]
 
     async def let_time_pass(self) -> None:
         """What waits for its time is due, except what has just been looked at."""

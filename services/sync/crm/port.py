@@ -160,8 +160,11 @@ class Crm(Protocol):
     ) -> Mapping[str, str] | Verdict:
         """The CRM's ids of the rows with these keys, by `same_key`; a Verdict where none tells."""
 
-    async def present(self, mapping: ModuleMapping, ids: Sequence[str]) -> frozenset[str] | Verdict:
-        """Those of the CRM's ids that are a row's; a Verdict where it does not tell."""
+    async def keys_of(
+        self, mapping: ModuleMapping, crm_ids: Sequence[str]
+    ) -> Mapping[str, str] | Verdict:
+        """The keys that these rows have now, by id and as `same_key`: empty where a row has none; a
+        row that is not there is left out. A Verdict where the CRM does not tell."""
 
     async def examine(self, mapping: ModuleMapping) -> Verdict | None:
         """Why no row of this mapping can be accepted, by what the CRM says of its table; or None.

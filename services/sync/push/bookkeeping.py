@@ -1,6 +1,6 @@
 """What is written down of a module's rows: before a call, after it, and where none took place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -11,6 +11,7 @@ from kit.db import WriteSession
 from services.sync.announcing import rows_parked
 from services.sync.connection import Connection
 from services.sync.push.fence import Fence
+from services.sync.push.owning import Owning
 from services.sync.push.plan import Item
 from services.sync.push.record import RunRecord
 from services.sync.push.settlements import keys_left
@@ -25,16 +26,21 @@ _ROWS = Counter("bulkhead_sync_rows", "Rows sent to CRMs by what became of them.
 class Books:
     """Each deed is one transaction, or a part of the session that it is given; raises Overtaken.
 
-    `answered` counts the rows that the CRM has answered for; `was_held` where the connection has
-    still to be released from a wait that is over.
+    `busy` are the records on their way. `answered` counts the rows that the CRM has answered for;
+    `was_held` where the connection has still to be released from a wait that is over.
     """
 
     fence: Fence
     record: RunRecord
     connection: Connection
     module: str
+    busy: Collection[UUID]
     was_held: bool = False
     answered: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        mapping = self.connection.modules[self.module]
+        self._owning = Owning(self.connection.id, self.module, mapping)
 
     async def begin(
         self,
@@ -66,7 +72,7 @@ class Books:
         async with self.fence.writing() as session:
             accepted = {row.record for row in rows if row.state == "ok"}
             gone = [item.displaces for item in items if item.displaces and item.record in accepted]
-            await settling.give_up_rows(session, self.connection.id, gone)
+            await self._owning.give_up(session, gone)
             known = {item.record: item.row for item in items}
             standing = await self._settle(session, known, rows)
             await self.record.note(session, standing, called=True)
@@ -86,6 +92,7 @@ class Books:
     ) -> Sequence[Settlement]:
         """The settlements, and what others were waiting for; those that stand: without whoever is
         parked and woken in one step."""
+        settled = await self._owning.arranged(session, rows, settled, self.busy)
         marked = {record: row.marked for record, row in rows.items()}
         await settling.settle(session, self.connection.id, settled, marked)
         left = keys_left(rows, settled)

@@ -77,7 +77,7 @@ async def _present(
 ) -> Located | Verdict:
     """Rows that a resync does not take for granted: that all of them are gone would else be found
     out one by one."""
-    there = await crm.present(mapping, [item.write.crm_id for item in doubted])
+    there = await crm.keys_of(mapping, [item.write.crm_id for item in doubted])
     if isinstance(there, Verdict):
         return there
     gone = [item for item in doubted if item.write.crm_id not in there]

@@ -57,11 +57,12 @@ class ModulePush:
         self._unsure = set[UUID]()  # records of which a call is on its way whose end is unknown
         self._made_rows = 0
         self._books = Books(
-            self.fence, self.record, self.connection, self.module, was_held=self.was_held
+            self.fence, self.record, self.connection, self.module, self._busy, self.was_held
         )
         self._examination = Examination(self.crm, self._mapping)
         self._suspects = Suspects()
         self._settler = Settler(self.keyring, self.connection, self.missing, self.settings)
+        self.has_refused = False  # something, by what the CRM has described
 
     async def run(self, target: Target) -> Verdict | None:
         """Send until nothing is due; what stops the whole connection. Raises Overtaken, Stopped.
@@ -126,6 +127,7 @@ class ModulePush:
             rivals = await ownership.rivals(session, id_, self.module, sorted(keys))
             now = clock.now()
             made = plan(due, present, rivals, rules, now, busy)
+            self.has_refused |= made.has_refused
             await self._books.begin(session, due, made.settled, made.items, now)
         return made
 

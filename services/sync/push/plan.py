@@ -67,9 +67,12 @@ class Item:
 
     @property
     def is_sought(self) -> bool:
-        """Whether its row may be there under the key that it had before, by an unknown id."""
+        """Whether its row may be there by an unknown id, under the key that it had before, or where
+        there is nothing to send by which it would be told."""
         had = self.row.crm_key
-        return self.write.form == "new" and had is not None and had != self.same_key
+        if self.write.form != "new" or had is None:
+            return False
+        return had != self.same_key or not self.write.values
 
     def identified(self, crm_id: str) -> "Item":
         """With the CRM's id of its row, which has just been learnt."""
@@ -99,6 +102,11 @@ class PushPlan:
 
     items: list[Item] = field(default_factory=list)
     settled: list[Settlement] = field(default_factory=list)
+
+    @property
+    def has_refused(self) -> bool:
+        """Whether anything is refused by what the CRM has described, which may be old."""
+        return any(one.code in ("key-refused", "value-refused") for one in self.settled)
 
 
 def key_of(record: PresentRecord) -> str:
@@ -157,6 +165,27 @@ def _vanished(
 
 
 def _present(
+    row: DueRow,
+    record: PresentRecord,
+    claims: Claims,
+    rules: Rules,
+    now: datetime,
+    busy: Collection[str],
+) -> Item | Settlement | None:
+    """Who cannot be sent holds the key of no row that perhaps never arrived: it is looked for."""
+    found = _decided(row, record, claims, rules, now, busy)
+    is_parked = isinstance(found, Settlement) and found.state == "parked"
+    if not is_parked or row.crm_key is None or not _is_unknown(row):
+        return found
+    return None if row.crm_key in busy else Item(row, RowWrite("new", row.crm_key), row.crm_key)
+
+
+def _is_unknown(row: DueRow) -> bool:
+    """Whether something was sent for a row of which nobody was ever told."""
+    return row.crm_id is None and IN_FLIGHT in row.sent.values()
+
+
+def _decided(
     row: DueRow,
     record: PresentRecord,
     claims: Claims,
@@ -225,9 +254,10 @@ def _changed(
     key_hash = difference(rules.hash_key, row.record, key, named, {}).hashes
     is_named = not is_known or row.sent.get(mapping.key_attribute) in key_hash.values()
     found = difference(rules.hash_key, row.record, key, values, row.sent, whole=not is_known)
-    if not found.values and is_named and not row.is_inactive and not heir_of:
-        return None
     if not found.values and row.crm_key is None:
+        return None
+    is_same = is_named and not row.is_inactive and not heir_of and not _is_unknown(row)
+    if not found.values and is_same:
         return None
     write = RowWrite(
         "known" if is_known else "new",

@@ -20,8 +20,9 @@ from services.sync.push.lock import Overtaken
 from services.sync.push.module_push import ModulePush
 from services.sync.push.pulling import Pull
 from services.sync.push.record import RunRecord
+from services.sync.push.returned import Returned
 from services.sync.settings import SyncSettings
-from services.sync.store import connections, credentials, outgoing
+from services.sync.store import connections, credentials, left_rows, outgoing
 from services.sync.store.connections import ConnectionRow
 from services.sync.tenant_keys import TenantKeys
 
@@ -79,12 +80,30 @@ class Sending:
         if not await self._is_due(push.module):
             return None
         target = await drift.look(push.module)
-        return target if isinstance(target, Verdict) else await push.run(target)
+        if isinstance(target, Verdict):
+            return target
+        if stop := await push.run(target):
+            return stop
+        if push.has_refused:
+            self.crm.forget_targets()
+            fresh = await drift.look(push.module)
+            if isinstance(fresh, Verdict):
+                return fresh
+            if fresh.fingerprint != target.fingerprint and (stop := await push.run(fresh)):
+                return stop
+            target = fresh
+        looking = (push.fence, self.crm, push.module, self.connection.modules[push.module])
+        returned = await Returned(*looking).look()
+        if isinstance(returned, Verdict):
+            return returned
+        return await push.run(target) if returned else None
 
     async def _is_due(self, module: str) -> bool:
+        id_ = self.connection.id
         async with self.db.read() as session:
-            due = await outgoing.next_due(session, self.connection.id, [module])
-        return due is not None and due <= clock.now()
+            due = await outgoing.next_due(session, id_, [module])
+            is_due = due is not None and due <= clock.now()
+            return is_due or await left_rows.are_due(session, id_, module)
 
     def _of_module(self, module: str, fence: Fence, hash_key: bytes) -> ModulePush:
         return ModulePush(

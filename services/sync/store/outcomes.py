@@ -107,3 +107,12 @@ async def try_again(
     since = (outgoing.c.state.in_(states), outgoing.c.updated_at <= before)
     clauses = [*wanted.clauses(), *since]
     return await due.again_where(session, connection, *clauses, most=most)
+
+
+async def wake_refused(
+    session: WriteSession, connection: ConnectionId, module: str, most: int
+) -> int:
+    """Look again at so many parked records which the CRM's table did not take; how many."""
+    codes = outgoing.c.code.in_(("key-refused", "refused", "value-refused"))
+    of_rows = (outgoing.c.module == module, outgoing.c.state == "parked", codes)
+    return await due.again_where(session, connection, *of_rows, most=most)

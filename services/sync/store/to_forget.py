@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from contracts.ids import ConnectionId, TenantId
 from kit.db import ReadSession, WriteSession
+from services.sync.store import left_rows
 from services.sync.store.arrays import among
 from services.sync.tables import connection, outgoing
 
@@ -94,11 +95,14 @@ async def forget_some(session: WriteSession, id_: ConnectionId, most: int) -> bo
     row = await session.first(query.where(connection.c.id == id_).with_for_update())
     if row is None or row["to_forget"] is None:
         return True
-    part = await _part(session, id_, row["forgotten_to"] or _FIRST, most)
-    await _forget(session, id_, ToForget.stored(row["to_forget"]), part)
-    is_last = len(part) < most
+    what, after = ToForget.stored(row["to_forget"]), row["forgotten_to"] or _FIRST
+    part = await _part(session, id_, after, most)
+    await _forget(session, id_, what, part)
+    modules = None if what.everything else [*what.gone, *what.moved]
+    left = await left_rows.forget_some(session, id_, modules, most)
+    is_last = len(part) < most and left < most
     done = {"to_forget": null(), "forgotten_to": null()}
-    changes = done if is_last else {"forgotten_to": max(part)}
+    changes = done if is_last else {"forgotten_to": max([after, *part])}
     await session.run(update(connection).where(connection.c.id == id_).values(changes))
     return is_last
 

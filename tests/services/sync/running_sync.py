@@ -16,6 +16,7 @@ from contracts.ids import SessionId, TenantId, UserId, new_id
 from contracts.permissions import PERMISSIONS
 from kit import base64url, clock
 from kit.http import parts_of, put
+from kit.messaging import Broker
 from kit.messaging.memory import MemoryBroker
 from kit.notice import Notice
 from kit.sealing import SigningKey, VerifyKey, new_key
@@ -198,7 +199,21 @@ async def running_sync(
     **changes: Any,
 ) -> AsyncIterator[Sync]:
     settings = settings_for(database_url, folder, **changes)
-    broker, client = MemoryBroker(), peer.client()
+    async with running_on(None, settings, simulator, peer, egress) as sync:
+        yield sync
+
+
+@contextlib.asynccontextmanager
+async def running_on(
+    real: Broker | None,
+    settings: SyncSettings,
+    simulator: SimulatedCrm,
+    peer: PeerTenants,
+    egress: Egress | None,
+) -> AsyncIterator[Sync]:
+    """With a real broker, or with that of the answer."""
+    memory, client = MemoryBroker(), peer.client()
+    broker: Broker = real or memory
     app = create_app(settings, egress=egress or injected(simulator), broker=broker, tenants=client)
 
     async def fetch() -> dict[str, VerifyKey]:
@@ -206,10 +221,10 @@ async def running_sync(
 
     put(app, AccessVerifier(KeySet(fetch), ISSUER))
     async with app.router.lifespan_context(app):
-        sync = Sync(app, peer.tenant, peer, simulator, broker, settings)
+        sync = Sync(app, peer.tenant, peer, simulator, memory, settings)
         try:
             yield sync
         finally:
             await sync.http.aclose()
     await client.aclose()
-    await broker.close()
+    await memory.close()

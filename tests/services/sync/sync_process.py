@@ -30,6 +30,8 @@ class SyncProcess:
     services: str
     free_port: Callable[[], int]
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _url: str = field(default="", init=False)
+    _log: Path = field(default=Path(), init=False)
 
     @property
     def is_running(self) -> bool:
@@ -37,6 +39,27 @@ class SyncProcess:
 
     async def start(self) -> str:
         """Its address, as soon as it answers."""
+        url, process = self.begin(), self._process
+        assert process is not None
+
+        async def answers() -> bool:
+            assert process.poll() is None, self._log.read_text()[-3000:]
+            return await self.is_live()
+
+        await eventually(answers, 60.0)
+        return url
+
+    async def is_live(self) -> bool:
+        """Whether it answers."""
+        if self._process is None:
+            return False
+        async with httpx2.AsyncClient(base_url=self._url, trust_env=False) as http:
+            with contextlib.suppress(httpx2.TransportError):
+                return (await http.get("/livez")).status_code == 200
+        return False
+
+    def begin(self) -> str:
+        """Its address; it answers in a while."""
         port = self.free_port()
         given = self.beside.settings.model_dump(mode="json", exclude_none=True)
         changed = {"port": port, "tenants_url": self.services, "auth_url": self.services}
@@ -47,25 +70,16 @@ class SyncProcess:
         there = self.beside.simulator
         authority = self.beside.settings.kek_file.with_name("authority.pem")
         authority.write_bytes(there.authority.certificate)
-        log = authority.with_name(f"sync-{port}.log")
-        with log.open("wb") as stderr:
+        self._log = authority.with_name(f"sync-{port}.log")
+        with self._log.open("wb") as stderr:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "ops.local.sync", HOST, str(there.port), str(authority)],
                 cwd=ROOT,
                 env=os.environ | environment,
                 stderr=stderr,
             )
-        url, process = f"http://127.0.0.1:{port}", self._process
-        async with httpx2.AsyncClient(base_url=url, trust_env=False) as http:
-
-            async def answers() -> bool:
-                assert process.poll() is None, log.read_text()[-3000:]
-                with contextlib.suppress(httpx2.TransportError):
-                    return (await http.get("/livez")).status_code == 200
-                return False
-
-            await eventually(answers, 60.0)
-        return url
+        self._url = f"http://127.0.0.1:{port}"
+        return self._url
 
     def peak_kib(self) -> int:
         """The most memory that it has had so far."""

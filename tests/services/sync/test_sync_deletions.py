@@ -165,3 +165,50 @@ async def test_a_resync_makes_a_row_again_whatever_was_decided_when_it_was_misse
     row = sync.simulator.by_key()["A"]
     assert (row["name"], row[sync.simulator.SECTOR]) == ("One", "Materials")
     await sync.settled(connection, ok=1)
+
+
+async def sent_in_vain(sync: Sync) -> None:
+    """Wait until something has left, which the CRM does not take."""
+    before = len(sync.batches())
+    await eventually(lambda: len(sync.batches()) > before)
+
+
+async def test_a_row_that_perhaps_never_arrived_is_looked_for_before_it_counts(sync: Sync) -> None:
+    sync.simulator.add_fault(kind="status", status=503, path="$batch", times=500)
+    sync.peer.put("A", name="One")
+    connection = await sync.connect()
+    await sent_in_vain(sync)
+    sync.peer.choice = {"organisation": ["sector"]}
+    sync.simulator.simulation.organisation.faults.clear()
+    await sync.settled(connection, empty=1)
+    assert not sync.simulator.records()
+
+
+async def test_a_question_for_rows_that_is_refused_as_a_whole_is_asked_again(sync: Sync) -> None:
+    """It has no rows that could be sent apart."""
+    sync.simulator.add_fault(kind="status", status=503, path="$batch", times=500)
+    sync.peer.put("A", name="One")
+    connection = await sync.connect()
+    await sent_in_vain(sync)
+    sync.peer.choice = {"organisation": ["sector"]}
+    sync.simulator.simulation.organisation.faults.clear()
+    sync.simulator.add_fault(kind="status", status=413, path="$batch", times=2)
+    await sync.settled(connection, empty=1)
+    runs = (await sync.get(f"/{connection}/runs"))["runs"]
+    assert "failed" not in {run["state"] for run in runs}
+
+
+async def test_who_cannot_be_sent_holds_the_key_of_no_row_that_never_arrived(sync: Sync) -> None:
+    crm = sync.simulator
+    sync.peer.put("TAKEN", name="Owner")
+    connection = await sync.connect()
+    await sync.settled(connection, ok=1)
+    crm.add_fault(kind="status", status=503, path="$batch", times=500)
+    moving = sync.peer.put("K1", name="Moving")
+    await sent_in_vain(sync)
+    sync.peer.put("taken", id_=moving)
+    sync.peer.put("K1", name="Waiting")
+    crm.simulation.organisation.faults.clear()
+    await sync.settled(connection, ok=2, parked=1)
+    rows = {row[crm.KEY]: row[crm.NAME] for row in crm.records()}
+    assert rows == {"TAKEN": "Owner", "K1": "Waiting"}

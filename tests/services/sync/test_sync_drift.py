@@ -101,3 +101,24 @@ async def test_a_probe_and_the_push_after_it_ask_once(sync: Sync) -> None:
     await sync.settled(connection, ok=1)
     calls = (await sync.get(f"/{connection}/ledger"))["calls"]
     assert [one["operation"] for one in calls].count("describe-types") == 1
+
+
+async def test_what_an_old_description_refuses_is_looked_at_with_a_new_one(sync: Sync) -> None:
+    """Also rows that were refused before it: nobody has to wait until each has its second look."""
+    alter(sync.simulator, "accounts", bulkhead_sector={"max_length": 6})
+    sync.peer.put("K1", name="A", sector="Energy of the wind")
+    connection = await sync.connect()
+    await sync.settled(connection, parked=1)
+    alter(sync.simulator, "accounts", bulkhead_sector={"max_length": 50})
+    sync.peer.put("K2", name="B", sector="Energy of the sun")
+    await sync.settled(connection, ok=2)
+
+
+async def test_a_retry_of_what_was_refused_is_no_matter_of_an_old_description(sync: Sync) -> None:
+    alter(sync.simulator, "accounts", bulkhead_sector={"max_length": 6})
+    sync.peer.put("K1", name="A", sector="Energy of the wind")
+    connection = await sync.connect()
+    await sync.settled(connection, parked=1)
+    alter(sync.simulator, "accounts", bulkhead_sector={"max_length": 50})
+    assert (await sync.http.post(f"{sync.path}/{connection}/retry")).json() == {"retried": 1}
+    await sync.settled(connection, ok=1)

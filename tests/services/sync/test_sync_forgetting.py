@@ -125,3 +125,17 @@ async def test_sync_forgets_by_itself(
             return await count(sync, "SELECT count(*) FROM ledger") == 0
 
         await eventually(is_gone)
+
+
+async def test_rows_that_were_left_are_remembered_as_long_as_vanished_records(sync: Sync) -> None:
+    connection = UUID(await sync.connect())
+    left = (
+        "INSERT INTO left_row (connection, crm_id, module, record, same_key, columns, left_at)"
+        " SELECT :connection, gen_random_uuid(), 'organisation', gen_random_uuid(), 'k', '{}',"
+        " now() - CAST(:age AS interval) FROM generate_series(1, :count)"
+    )
+    await run(sync, left, connection=connection, age=timedelta(days=31), count=BATCH + 1)
+    await run(sync, left, connection=connection, age=timedelta(days=29), count=2)
+    old = "left_at < now() - interval '30 days'"
+    await forgotten(sync, f"SELECT count(*) FROM left_row WHERE {old}")
+    assert await count(sync, "SELECT count(*) FROM left_row") == 2

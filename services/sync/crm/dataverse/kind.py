@@ -39,8 +39,10 @@ class DataverseCrm(Environment):
     ) -> Mapping[str, str] | Verdict:
         return await writing.find(self, mapping, wanted)
 
-    async def present(self, mapping: ModuleMapping, ids: Sequence[str]) -> frozenset[str] | Verdict:
-        return await writing.present(self, mapping, ids)
+    async def keys_of(
+        self, mapping: ModuleMapping, crm_ids: Sequence[str]
+    ) -> Mapping[str, str] | Verdict:
+        return await writing.keys_of(self, mapping, crm_ids)
 
     async def target(self, mapping: ModuleMapping) -> DataverseTarget | Verdict:
         asking = partial(describe, self, mapping)

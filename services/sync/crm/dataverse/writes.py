@@ -37,8 +37,8 @@ def batch(mapping: ModuleMapping, facts: TableFacts, rows: Sequence[RowWrite]) -
 def finding(
     mapping: ModuleMapping, facts: TableFacts, column: str, values: Sequence[str]
 ) -> tuple[str, bytes, int]:
-    """A $batch that asks for the ids of the rows with these values in a column, and how many parts
-    it has."""
+    """A $batch that asks for id and key of the rows with one of these values in this column, and
+    how many parts it has."""
     quoted = ["'" + quote(one.replace("'", "''"), safe="'!$();=@") + "'" for one in values]
     looks = [_look(mapping, facts, column, group) for group in _groups(quoted)]
     return *_multipart(_request("GET", FIND, look) for look in looks), len(looks)

@@ -53,24 +53,33 @@ async def find(
 ) -> Mapping[str, str] | Verdict:
     """The ids of the rows with these keys; a Verdict where the CRM does not tell."""
     try:
-        return await _find(environment, mapping, await environment.facts(mapping), keys)
+        facts = await environment.facts(mapping)
+        found = await _find(environment, mapping, facts, keys)
     except FAILURES as failure:
         return verdict_of(failure)
+    return _untold(found) if isinstance(found, Verdict) else found
 
 
-async def present(
-    environment: Environment, mapping: ModuleMapping, ids: Sequence[str]
-) -> frozenset[str] | Verdict:
-    """Those of the ids that are a row's; a Verdict where the CRM does not tell."""
+async def keys_of(
+    environment: Environment, mapping: ModuleMapping, crm_ids: Sequence[str]
+) -> Mapping[str, str] | Verdict:
+    """The keys of those of these rows that are there, by id; a Verdict where none tells."""
     try:
         facts = await environment.facts(mapping)
-        rows = await _look(environment, mapping, facts, facts.primary_id, ids)
+        found = await _look(environment, mapping, facts, facts.primary_id, crm_ids)
     except FAILURES as failure:
         return verdict_of(failure)
-    if isinstance(rows, Verdict):
-        return rows
-    there = {id_.lower() for row in rows if is_id(id_ := row.get(facts.primary_id))}
-    return frozenset(one for one in ids if one.lower() in there)
+    if isinstance(found, Verdict):
+        return _untold(found)
+    wanted = {id_.lower(): id_ for id_ in crm_ids}
+    return {wanted[id_.lower()]: same_key(key or "") for key, id_ in found if id_.lower() in wanted}
+
+
+def _untold(verdict: Verdict) -> Verdict:
+    """A question has no rows that could be asked apart: it is asked again."""
+    return (
+        replace(verdict, meaning=Meaning.BACK_OFF) if verdict.meaning is Meaning.SPLIT else verdict
+    )
 
 
 async def _upsert_multiple(
@@ -192,15 +201,11 @@ def _told(verdict: Verdict, part: ReplyPart, primary_id: str) -> Verdict:
 async def _find(
     environment: Environment, mapping: ModuleMapping, facts: TableFacts, keys: Sequence[str]
 ) -> Mapping[str, str] | Verdict:
-    rows = await _look(environment, mapping, facts, mapping.key_attribute, keys)
-    if isinstance(rows, Verdict):
-        return rows
-    found = dict[str, str]()
-    for row in rows:
-        key, id_ = row.get(mapping.key_attribute), row.get(facts.primary_id)
-        if isinstance(key, str) and is_id(id_):
-            found[same_key(key)] = id_
-    return found
+    """By the form of the key in which equal ones are equal."""
+    found = await _look(environment, mapping, facts, mapping.key_attribute, keys)
+    if isinstance(found, Verdict):
+        return found
+    return {same_key(key): id_ for key, id_ in found if key is not None}
 
 
 async def _look(
@@ -209,16 +214,18 @@ async def _look(
     facts: TableFacts,
     column: str,
     values: Sequence[str],
-) -> list[dict[str, Any]] | Verdict:
-    """Ids and keys of the rows with these values in a column."""
+) -> list[tuple[str | None, str]] | Verdict:
+    """Key and id of each row that has one of these values in this column."""
     content_type, body, count = writes.finding(mapping, facts, column, values)
-    # what is asked for leaves as well: the ledger says so
-    named = [RowWrite("known", one, {column: one}) for one in values]
+    # they leave here as well: the ledger says so
+    named = [RowWrite("known", value, {column: value}) for value in values]
     reply = await _run_batch(environment, mapping, FIND_BATCH, content_type, body, named)
-    return await aside(partial(_seen, count=count), reply)
+    return await aside(partial(_found, mapping=mapping, facts=facts, count=count), reply)
 
 
-def _seen(reply: Reply, count: int) -> list[dict[str, Any]] | Verdict:
+def _found(
+    reply: Reply, mapping: ModuleMapping, facts: TableFacts, count: int
+) -> list[tuple[str | None, str]] | Verdict:
     now = clock.now()
     if whole := verdicts.of_batch(reply.status, reply.headers, reply.body, now):
         return whole
@@ -226,11 +233,14 @@ def _seen(reply: Reply, count: int) -> list[dict[str, Any]] | Verdict:
         parts = _parts(reply, count)
     except ReplyUnreadable as error:
         return Verdict(Meaning.BACK_OFF, str(error))
-    found = list[dict[str, Any]]()
+    found = list[tuple[str | None, str]]()
     for part in parts:
         if part.status != 200:
             return verdicts.of_whole(part.status, part.headers, part.body, now)
-        found += _entries(part.body)
+        for row in _entries(part.body):
+            key, id_ = row.get(mapping.key_attribute), row.get(facts.primary_id)
+            if is_id(id_):
+                found.append((key if isinstance(key, str) else None, id_))
     return found if len(parts) == count else _NOT_RUN
 
 
