@@ -1,6 +1,7 @@
 """HEAD wherever GET is, and a 405 that names every method of its path (RFC 9110 9.3.2, 15.5.6)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -17,7 +18,8 @@ from kit.problems import MethodNotAllowed
 class _Described:
     """One route: which paths are its, by how many places that any text may take."""
 
-    path: re.Pattern[str]
+    path: str
+    pattern: re.Pattern[str]
     places: int
     methods: frozenset[str]
 
@@ -34,7 +36,8 @@ class Methods:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_head, allowed = scope["method"] == "HEAD", self._allowed(scope["path"])
+        closest = self._closest(scope["path"])
+        is_head, allowed = scope["method"] == "HEAD", _methods(closest)
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == 405:
@@ -44,6 +47,7 @@ class Methods:
             await send(message)
 
         if allowed and scope["method"] not in allowed:
+            scope["route"] = closest[0]  # whose template logs, metrics and spans name
             await render(MethodNotAllowed())(scope, receive, answer)
             return
         if not is_head:
@@ -55,14 +59,18 @@ class Methods:
         finally:
             scope["route"] = inner.get("route")
 
-    def _allowed(self, path: str) -> list[str]:
+    def _closest(self, path: str) -> list[_Described]:
         """Nothing where no route of the document has the path."""
         if not self._table:
             self._table = _table(self._of)
-        found = [one for one in self._table if one.path.match(path)]
+        found = [one for one in self._table if one.pattern.match(path)]
         fewest = min((one.places for one in found), default=0)
-        methods = {name for one in found if one.places == fewest for name in one.methods}
-        return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+        return [one for one in found if one.places == fewest]
+
+
+def _methods(routes: Sequence[_Described]) -> list[str]:
+    methods = {name for one in routes for name in one.methods}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 def _table(app: FastAPI) -> list[_Described]:
@@ -70,6 +78,8 @@ def _table(app: FastAPI) -> list[_Described]:
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         if isinstance(route, APIRoute):
-            path, _, places = compile_path(context.path or "")
-            found.append(_Described(path, len(places), frozenset(route.methods or ())))
+            path = context.path or ""
+            pattern, _, places = compile_path(path)
+            methods = frozenset(route.methods or ())
+            found.append(_Described(path, pattern, len(places), methods))
     return found
