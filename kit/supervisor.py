@@ -45,6 +45,21 @@ def _done(task: asyncio.Task[Any]) -> None:
         _log.info("work failed", loop=task.get_name(), error=type(error).__name__)
 
 
+async def end(*tasks: asyncio.Task[Any]) -> bool:
+    """Cancel them and wait for their ends; whether all have come.
+
+    A cancellation can get lost in what a task awaits: it is told again while the task goes on, with
+    time in between to end in good order. What they raise is nobody's.
+    """
+    left = set(tasks)
+    for _ in range(int(STOP_DEADLINE_S / CANCEL_AGAIN_S)):
+        for task in left:
+            task.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
+    return not left
+
+
 class Loop:
     """One long-running task. `run` is called again, after a growing pause, whenever it has ended
     although nobody has called `stop`."""
@@ -77,24 +92,11 @@ class Loop:
             return
         if grace_s and self._work is not None:
             await asyncio.wait({self._work}, timeout=grace_s)
-        if self._work is not None:
-            self._work.cancel()
-        if not await self._has_ended():
+        if self._work is None or await end(self._work):
+            await asyncio.wait({self._attendant})
+        else:
             _log.error("loop does not stop", loop=self.name)
             self._attendant.cancel()
-
-    async def _has_ended(self) -> bool:
-        """A cancellation can get lost in what the work awaits: it is told again while it goes on,
-        with time in between to end in good order."""
-        assert self._attendant is not None
-        pauses = int(STOP_DEADLINE_S / CANCEL_AGAIN_S)
-        for _ in range(pauses):
-            ended, _ = await asyncio.wait({self._attendant}, timeout=CANCEL_AGAIN_S)
-            if ended:
-                return True
-            if self._work is not None:
-                self._work.cancel()
-        return False
 
     async def _attend(self) -> None:
         try:

@@ -1,17 +1,6 @@
 """Generated requests, many for each operation of the API document: a part of `make proof`."""
 
-import os
-import sys
-
-import pytest
-
-TEST = "tests/journeys/test_journey_api_described.py"
-
-
-def main() -> None:
-    os.environ["DESCRIBED_CASES"] = "40"
-    sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", TEST]))
-
+from tests.at_length import run
 
 if __name__ == "__main__":
-    main()
+    run("tests/journeys/test_journey_api_described.py", limit_s=1200, DESCRIBED_CASES="40")

@@ -12,7 +12,7 @@ from contracts.ids import ConnectionId, TenantId
 from kit import logs, outbox
 from kit.db import Database
 from kit.problems import Problem
-from kit.supervisor import spawn
+from kit.supervisor import end, spawn
 from services.sync.crm import connection_of
 from services.sync.environments import Environments
 from services.sync.probes import Probes
@@ -53,7 +53,7 @@ class SecondLooks:
 
     async def close(self) -> None:
         """End the slow ones."""
-        await _cancelled(*self._slow)
+        await end(*self._slow)
 
     async def _look_on(self) -> None:
         while (task := await self._begun()) is not None:
@@ -63,7 +63,7 @@ class SecondLooks:
                     self._set_aside(task)
             finally:
                 if task not in self._slow:
-                    await _cancelled(task)
+                    await end(task)
 
     async def _begun(self) -> asyncio.Task[None] | None:
         """The next look, on its way; None where none is due, but for those of busy tenants."""
@@ -107,9 +107,3 @@ class SecondLooks:
             notice = ConnectionChanged(tenant=row.tenant, connection=row.id)
             await outbox.add(session, notice)
         self._wake(row.tenant, row.id)
-
-
-async def _cancelled(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from contracts.clients import Lease, TenantsClient
 from contracts.ids import BackupId, TenantId
-from kit.supervisor import spawn
+from kit.supervisor import end, spawn
 from services.backup.copy.fingerprint import fingerprints, primary_keys, sequences
 from services.backup.copy.moment import Moment, held
 from services.backup.copy.pg_tools import PgTools
@@ -81,8 +81,7 @@ class Fulls:
             written = await self._store(lease, moment, place, check)
             return written, await describing
         finally:
-            describing.cancel()
-            await asyncio.gather(describing, return_exceptions=True)
+            await end(describing)
 
     async def _store(
         self, lease: Lease, moment: Moment, place: ArchiveBinding, check: Check

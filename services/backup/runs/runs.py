@@ -14,7 +14,7 @@ from uuid import uuid4
 from contracts.ids import TenantId
 from kit import clock, logs, telemetry
 from kit.db import Database
-from kit.supervisor import spawn
+from kit.supervisor import end, spawn
 from kit.timers import Timer
 from services.backup.store import turns
 from services.backup.store.run_queue import Job, RunQueue
@@ -139,8 +139,7 @@ class Runs:
         except Exception:
             log.exception("run left open")
         finally:
-            beat.cancel()
-            await asyncio.gather(beat, return_exceptions=True)
+            await end(beat)
             await self._give_up(turn)
 
     async def _keep_turn(self, turn: Turn, work: asyncio.Task[None]) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from contracts.clients import ChangedRecord, ChangePage, TenantsClient
 from contracts.ids import ConnectionId
 from kit.db import Database, WriteSession
-from kit.supervisor import spawn
+from kit.supervisor import end, spawn
 from services.sync.connection import Connection
 from services.sync.crm import connection_of
 from services.sync.push.lock import Overtaken
@@ -44,8 +44,7 @@ class Pull:
 
     async def __aexit__(self, *_error: object) -> None:
         assert self._task is not None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     async def more(self) -> bool:
         """Wait for what has been read since the last time; False where all was read before that.

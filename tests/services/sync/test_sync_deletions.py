@@ -173,25 +173,26 @@ async def sent_in_vain(sync: Sync) -> None:
     await eventually(lambda: len(sync.batches()) > before)
 
 
-async def test_a_row_that_perhaps_never_arrived_is_looked_for_before_it_counts(sync: Sync) -> None:
+async def withdrawn_in_flight(sync: Sync) -> str:
+    """A row that left and was never told of, of which nothing is chosen any more."""
     sync.simulator.add_fault(kind="status", status=503, path="$batch", times=500)
     sync.peer.put("A", name="One")
     connection = await sync.connect()
     await sent_in_vain(sync)
     sync.peer.choice = {"organisation": ["sector"]}
     sync.simulator.simulation.organisation.faults.clear()
+    return connection
+
+
+async def test_a_row_that_perhaps_never_arrived_is_looked_for_before_it_counts(sync: Sync) -> None:
+    connection = await withdrawn_in_flight(sync)
     await sync.settled(connection, empty=1)
     assert not sync.simulator.records()
 
 
 async def test_a_question_for_rows_that_is_refused_as_a_whole_is_asked_again(sync: Sync) -> None:
     """It has no rows that could be sent apart."""
-    sync.simulator.add_fault(kind="status", status=503, path="$batch", times=500)
-    sync.peer.put("A", name="One")
-    connection = await sync.connect()
-    await sent_in_vain(sync)
-    sync.peer.choice = {"organisation": ["sector"]}
-    sync.simulator.simulation.organisation.faults.clear()
+    connection = await withdrawn_in_flight(sync)
     sync.simulator.add_fault(kind="status", status=413, path="$batch", times=2)
     await sync.settled(connection, empty=1)
     runs = (await sync.get(f"/{connection}/runs"))["runs"]

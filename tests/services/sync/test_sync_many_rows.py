@@ -10,7 +10,8 @@ from kit.db import WriteSession
 from services.sync.push.fence import Fence
 from services.sync.push.pulling import Pull
 from services.sync.push.sending import wake_children
-from services.sync.store import connections, resyncing
+from services.sync.store import connections, left_rows, resyncing
+from services.sync.store.left_rows import FIRST
 from tests.services.sync.peer_tenants import PeerTenants
 from tests.services.sync.running_sync import Sync, running_sync
 from tests.services.sync.simulated_crms import SimulatedCrm
@@ -20,6 +21,10 @@ _FILL = text("""
 INSERT INTO outgoing (connection, record, module, key, same_key, state, sent)
 SELECT id, gen_random_uuid(), 'organisation', 'K' || n, 'k' || n, 'ok', '{"name": "0011223344"}'
 FROM connection, generate_series(1, :rows) AS n""")
+
+_GONE = text("""
+UPDATE outgoing SET state = 'removed', code = 'gone', crm_key = same_key, crm_id = 'id of ' || key
+WHERE same_key < 'k5'""")
 
 
 async def filled(sync: Sync) -> str:
@@ -83,6 +88,26 @@ async def test_a_resync_of_one_key_or_module_looks_at_nothing_else(
         assert costs[0][0] <= 3 * 6  # of each key as many as it was filled times
         assert costs[1][0] <= 3 * 9
         assert max(costs[0][1], costs[1][1]) <= 9
+
+
+async def test_a_resync_of_one_key_looks_at_no_other_vanished_record(
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
+) -> None:
+    async with running_sync(
+        sync_url, tmp_path, simulator, peer, sweep_s=600.0, settle_s=600.0
+    ) as sync:
+        id_ = ConnectionId(UUID(await filled(sync)))
+        async with sync.parts.db.write() as session:
+            await session.run(_GONE)
+            await session.run(text("ANALYZE outgoing"))
+            for key in ("k4", "k6"):  # the record of one is gone
+                for _ in range(8):  # also once the statement is planned for any key
+                    before = await looked_at(session)
+                    await left_rows.leave_some(session, id_, "organisation", key, FIRST, 5000)
+                    assert await looked_at(session) - before <= 5, key
+        async with sync.parts.db.read() as session:
+            left = await session.all(text("SELECT same_key FROM left_row"))
+        assert [row["same_key"] for row in left] == ["k4"]
 
 
 async def looked_at(session: WriteSession) -> int:
