@@ -117,21 +117,23 @@ async def looked_at(session: WriteSession) -> int:
 
 
 async def test_a_resync_of_a_module_marks_a_part_of_it_at_a_time_and_misses_none(
-    sync: Sync,
+    sync_url: str, tmp_path: Path, simulator: SimulatedCrm, peer: PeerTenants
 ) -> None:
     """Also a record whose key an earlier version has not compared, and one with an empty one."""
-    connection = await filled(sync)
-    await sync.http.post(f"{sync.path}/{connection}/pause")
-    async with sync.parts.db.write() as session:
-        await session.run(text("UPDATE outgoing SET same_key = NULL WHERE same_key = 'k1'"))
-        await session.run(text("UPDATE outgoing SET same_key = '' WHERE same_key = 'k2'"))
-        await session.run(text("UPDATE outgoing SET module = 'person' WHERE same_key = 'k3'"))
-    answer = await sync.http.post(
-        f"{sync.path}/{connection}/resync", json={"module": "organisation"}
-    )
-    assert answer.json() == {"resynced": _ROWS - 1}
-    rows, times = await transactions(sync)
-    assert (rows, times) == (_ROWS - 1, 4)
+    async with running_sync(
+        sync_url, tmp_path, simulator, peer, sweep_s=600.0, settle_s=600.0
+    ) as sync:
+        connection = await filled(sync)
+        async with sync.parts.db.write() as session:
+            await session.run(text("UPDATE outgoing SET same_key = NULL WHERE same_key = 'k1'"))
+            await session.run(text("UPDATE outgoing SET same_key = '' WHERE same_key = 'k2'"))
+            await session.run(text("UPDATE outgoing SET module = 'person' WHERE same_key = 'k3'"))
+        answer = await sync.http.post(
+            f"{sync.path}/{connection}/resync", json={"module": "organisation"}
+        )
+        assert answer.json() == {"resynced": _ROWS - 1}
+        rows, times = await transactions(sync)
+        assert (rows, times) == (_ROWS - 1, 4)
 
 
 async def test_a_resync_of_a_module_that_there_is_not_says_so(sync: Sync) -> None:

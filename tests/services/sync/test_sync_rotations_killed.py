@@ -22,7 +22,6 @@ from tests.services.sync.sync_process import SyncProcess, services_of
 
 ROTATIONS = int(os.environ.get("ROTATIONS", "2"))
 KEYS = 20
-TOO_SLOW = "the CRM's token had ended before the CRM answered"
 # whatever ever stood as a reason of a connection, also for a moment
 WATCH = (
     "CREATE TABLE seen (state text, reason text)",
@@ -80,15 +79,8 @@ class Rotated:
             except httpx2.TransportError:
                 is_confirmed = False
         if not is_confirmed:
-            await eventually(lambda: self._is_put(path, body), 60.0)
-
-    async def _is_put(self, path: str, body: dict[str, str]) -> bool:
-        """Whoever is told that a token had ended before the CRM answered asks once more."""
-        again = await self.survivor.http.put(path, json=body)
-        if again.status_code == 422 and again.json()["detail"] == TOO_SLOW:
-            return False
-        assert again.status_code == 204, again.text
-        return True
+            again = await self.survivor.http.put(path, json=body)
+            assert again.status_code == 204, again.text
 
     async def _begun(self) -> tuple[SyncProcess, str]:
         begun = self._victim, await self._beginning
@@ -139,7 +131,7 @@ async def test_no_push_ends_for_a_reason_of_credentials(
     peer: PeerTenants,
     free_port: Callable[[], int],
 ) -> None:
-    simulator.switches.token_lifetime_s = 1  # every second somebody signs in anew
+    simulator.switches.token_lifetime_s = 3  # somebody signs in anew all the time
     services = free_port()
     async with (
         serving(services_of(peer), services),
