@@ -74,7 +74,14 @@ async def test_what_waits_for_a_person_is_no_lag_but_is_counted(sync: Sync) -> N
     assert [gauge("connections", state=state) for state in ("active", "broken", "paused")] == [
         *(0, 1, 0)
     ]
-    await run(sync, "UPDATE connection SET state = 'active', suspended = true")
+    sync.peer.state = "suspended"  # else sync takes back what only its table says
+
+    async def is_suspended() -> bool:
+        async with sync.parts.db.read() as session:
+            return bool(await session.scalar(text("SELECT suspended FROM connection")))
+
+    await eventually(is_suspended)
+    await run(sync, "UPDATE connection SET state = 'active'")
     await lag.look()
     assert gauge("lag_seconds") == 0
 
